@@ -1,0 +1,113 @@
+//! What has happened: one enum per kind of stream, and how an event becomes bytes and comes back.
+
+mod api_key;
+mod codec;
+mod delivery;
+mod distribution;
+mod recipient;
+mod report;
+mod subscription;
+mod tenant;
+mod upcast;
+
+pub use api_key::{ApiKeyEvent, Scope};
+pub use codec::{CodecError, EventBody};
+pub use delivery::{
+    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, Evidence, NextStep,
+    Resolution, SuppressReason,
+};
+pub use distribution::{
+    ArtifactRef, DistributionEvent, NotPlanned, NotPlannedReason, OutcomeCounts, ReportVersion,
+    SliceSums,
+};
+pub use recipient::{RecipientEvent, RecipientKind, RecipientProfile, RetireReason};
+pub use report::{ReportEvent, ReportProfile};
+pub use subscription::{SubscriptionBody, SubscriptionEvent};
+pub use tenant::{PauseScope, TenantEvent};
+pub use upcast::{UPCASTERS, Upcaster};
+
+use crate::AggregateType;
+
+/// Any event of the ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LedgerEvent {
+    /// Of a tenant.
+    Tenant(TenantEvent),
+    /// Of an API key.
+    ApiKey(ApiKeyEvent),
+    /// Of a report.
+    Report(ReportEvent),
+    /// Of a recipient.
+    Recipient(RecipientEvent),
+    /// Of a subscription.
+    Subscription(SubscriptionEvent),
+    /// Of a distribution.
+    Distribution(DistributionEvent),
+    /// Of a delivery.
+    Delivery(DeliveryEvent),
+}
+
+macro_rules! ledger_event {
+    ($($kind:ident($body:ty)),+ $(,)?) => {
+        impl LedgerEvent {
+            /// Reads an event back from its stored form, older versions included.
+            ///
+            /// # Errors
+            /// [`CodecError`] when the type or version is newer than this program, or the bytes are not that event.
+            pub fn decode(
+                aggregate_type: AggregateType,
+                event_type: &str,
+                version: &str,
+                payload: &str,
+            ) -> Result<Self, CodecError> {
+                match aggregate_type {
+                    $(AggregateType::$kind => {
+                        <$body>::decode(event_type, version, payload).map(Self::$kind)
+                    })+
+                }
+            }
+
+            /// The event's name, as the column `event_type` has it.
+            #[must_use]
+            pub fn event_type(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(event) => event.event_type(),)+
+                }
+            }
+
+            /// The kind of stream it belongs to.
+            #[must_use]
+            pub const fn aggregate_type(&self) -> AggregateType {
+                match self {
+                    $(Self::$kind(_) => AggregateType::$kind,)+
+                }
+            }
+
+            /// The payload as it is stored: the body of the event, without its name.
+            ///
+            /// # Errors
+            /// [`CodecError::Nul`] when a text in it contains NUL.
+            pub fn encode(&self) -> Result<String, CodecError> {
+                match self {
+                    $(Self::$kind(event) => event.encode(),)+
+                }
+            }
+        }
+
+        $(impl From<$body> for LedgerEvent {
+            fn from(event: $body) -> Self {
+                Self::$kind(event)
+            }
+        })+
+    };
+}
+
+ledger_event!(
+    Tenant(TenantEvent),
+    ApiKey(ApiKeyEvent),
+    Report(ReportEvent),
+    Recipient(RecipientEvent),
+    Subscription(SubscriptionEvent),
+    Distribution(DistributionEvent),
+    Delivery(DeliveryEvent),
+);

@@ -1,0 +1,42 @@
+use serde::{Deserialize, Serialize};
+
+use super::EventBody;
+use crate::AggregateType;
+
+/// What is known of a kind of report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportProfile {
+    /// Its name for people; the mail's subject begins with it.
+    pub title: String,
+    /// Who answers for it, as an opaque id.
+    pub owner: String,
+    /// Seconds from receipt of a version until its deliveries expire, unless a subscription says less.
+    pub deadline_s: u32,
+}
+
+/// What has happened to a kind of report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ReportEvent {
+    /// The report was made known.
+    ReportRegistered(ReportProfile),
+    /// The whole profile, as it is from now on.
+    ReportChanged(ReportProfile),
+    /// No further versions are taken.
+    ReportRetired {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl EventBody for ReportEvent {
+    const AGGREGATE_TYPE: AggregateType = AggregateType::Report;
+
+    fn event_type(&self) -> &'static str {
+        match self {
+            Self::ReportRegistered(_) => "ReportRegistered",
+            Self::ReportChanged(_) => "ReportChanged",
+            Self::ReportRetired { .. } => "ReportRetired",
+        }
+    }
+}

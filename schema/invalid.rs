@@ -1,0 +1,31 @@
+use serde::{Deserialize, Serialize};
+
+/// A value that breaks a rule of form. Names the field, the value (shortened) and the rule, so that a person can mend it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{field}: {value:?} {rule}")]
+pub struct Invalid {
+    /// Which field, as the caller spells it.
+    pub field: String,
+    /// What was given, at most 80 characters of it.
+    pub value: String,
+    /// The rule it breaks, as the end of the sentence "the value …".
+    pub rule: String,
+}
+
+impl Invalid {
+    /// An error for `field`; `value` is shortened to 80 characters.
+    pub fn new(field: impl Into<String>, value: &str, rule: impl Into<String>) -> Self {
+        let mut short: String = value.chars().take(80).collect();
+        if value.chars().nth(80).is_some() {
+            short.push('…');
+        }
+        Self { field: field.into(), value: short, rule: rule.into() }
+    }
+
+    /// The same error, told of a field inside `outer`.
+    #[must_use]
+    pub fn within(mut self, outer: &str) -> Self {
+        self.field = format!("{outer}.{}", self.field);
+        self
+    }
+}

@@ -1,0 +1,46 @@
+//! What is said. Every word that crosses a wall: ids, events, metadata, sealed values, parcels and receipts.
+//!
+//! This crate does no I/O, holds no rule and does not know cqrs-es, SQL, HTTP or the clock.
+
+#![warn(missing_docs)]
+
+mod attributes;
+mod channel;
+mod digest;
+pub mod events;
+mod failure;
+mod ids;
+mod invalid;
+mod metadata;
+mod parcel;
+mod preferences;
+mod receipt;
+mod recorded;
+mod retry;
+mod sealed;
+mod stream;
+mod text;
+mod timestamp;
+mod zone;
+
+pub use attributes::{AttributeValue, Attributes, ReportSelector, Selector};
+pub use channel::{ChannelKind, Format};
+pub use digest::Sha256;
+pub use events::{CodecError, EventBody, LedgerEvent};
+pub use failure::{FailureClass, Fault};
+pub use ids::{
+    AddressId, ApiKeyId, DeliveryId, DestinationKey, DistributionId, GrantId, RecipientId,
+    ReportName, SubscriptionId, TenantId, VersionName,
+};
+pub use invalid::Invalid;
+pub use metadata::{Actor, Metadata};
+pub use parcel::{Attachment, ChannelError, Parcel, SendResult, SendStage};
+pub use preferences::Preferences;
+pub use receipt::{ClearReceipt, Proof, Receipt};
+pub use recorded::{Position, RecordedEvent};
+pub use retry::RetrySchedule;
+pub use sealed::Sealed;
+pub use stream::{AggregateType, StreamId};
+pub use text::{checked_line, checked_text};
+pub use timestamp::Timestamp;
+pub use zone::Zone;

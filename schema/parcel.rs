@@ -1,0 +1,112 @@
+use bytes::Bytes;
+use secrecy::SecretString;
+
+use crate::{
+    Attributes, ChannelKind, ClearReceipt, DeliveryId, FailureClass, Format, ReportName, Sha256,
+    TenantId, Timestamp, VersionName,
+};
+
+/// All that a channel needs for one send, in the clear and in memory only. It knows no ledger.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// Which delivery. Idempotency keys (Message-ID, webhook-id) derive from it alone, so every attempt has the same.
+    pub delivery: DeliveryId,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// On which channel.
+    pub channel: ChannelKind,
+    /// Whose report.
+    pub tenant: TenantId,
+    /// Mail address or webhook URL.
+    pub address: SecretString,
+    /// The webhook's signing secret (`whsec_…`), where the channel has one.
+    pub secret: Option<SecretString>,
+    /// The recipient's name, for the greeting.
+    pub recipient_name: Option<SecretString>,
+    /// The recipient's pseudonym.
+    pub recipient: String,
+    /// BCP 47 language tag.
+    pub locale: String,
+    /// Which report.
+    pub report: ReportName,
+    /// Its title, for people.
+    pub title: String,
+    /// Which version.
+    pub version: VersionName,
+    /// When the version was received.
+    pub received_at: Timestamp,
+    /// What the version says of itself.
+    pub attributes: Attributes,
+    /// The files to send.
+    pub attachments: Vec<Attachment>,
+    /// Where one POST ends the subscription (RFC 8058), and where a person can look first.
+    pub unsubscribe_url: Option<String>,
+    /// W3C Trace Context for the outgoing request.
+    pub traceparent: Option<String>,
+}
+
+/// One file of a parcel. The bytes are shared by all parcels of a version.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// File name, without path.
+    pub name: String,
+    /// What kind of file.
+    pub format: Format,
+    /// Digest of the bytes.
+    pub sha256: Sha256,
+    /// The bytes.
+    pub content: Bytes,
+}
+
+/// How far a failed send had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendStage {
+    /// Nothing that could have been taken as the report left this machine.
+    NotSent,
+    /// It may have been taken: the last byte left, no answer came.
+    MayHaveArrived,
+    /// The other side answered, and said no.
+    Refused,
+}
+
+/// Why a send did not work, decided where the reply was read. Boxed by callers where size matters.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{code} ({class})")]
+pub struct ChannelError {
+    /// What can be done about it. `InDoubt` exactly when the stage is [`SendStage::MayHaveArrived`].
+    pub class: FailureClass,
+    /// The taxonomy's name for it, such as `http.503` or `smtp.5.1.1`.
+    pub code: String,
+    /// How far it came.
+    pub stage: SendStage,
+    /// What the other side said, at most 512 bytes; may hold personal data, never logged.
+    pub reply: Option<String>,
+    /// How long the other side asked us to wait, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+    /// The address itself is finished (HTTP 410): it must be retired.
+    pub address_gone: bool,
+}
+
+impl ChannelError {
+    /// A failure before anything was sent.
+    #[must_use]
+    pub fn not_sent(class: FailureClass, code: impl Into<String>) -> Self {
+        Self {
+            class,
+            code: code.into(),
+            stage: SendStage::NotSent,
+            reply: None,
+            retry_after_ms: None,
+            address_gone: false,
+        }
+    }
+
+    /// The last byte left and no answer came.
+    #[must_use]
+    pub fn in_doubt(code: impl Into<String>) -> Self {
+        Self { stage: SendStage::MayHaveArrived, ..Self::not_sent(FailureClass::InDoubt, code) }
+    }
+}
+
+/// What comes of a send.
+pub type SendResult = Result<ClearReceipt, ChannelError>;
