@@ -128,3 +128,18 @@ pub enum AddressChange {
         address: AddressId,
     },
 }
+
+/// How much of one channel is due in one lane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueDepth {
+    /// 0 first tries, 1 retries, 2 held for a person.
+    pub lane: i16,
+    /// Which channel.
+    pub channel: ChannelKind,
+    /// Rows that are due. Counted up to a bound, then "at least".
+    pub due: u64,
+    /// Rows there are, due or not (leased and later ones included), up to the same bound.
+    pub rows: u64,
+    /// When the oldest of them was due.
+    pub oldest_due: Option<Timestamp>,
+}

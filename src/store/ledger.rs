@@ -1,0 +1,72 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use schema::RecordedEvent;
+use secrecy::ExposeSecret;
+use sqlx::postgres::PgPool;
+
+use crate::append::Writers;
+use crate::claim::Floor;
+use crate::{LedgerConfig, StoreError, connect};
+
+/// Told of each unit this process appended, after its commit and before its caller is answered. Must be quick.
+pub type OnAppend = Arc<dyn Fn(&[RecordedEvent]) + Send + Sync>;
+
+/// The log of events, the queues written with it and the commands that led to it.
+pub struct Ledger {
+    pub(crate) config: LedgerConfig,
+    pub(crate) reads: PgPool,
+    pub(crate) claims: PgPool,
+    pub(crate) writers: Writers,
+    pub(crate) floors: Mutex<HashMap<i16, Floor>>,
+    pub(crate) observer: Arc<RwLock<Option<OnAppend>>>,
+}
+
+impl Ledger {
+    /// Connects to the ledger's database and starts its writers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer, [`StoreError::Database`] when it has no ledger.
+    pub async fn connect(config: LedgerConfig) -> Result<Arc<Self>, StoreError> {
+        let url = config.url.expose_secret();
+        let reads = connect::pool(url, "waybill-read", config.read_connections)?;
+        let claims = connect::pool(url, "waybill-claim", config.claim_connections)?;
+        sqlx::query("select position from events limit 0").execute(&reads).await?;
+        let observer = Arc::new(RwLock::new(None));
+        let writers = Writers::start(&config, &observer)?;
+        let floors = Mutex::new(HashMap::new());
+        Ok(Arc::new(Self { config, reads, claims, writers, floors, observer }))
+    }
+
+    /// Connections for reading: for the own tables of projections, followers and queries.
+    #[must_use]
+    pub const fn pool(&self) -> &PgPool {
+        &self.reads
+    }
+
+    /// From now on `observer` is told of every unit this process appends.
+    pub fn on_append(&self, observer: OnAppend) {
+        *self.observer.write().unwrap_or_else(PoisonError::into_inner) = Some(observer);
+    }
+
+    pub(crate) fn announce(&self, events: &[RecordedEvent]) {
+        announce(&self.observer, events);
+    }
+
+    /// Finishes what is waiting, then closes every connection. Later appends get [`StoreError::Closed`].
+    pub async fn close(&self) {
+        self.writers.close().await;
+        self.claims.close().await;
+        self.reads.close().await;
+    }
+}
+
+pub(crate) fn announce(observer: &RwLock<Option<OnAppend>>, events: &[RecordedEvent]) {
+    if events.is_empty() {
+        return;
+    }
+    let observer = observer.read().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(tell) = observer {
+        tell(events);
+    }
+}

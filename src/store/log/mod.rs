@@ -1,0 +1,143 @@
+//! Reading the log: whole streams, many streams at once, and windows of positions.
+
+mod queries;
+mod row;
+
+use std::collections::HashMap;
+
+use schema::{
+    AddressId, AggregateType, Position, RecipientId, RecordedEvent, Sha256, StreamId, TenantId,
+};
+
+use crate::{CommandOutcome, Ledger, StoreError};
+
+pub use row::LogRow;
+pub(crate) use row::RawRow;
+
+impl Ledger {
+    /// The events of a stream after a sequence (0 for all of them), in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Codec`] when one was written by a newer program; [`StoreError::Unavailable`].
+    pub async fn load_stream(
+        &self,
+        stream: &StreamId,
+        after_sequence: i64,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        queries::stream(&self.reads, stream, after_sequence).await?.into_iter().map(decoded).collect()
+    }
+
+    /// The events of many streams of one kind. Streams without events are absent.
+    ///
+    /// # Errors
+    /// As [`Ledger::load_stream`].
+    pub async fn load_streams(
+        &self,
+        aggregate_type: AggregateType,
+        ids: &[String],
+    ) -> Result<HashMap<String, Vec<RecordedEvent>>, StoreError> {
+        let mut streams: HashMap<String, Vec<RecordedEvent>> = HashMap::with_capacity(ids.len());
+        for row in queries::streams(&self.reads, aggregate_type, ids).await? {
+            let event = decoded(row)?;
+            match streams.get_mut(&event.stream.aggregate_id) {
+                Some(events) => events.push(event),
+                None => {
+                    streams.insert(event.stream.aggregate_id.clone(), vec![event]);
+                }
+            }
+        }
+        Ok(streams)
+    }
+
+    /// Folds a stream: what its events add up to, and the last one's sequence (0 when there is none).
+    ///
+    /// # Errors
+    /// As [`Ledger::load_stream`].
+    pub async fn load<S: Default>(
+        &self,
+        stream: &StreamId,
+        mut evolve: impl FnMut(&mut S, &RecordedEvent),
+    ) -> Result<(S, i64), StoreError> {
+        let mut state = S::default();
+        let mut sequence = 0;
+        for event in self.load_stream(stream, 0).await? {
+            evolve(&mut state, &event);
+            sequence = event.sequence;
+        }
+        Ok((state, sequence))
+    }
+
+    /// What became of a command, if its id was used before. The digest tells the same request from another one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn command(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        body_sha256: &Sha256,
+    ) -> Result<Option<CommandOutcome>, StoreError> {
+        let found = queries::command(&self.reads, tenant, id).await?;
+        Ok(found.map(|(digest, outcome)| {
+            if digest == body_sha256.as_bytes() {
+                CommandOutcome::Seen { outcome }
+            } else {
+                CommandOutcome::OtherBody
+            }
+        }))
+    }
+
+    /// Log rows with `after < position <= through` in order, at most `max_rows` positions wide: the reader goes on at
+    /// the window's end. `through` must be a position the tail has reached, or rows may still appear below it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]. An event that cannot be decoded is a value in its row.
+    pub async fn read(
+        &self,
+        after: Position,
+        through: Position,
+        max_rows: u32,
+        types: Option<&[AggregateType]>,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let mut from = after.0;
+        while from < through.0 {
+            let to = through.0.min(from.saturating_add(i64::from(max_rows.max(1))));
+            let rows = queries::window(&self.reads, from, to, types).await?;
+            if !rows.is_empty() {
+                return Ok(rows.into_iter().map(LogRow::from).collect());
+            }
+            from = to;
+        }
+        Ok(Vec::new())
+    }
+
+    /// The highest position that can be seen now. Lower ones may still appear: readers of the log take the tail's head.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn head(&self) -> Result<Position, StoreError> {
+        Ok(Position(queries::head(&self.reads).await?))
+    }
+
+    /// Recipients whose address has this tag, with the address.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn find_by_address(
+        &self,
+        tenant: &TenantId,
+        tag: &str,
+    ) -> Result<Vec<(RecipientId, AddressId)>, StoreError> {
+        queries::by_address(&self.reads, tenant, tag)
+            .await?
+            .into_iter()
+            .map(|(recipient, address)| {
+                Ok((RecipientId::try_new(recipient)?, AddressId::try_new(address)?))
+            })
+            .collect()
+    }
+}
+
+fn decoded(row: RawRow) -> Result<RecordedEvent, StoreError> {
+    row.decode()
+}

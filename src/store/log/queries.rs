@@ -1,0 +1,89 @@
+use schema::{AggregateType, StreamId, TenantId};
+use sqlx::postgres::PgPool;
+
+use super::RawRow;
+
+pub(super) async fn stream(
+    pool: &PgPool,
+    stream: &StreamId,
+    after_sequence: i64,
+) -> sqlx::Result<Vec<RawRow>> {
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+         payload::text as payload, metadata::text as metadata \
+         from events where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 order by sequence",
+    )
+    .bind(stream.aggregate_type.as_str())
+    .bind(&stream.aggregate_id)
+    .bind(after_sequence)
+    .fetch_all(pool)
+    .await
+}
+
+pub(super) async fn streams(
+    pool: &PgPool,
+    aggregate_type: AggregateType,
+    ids: &[String],
+) -> sqlx::Result<Vec<RawRow>> {
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+         payload::text as payload, metadata::text as metadata \
+         from events where aggregate_type = $1 and aggregate_id = any($2) order by aggregate_id, sequence",
+    )
+    .bind(aggregate_type.as_str())
+    .bind(ids)
+    .fetch_all(pool)
+    .await
+}
+
+pub(super) async fn window(
+    pool: &PgPool,
+    after: i64,
+    through: i64,
+    types: Option<&[AggregateType]>,
+) -> sqlx::Result<Vec<RawRow>> {
+    let types: Option<Vec<&str>> =
+        types.map(|types| types.iter().map(|kind| kind.as_str()).collect());
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+         payload::text as payload, metadata::text as metadata \
+         from events where position > $1 and position <= $2 \
+         and ($3::text[] is null or aggregate_type = any($3)) order by position",
+    )
+    .bind(after)
+    .bind(through)
+    .bind(types)
+    .fetch_all(pool)
+    .await
+}
+
+/// Two probes of an index: `max` over a union would read both partitions.
+pub(super) async fn head(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select coalesce(max(position), 0) from events").fetch_one(pool).await
+}
+
+pub(super) async fn command(
+    pool: &PgPool,
+    tenant: &TenantId,
+    id: &str,
+) -> sqlx::Result<Option<(Vec<u8>, String)>> {
+    sqlx::query_as("select body_sha256, outcome from command_log where tenant = $1 and id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .fetch_optional(pool)
+        .await
+}
+
+pub(super) async fn by_address(
+    pool: &PgPool,
+    tenant: &TenantId,
+    tag: &str,
+) -> sqlx::Result<Vec<(String, String)>> {
+    sqlx::query_as(
+        "select recipient, address from address_index where tenant = $1 and tag = $2 order by 1, 2",
+    )
+    .bind(tenant.as_str())
+    .bind(tag)
+    .fetch_all(pool)
+    .await
+}

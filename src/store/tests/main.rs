@@ -1,0 +1,1 @@
+//! Behaviour of the store on a real server.
