@@ -1,0 +1,174 @@
+use std::path::PathBuf;
+
+use schema::Invalid;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::validate_mail_address;
+
+/// How the connection to the relay is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsMode {
+    /// STARTTLS (RFC 3207); a relay that does not offer it gets nothing.
+    StarttlsRequired,
+    /// STARTTLS where it is offered. A certificate that does not verify is still an error, never a way back to clear
+    /// text.
+    StarttlsOpportunistic,
+    /// TLS from the first byte (RFC 8314).
+    Implicit,
+    /// Clear text, for a relay on this machine or behind a tunnel.
+    None,
+}
+
+/// The mail channel's configuration, key `mail`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmailConfig {
+    /// The relay's name or address. Key `mail.host`.
+    pub host: String,
+    /// The relay's port, 1 to 65535. Key `mail.port`.
+    pub port: u16,
+    /// `starttls_required`, `starttls_opportunistic`, `implicit` or `none`. Key `mail.tls`.
+    pub tls: TlsMode,
+    /// PEM file with certificates to trust beside the system's, for a private relay. Key `mail.ca_file`.
+    pub ca_file: Option<PathBuf>,
+    /// User for AUTH PLAIN or LOGIN; needs `mail.password`, and TLS that cannot be stripped. Key `mail.username`.
+    pub username: Option<SecretString>,
+    /// Key `mail.password`.
+    pub password: Option<SecretString>,
+    /// Address that mails come from, also the envelope's sender. Key `mail.from_address`.
+    pub from_address: String,
+    /// Name that mails come from, at most 128 bytes. Key `mail.from_name`.
+    pub from_name: String,
+    /// Domain of Message-IDs; that of `mail.from_address` when absent. Key `mail.message_id_domain`.
+    pub message_id_domain: Option<String>,
+    /// Name given in EHLO; the domain of `mail.from_address` when absent. Key `mail.hello_name`.
+    pub hello_name: Option<String>,
+    /// Connections at most, 1 to 256. Key `mail.pool_size`.
+    pub pool_size: usize,
+    /// A connection idle for longer, in milliseconds, is closed instead of used. Key `mail.idle_limit_ms`.
+    pub idle_limit_ms: u64,
+    /// A connection idle for longer, in milliseconds, is tried with RSET before it is used. Key `mail.check_idle_after_ms`.
+    pub check_idle_after_ms: u64,
+    /// Mails over one connection at most, 1 to 100,000. Key `mail.mails_per_connection`.
+    pub mails_per_connection: u32,
+    /// Limit for resolving, TCP and TLS, in milliseconds, 1 to 120,000. Key `mail.connect_timeout_ms`.
+    pub connect_timeout_ms: u64,
+    /// Limit for the reply to each command, in milliseconds, 1 to 300,000. Key `mail.command_timeout_ms`.
+    pub command_timeout_ms: u64,
+    /// Limit for the whole send, in milliseconds, 1 to 600,000; the content and its answer have what is left of it.
+    /// Key `mail.send_timeout_ms`.
+    pub send_timeout_ms: u64,
+    /// Largest mail, encoded, in bytes, 10,000 to 157,286,400. Key `mail.max_message_bytes`.
+    pub max_message_bytes: usize,
+    /// Memory for encoded attachments, in bytes. Key `mail.encoded_cache_bytes`.
+    pub encoded_cache_bytes: usize,
+    /// Directory with `subject.txt`, `body.txt` and `body.html` (minijinja); the built-in ones when absent.
+    /// Key `mail.template_dir`.
+    pub template_dir: Option<PathBuf>,
+    /// Test-sink mode: any relay that is not a loopback address is refused when it is dialled, so that no mail can
+    /// leave this machine. Key `mail.test_sink`.
+    pub test_sink: bool,
+}
+
+impl Default for EmailConfig {
+    fn default() -> Self {
+        Self {
+            host: "localhost".to_owned(),
+            port: 587,
+            tls: TlsMode::StarttlsRequired,
+            ca_file: None,
+            username: None,
+            password: None,
+            from_address: "waybill@localhost.localdomain".to_owned(),
+            from_name: "Waybill".to_owned(),
+            message_id_domain: None,
+            hello_name: None,
+            pool_size: 16,
+            idle_limit_ms: 60_000,
+            check_idle_after_ms: 5_000,
+            mails_per_connection: 1_000,
+            connect_timeout_ms: 10_000,
+            command_timeout_ms: 20_000,
+            send_timeout_ms: 60_000,
+            max_message_bytes: 25 * 1024 * 1024,
+            encoded_cache_bytes: 64 * 1024 * 1024,
+            template_dir: None,
+            test_sink: false,
+        }
+    }
+}
+
+/// What [`EmailConfig`] says, checked.
+pub struct Checked {
+    /// In its ASCII form.
+    pub from_address: String,
+    pub message_id_domain: String,
+    pub hello_name: String,
+}
+
+impl EmailConfig {
+    /// Checks each value.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the key, the value and the rule; never the value of a secret.
+    pub(super) fn checked(&self) -> Result<Checked, Invalid> {
+        self.check_limits()?;
+        self.check_login()?;
+        schema::checked_line("mail.host", &self.host, 253)?;
+        schema::checked_line("mail.from_name", &self.from_name, 128)?;
+        if self.port == 0 {
+            return Err(Invalid::new("mail.port", "0", "must be 1 to 65535"));
+        }
+        let from_address = validate_mail_address(&self.from_address)
+            .map_err(|wrong| Invalid { field: "mail.from_address".to_owned(), ..wrong })?;
+        let from_domain = from_address.rsplit('@').next().unwrap_or_default();
+        let domain = |key, given: &Option<String>| match given {
+            None => Ok(from_domain.to_owned()),
+            Some(given) => idna::domain_to_ascii_strict(given)
+                .ok()
+                .filter(|ascii| !ascii.is_empty())
+                .ok_or_else(|| Invalid::new(key, given, "must be a domain")),
+        };
+        Ok(Checked {
+            message_id_domain: domain("mail.message_id_domain", &self.message_id_domain)?,
+            hello_name: domain("mail.hello_name", &self.hello_name)?,
+            from_address,
+        })
+    }
+
+    fn check_limits(&self) -> Result<(), Invalid> {
+        let limits = [
+            ("mail.pool_size", self.pool_size as u64, 1, 256),
+            ("mail.mails_per_connection", self.mails_per_connection.into(), 1, 100_000),
+            ("mail.connect_timeout_ms", self.connect_timeout_ms, 1, 120_000),
+            ("mail.command_timeout_ms", self.command_timeout_ms, 1, 300_000),
+            ("mail.send_timeout_ms", self.send_timeout_ms, 1, 600_000),
+            ("mail.max_message_bytes", self.max_message_bytes as u64, 10_000, 150 << 20),
+        ];
+        for (key, value, least, most) in limits {
+            if !(least..=most).contains(&value) {
+                let rule = format!("must be {least} to {most}");
+                return Err(Invalid::new(key, &value.to_string(), rule));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_login(&self) -> Result<(), Invalid> {
+        if self.username.is_some() != self.password.is_some() {
+            return Err(Invalid::new("mail.username", "…", "needs mail.password, and the reverse"));
+        }
+        let empty = |secret: &SecretString| secret.expose_secret().is_empty();
+        if self.username.as_ref().is_some_and(empty) || self.password.as_ref().is_some_and(empty) {
+            return Err(Invalid::new("mail.username", "", "and mail.password must not be empty"));
+        }
+        let protected = matches!(self.tls, TlsMode::StarttlsRequired | TlsMode::Implicit);
+        if self.username.is_some() && !protected && !self.test_sink {
+            let rule = "must be starttls_required or implicit when mail.username is set";
+            return Err(Invalid::new("mail.tls", &format!("{:?}", self.tls), rule));
+        }
+        Ok(())
+    }
+}

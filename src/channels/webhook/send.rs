@@ -1,0 +1,185 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::dns::Resolve;
+use reqwest::{Body, Client, Response, Url, redirect};
+use schema::{
+    ChannelError, ChannelKind, ClearReceipt, FailureClass, Parcel, Proof, SendResult, SendStage,
+    Sha256,
+};
+use secrecy::ExposeSecret;
+
+use super::body::WatchedBody;
+use super::guard::Blocked;
+use super::payload::Payloads;
+use super::resolver::{GuardedResolver, SystemResolver};
+use super::retry_after::retry_after_ms;
+use super::sign::Signer;
+use super::trouble::{refused, unanswered};
+use super::{WebhookConfig, WebhookGuard};
+use crate::reply::{self, REPLY_BYTES};
+use crate::taxonomy::{http_class, http_code};
+use crate::{Channel, SetupError, clock};
+
+const USER_AGENT: &str = concat!("waybill/", env!("CARGO_PKG_VERSION"));
+/// How much of a reply is read so that its connection can be used again; of this, 512 bytes are kept.
+const DRAIN_BYTES: usize = 64 * 1024;
+/// What [`Channel::timeout_ms`] adds to the configured limit, for what lies around the request.
+const MARGIN_MS: u64 = 1_000;
+
+/// The webhook channel.
+pub struct WebhookChannel {
+    client: Client,
+    guard: WebhookGuard,
+    payloads: Payloads,
+    timeout_ms: u64,
+}
+
+impl WebhookChannel {
+    /// Checks the configuration and prepares the client. Blocks on reading certificates: call it at start.
+    ///
+    /// # Errors
+    /// [`SetupError`] naming the key.
+    pub fn try_new(config: &WebhookConfig) -> Result<Self, SetupError> {
+        Self::try_with_resolver(config, Arc::new(SystemResolver))
+    }
+
+    /// As [`WebhookChannel::try_new`], with names resolved by `resolver`; the guard still checks what it answers.
+    ///
+    /// # Errors
+    /// [`SetupError`] naming the key.
+    pub fn try_with_resolver(
+        config: &WebhookConfig,
+        resolver: Arc<dyn Resolve>,
+    ) -> Result<Self, SetupError> {
+        config.check()?;
+        let guard = WebhookGuard::try_new(config)?;
+        let resolver = GuardedResolver { guard: guard.clone(), inner: resolver };
+        Ok(Self {
+            client: client(config, resolver)?,
+            guard,
+            payloads: Payloads::new(config.inline_limit_bytes, config.encoded_cache_bytes),
+            timeout_ms: config.timeout_ms,
+        })
+    }
+
+    /// The guard in use, for checking an address when it is registered.
+    #[must_use]
+    pub const fn guard(&self) -> &WebhookGuard {
+        &self.guard
+    }
+
+    async fn post(&self, url: Url, parcel: &Parcel, body: Bytes) -> Result<Response, ChannelError> {
+        let signer = match &parcel.secret {
+            None => return Err(config_error("webhook.secret_missing")),
+            Some(secret) => {
+                Signer::try_new(secret).map_err(|_| config_error("webhook.secret_invalid"))?
+            }
+        };
+        let id = format!("msg_{}", parcel.delivery.as_uuid().simple());
+        let timestamp = clock::unix_seconds();
+        let signature = signer.signature(&id, timestamp, &body);
+        let (body, taken) = WatchedBody::new(body);
+        let mut request = self
+            .client
+            .post(url)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header("webhook-id", id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signature)
+            .body(Body::wrap(body));
+        if let Some(traceparent) = &parcel.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        request.send().await.map_err(|error| unanswered(&error, taken.load(Relaxed)))
+    }
+}
+
+#[async_trait]
+impl Channel for WebhookChannel {
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::Webhook
+    }
+
+    fn timeout_ms(&self) -> u64 {
+        self.timeout_ms + MARGIN_MS
+    }
+
+    async fn send(&self, parcel: &Parcel) -> SendResult {
+        let address = parcel.address.expose_secret();
+        let url = self.guard.validate_url(address).map_err(|wrong| match Url::parse(address) {
+            Ok(_) => refused(&Blocked(wrong.rule)),
+            Err(_) => ChannelError::not_sent(FailureClass::RecipientPermanent, "address.invalid"),
+        })?;
+        let body = Bytes::from(
+            self.payloads.body(parcel).map_err(|_| config_error("webhook.not_encoded"))?,
+        );
+        let (content_sha256, content_bytes) = (Sha256::of(&body), body.len() as u64);
+        let response = self.post(url, parcel, body).await?;
+        let status = response.status();
+        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after_ms = wait.and_then(|value| retry_after_ms(value, clock::unix_seconds()));
+        let reply = read_reply(response).await;
+        if status.is_success() {
+            let (proof, status) = (Proof::Delivered, status.as_u16());
+            return Ok(ClearReceipt { proof, status, content_sha256, content_bytes, reply });
+        }
+        let status = status.as_u16();
+        Err(ChannelError {
+            class: http_class(status),
+            code: http_code(status),
+            stage: SendStage::Refused,
+            reply,
+            retry_after_ms,
+            address_gone: status == 410,
+        })
+    }
+}
+
+fn client(config: &WebhookConfig, resolver: GuardedResolver) -> Result<Client, SetupError> {
+    let mut builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .tcp_nodelay(true)
+        .timeout(Duration::from_millis(config.timeout_ms))
+        .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
+        .pool_max_idle_per_host(config.idle_per_host)
+        .pool_idle_timeout(Duration::from_millis(config.idle_limit_ms))
+        .dns_resolver(Arc::new(resolver));
+    if let Some(path) = &config.ca_file {
+        let unreadable = |reason: String| SetupError::File {
+            key: "webhook.ca_file",
+            path: path.display().to_string(),
+            reason,
+        };
+        let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|error| unreadable(error.to_string()))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    let wrong =
+        |error: reqwest::Error| SetupError::Tls { key: "webhook", reason: error.to_string() };
+    builder.build().map_err(wrong)
+}
+
+/// The first 512 bytes of the reply. Its status is the proof: a body that breaks off takes nothing away from it.
+async fn read_reply(mut response: Response) -> Option<String> {
+    let (mut kept, mut read) = (Vec::new(), 0);
+    while read < DRAIN_BYTES {
+        let Ok(Some(chunk)) = response.chunk().await else { break };
+        read += chunk.len();
+        let room = (REPLY_BYTES + 3).saturating_sub(kept.len()).min(chunk.len());
+        kept.extend_from_slice(&chunk[..room]);
+    }
+    reply::clean(&kept)
+}
+
+fn config_error(code: &str) -> ChannelError {
+    ChannelError::not_sent(FailureClass::Config, code)
+}
