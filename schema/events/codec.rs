@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,7 +37,9 @@ pub enum CodecError {
 
 /// The events of one kind of stream. Every variant has named fields or one struct, so that the stored payload is always a JSON
 /// object: the body alone, its name beside it in `event_type`.
-pub trait EventBody: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync {
+pub trait EventBody:
+    Serialize + DeserializeOwned + Clone + PartialEq + fmt::Debug + Send + Sync
+{
     /// The kind of stream.
     const AGGREGATE_TYPE: AggregateType;
 

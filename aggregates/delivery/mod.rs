@@ -1,0 +1,27 @@
+//! One report version to one recipient on one channel, from plan to close. Knows no clock, no chance and no channel: times,
+//! draws and answers come in.
+//!
+//! Closed exactly once; after that only evidence is taken. An attempt that may have arrived (in doubt) is tried again under the
+//! same idempotency key while the schedule allows, then held for a person. While an attempt is under way the delivery can be
+//! cancelled, expired or suppressed only by that attempt's own sender, who knows that nothing has left.
+
+mod command;
+mod decide;
+mod ending;
+mod refusal;
+mod state;
+#[cfg(test)]
+mod tests;
+mod to_do;
+
+pub use command::{AttemptEnd, AttemptResult, Command};
+pub use refusal::Refusal;
+pub use schema::events::DeliveryEvent as Event;
+pub use state::{Closed, Course, Delivery, Outcome, Resent};
+pub use to_do::{Due, Lane, ToDo};
+
+/// The rules of a delivery.
+pub struct Rules;
+
+/// The code of an attempt whose sender was never heard of again.
+pub const LEASE_ENDED: &str = "lease_ended";

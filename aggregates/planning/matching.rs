@@ -1,0 +1,80 @@
+use schema::events::{NotPlannedReason, ReportVersion};
+use schema::{ChannelKind, Format, GrantId, Preferences, Selector, Timestamp};
+
+use crate::recipient::{Address, Endpoint, Known, Recipient};
+use crate::subscription::Subscription;
+
+/// On what grounds, and by which way, a pair is served.
+pub(super) struct Match<'m> {
+    pub channel: ChannelKind,
+    pub address: &'m Address,
+    pub endpoint: &'m Endpoint,
+    pub grant: &'m GrantId,
+    pub format: Option<Format>,
+    pub deadline: Timestamp,
+}
+
+/// The decision on one pair. The first check that fails names the reason.
+pub(super) fn decide<'m>(
+    recipient: &'m Recipient,
+    subscription: &'m Subscription,
+    version: &ReportVersion,
+    now: Timestamp,
+) -> Result<Match<'m>, NotPlannedReason> {
+    let known = match recipient {
+        Recipient::Retired => return Err(NotPlannedReason::RecipientRetired),
+        Recipient::Unknown => None,
+        Recipient::Active(known) => Some(known),
+    };
+    if subscription.is_paused(now) {
+        return Err(NotPlannedReason::Paused);
+    }
+    let body = subscription.body().ok_or(NotPlannedReason::AttributesDiffer)?;
+    if !wants(&body.selector, version) {
+        return Err(NotPlannedReason::AttributesDiffer);
+    }
+    let known = known.ok_or(NotPlannedReason::NotEntitled)?;
+    let grant = known.entitlement(&version.report, now).ok_or(NotPlannedReason::NotEntitled)?;
+    let (channel, address, endpoint) =
+        first_usable(known, &body.preferences).ok_or(NotPlannedReason::NoAddress)?;
+    let format = format(&body.preferences, version)?;
+    let deadline = deadline(&body.preferences, version);
+    Ok(Match { channel, address, endpoint, grant: &grant.id, format, deadline })
+}
+
+/// Each attribute named has one of the values listed; a missing one never matches.
+fn wants(selector: &Selector, version: &ReportVersion) -> bool {
+    selector.report.covers(&version.report)
+        && selector.attributes.iter().all(|(name, values)| {
+            version.attributes.get(name).is_some_and(|value| values.contains(value))
+        })
+}
+
+fn first_usable<'m>(
+    recipient: &'m Known,
+    preferences: &Preferences,
+) -> Option<(ChannelKind, &'m Address, &'m Endpoint)> {
+    preferences.channels.iter().find_map(|channel| {
+        let (address, endpoint) = recipient.reachable(*channel)?;
+        Some((*channel, address, endpoint))
+    })
+}
+
+/// The first format wished for that the version has. No wish: all artifacts. A version that is all attributes has nothing
+/// to choose from and satisfies every wish.
+fn format(
+    preferences: &Preferences,
+    version: &ReportVersion,
+) -> Result<Option<Format>, NotPlannedReason> {
+    if preferences.formats.is_empty() || version.artifacts.is_empty() {
+        return Ok(None);
+    }
+    let has = |format: &&Format| version.artifacts.iter().any(|file| file.format == **format);
+    let found = preferences.formats.iter().find(has).copied();
+    found.map(Some).ok_or(NotPlannedReason::NoFormat)
+}
+
+fn deadline(preferences: &Preferences, version: &ReportVersion) -> Timestamp {
+    let own = preferences.deadline_s.map(|s| version.received_at.plus_ms(u64::from(s) * 1000));
+    own.map_or(version.deadline, |own| own.min(version.deadline))
+}

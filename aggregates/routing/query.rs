@@ -1,0 +1,199 @@
+use schema::events::{CancelReason, DeliveryPlan, PauseScope, ReportProfile, SuppressReason};
+use schema::{
+    ApiKeyId, ChannelKind, DestinationKey, DistributionId, RecipientId, ReportName, Sealed,
+    SubscriptionId, TenantId, Timestamp,
+};
+
+use super::merge::Merge;
+use super::tenant::TenantRoutes;
+use super::RoutingIndex;
+use crate::api_key::ApiKey;
+use crate::recipient::{Known, Recipient};
+use crate::report::Report;
+use crate::subscription::Subscription;
+
+/// A recipient and those of its subscriptions that speak of a report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate<'i> {
+    /// Who.
+    pub recipient: &'i RecipientId,
+    /// What is known of it.
+    pub state: &'i Recipient,
+    /// Its subscriptions that were not ended, in the order of their names.
+    pub subscriptions: Vec<(&'i SubscriptionId, &'i Subscription)>,
+}
+
+/// What a send needs to know of its recipient, still sealed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Authorised {
+    /// Mail address or URL.
+    pub address: Sealed,
+    /// Which revision of the address that is.
+    pub revision: u32,
+    /// BCP 47 language tag.
+    pub locale: String,
+    /// Name for greetings.
+    pub name: Option<Sealed>,
+}
+
+/// Why nothing may be sent, and how the delivery is therefore to be closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Call it off: the version was withdrawn or corrected.
+    Cancel(CancelReason),
+    /// Suppress it: a rule of the recipient's side.
+    Suppress(SuppressReason),
+}
+
+static UNKNOWN: Recipient = Recipient::Unknown;
+
+impl RoutingIndex {
+    /// Whether the tenant was set up.
+    #[must_use]
+    pub fn has_tenant(&self, tenant: &TenantId) -> bool {
+        let known = self.tenants.get(tenant);
+        known.is_some_and(|routes| routes.tenant.state != crate::tenant::Tenant::Unknown)
+    }
+
+    /// The profile of a report of which versions are taken.
+    #[must_use]
+    pub fn report(&self, tenant: &TenantId, report: &ReportName) -> Option<&ReportProfile> {
+        match &self.tenants.get(tenant)?.reports.get(report)?.state {
+            Report::Active(profile) => Some(profile),
+            Report::Unknown | Report::Retired => None,
+        }
+    }
+
+    /// A recipient.
+    #[must_use]
+    pub fn recipient(&self, tenant: &TenantId, recipient: &RecipientId) -> &Recipient {
+        let routes = self.tenants.get(tenant);
+        let known = routes.and_then(|routes| routes.recipients.get(recipient));
+        known.map_or(&UNKNOWN, |entry| &entry.state)
+    }
+
+    /// A subscription, if there ever was one of this id.
+    #[must_use]
+    pub fn subscription(
+        &self,
+        tenant: &TenantId,
+        subscription: &SubscriptionId,
+    ) -> Option<&Subscription> {
+        Some(&self.tenants.get(tenant)?.subscriptions.get(subscription)?.state)
+    }
+
+    /// Keys of this id with the tenant of each: ids are unique within a tenant, the secret tells which one is meant.
+    pub fn api_keys(&self, id: &ApiKeyId) -> impl Iterator<Item = (&TenantId, &ApiKey)> {
+        let of_tenants = self.keys.get(id).into_iter().flatten();
+        of_tenants.map(|(tenant, entry)| (tenant, &entry.state))
+    }
+
+    /// The pause that holds back sends on `channel` to `destination`, the widest one first.
+    #[must_use]
+    pub fn paused(
+        &self,
+        tenant: &TenantId,
+        channel: ChannelKind,
+        destination: &DestinationKey,
+    ) -> Option<PauseScope> {
+        self.tenants.get(tenant)?.tenant.state.pause(channel, destination)
+    }
+
+    /// Why nothing more of a version is sent, if so.
+    #[must_use]
+    pub fn stopped(&self, distribution: DistributionId) -> Option<CancelReason> {
+        self.stops.reason(distribution)
+    }
+
+    /// All recipients behind `after` with a subscription that speaks of `report`, in the order of their ids.
+    pub fn candidates<'i>(
+        &'i self,
+        tenant: &TenantId,
+        report: &ReportName,
+        after: Option<&RecipientId>,
+    ) -> impl Iterator<Item = Candidate<'i>> + use<'i> {
+        let routes = self.tenants.get(tenant);
+        let named = routes.and_then(|routes| routes.of_report.get(report));
+        let every = routes.map(|routes| &routes.of_every);
+        let found = Merge::new(named, every, after).zip(std::iter::repeat(routes));
+        found.filter_map(|((recipient, subscriptions), routes)| {
+            Some(candidate(routes?, recipient, subscriptions))
+        })
+    }
+
+    /// Asks again, right before a send, whether it may take place, and where to.
+    ///
+    /// This node may lag behind the one that planned the delivery. So a denial counts only once [`Self::read_at`] has
+    /// reached the log's head as it was after the delivery was claimed; until then the answer is to wait and ask again.
+    ///
+    /// # Errors
+    /// [`Denied`], with the way in which the delivery is to be closed.
+    pub fn authorise(
+        &self,
+        tenant: &TenantId,
+        plan: &DeliveryPlan,
+        now: Timestamp,
+    ) -> Result<Authorised, Denied> {
+        if let Some(reason) = self.stopped(plan.distribution) {
+            return Err(Denied::Cancel(reason));
+        }
+        self.recipient_side(tenant, plan, now).map_err(Denied::Suppress)
+    }
+
+    fn recipient_side(
+        &self,
+        tenant: &TenantId,
+        plan: &DeliveryPlan,
+        now: Timestamp,
+    ) -> Result<Authorised, SuppressReason> {
+        let Recipient::Active(recipient) = self.recipient(tenant, &plan.recipient) else {
+            return Err(SuppressReason::RecipientRetired);
+        };
+        still_wanted(self.subscription(tenant, &plan.subscription), plan, now)?;
+        if recipient.entitlement(&plan.report, now).is_none() {
+            return Err(SuppressReason::NotEntitled);
+        }
+        endpoint(recipient, plan).ok_or(SuppressReason::AddressRetired)
+    }
+}
+
+fn candidate<'i>(
+    routes: &'i TenantRoutes,
+    recipient: &'i RecipientId,
+    subscriptions: Vec<&'i SubscriptionId>,
+) -> Candidate<'i> {
+    let with_state = |id| routes.subscriptions.get(id).map(|entry| (id, &entry.state));
+    let subscriptions = subscriptions.into_iter().filter_map(with_state).collect();
+    let state = routes.recipients.get(recipient).map_or(&UNKNOWN, |entry| &entry.state);
+    Candidate { recipient, state, subscriptions }
+}
+
+/// A subscription that was changed to another report or away from the channel is ended as far as this send goes.
+fn still_wanted(
+    subscription: Option<&Subscription>,
+    plan: &DeliveryPlan,
+    now: Timestamp,
+) -> Result<(), SuppressReason> {
+    let subscription = subscription.ok_or(SuppressReason::Unsubscribed)?;
+    let body = subscription.body().ok_or(SuppressReason::Unsubscribed)?;
+    let wanted = body.selector.report.covers(&plan.report)
+        && body.preferences.channels.contains(&plan.channel);
+    if !wanted {
+        return Err(SuppressReason::Unsubscribed);
+    }
+    if subscription.is_paused(now) {
+        return Err(SuppressReason::Paused);
+    }
+    Ok(())
+}
+
+fn endpoint(recipient: &Known, plan: &DeliveryPlan) -> Option<Authorised> {
+    let address = recipient.address(&plan.address)?;
+    let endpoint = address.endpoint.as_ref().filter(|_| address.channel == plan.channel)?;
+    Some(Authorised {
+        address: endpoint.value.clone(),
+        revision: address.revision,
+        locale: recipient.profile.locale.clone(),
+        name: recipient.profile.name.clone(),
+    })
+}

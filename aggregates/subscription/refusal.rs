@@ -1,0 +1,40 @@
+use schema::{Invalid, RecipientId, Timestamp};
+
+/// Why a subscription stays as it is.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// A value breaks a rule of form.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// Nobody ever subscribed under this id.
+    #[error("the subscription does not exist")]
+    NotSubscribed,
+    /// It holds already, and says something else.
+    #[error("the subscription already exists, in version {version}; change it instead")]
+    AlreadySubscribed {
+        /// The version that holds.
+        version: u32,
+    },
+    /// An ended subscription must be begun again first.
+    #[error("the subscription ended with version {version}; subscribe again")]
+    Ended {
+        /// The version that ended it.
+        version: u32,
+    },
+    /// A subscription is one recipient's for good.
+    #[error("the subscription belongs to {recipient} and cannot pass to {wanted}")]
+    RecipientDiffers {
+        /// Whose it is.
+        recipient: RecipientId,
+        /// Whose it was to be.
+        wanted: RecipientId,
+    },
+    /// A pause must end in the future.
+    #[error("the pause would end at {until}, which is not after now, {now}")]
+    PauseInPast {
+        /// The end asked for.
+        until: Timestamp,
+        /// The time of the request.
+        now: Timestamp,
+    },
+}

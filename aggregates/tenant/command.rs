@@ -1,0 +1,33 @@
+use schema::Position;
+use schema::events::PauseScope;
+
+/// What an operator may ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Set the tenant up.
+    Create {
+        /// The organisation's name, for people.
+        title: String,
+    },
+    /// Hold sends back.
+    PauseDispatch {
+        /// Which.
+        scope: PauseScope,
+        /// Why.
+        reason: String,
+    },
+    /// Let them go on.
+    ResumeDispatch {
+        /// Which.
+        scope: PauseScope,
+    },
+    /// Tell a follower to leave out an event it cannot read. To be sent to the tenant `system`.
+    SkipEvent {
+        /// Which follower.
+        follower: String,
+        /// The event to leave out.
+        position: Position,
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,83 @@
+use std::collections::BTreeSet;
+
+use schema::Position;
+use schema::events::PauseScope;
+
+use super::{Command, Event, MAX_PAUSES, Refusal, Rules, Skip, Tenant};
+use crate::decider::Decider;
+use crate::form;
+
+impl Decider for Rules {
+    type State = Tenant;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(tenant: &Tenant, command: Command) -> Result<Vec<Event>, Refusal> {
+        match command {
+            Command::Create { title } => create(tenant, title),
+            Command::PauseDispatch { scope, reason } => pause(tenant, scope, reason),
+            Command::ResumeDispatch { scope } => resume(tenant, scope),
+            Command::SkipEvent { follower, position, reason } => {
+                skip(tenant, follower, position, reason)
+            }
+        }
+    }
+
+    fn evolve(tenant: &mut Tenant, event: &Event) {
+        tenant.evolve(event);
+    }
+}
+
+fn create(tenant: &Tenant, title: String) -> Result<Vec<Event>, Refusal> {
+    match tenant {
+        Tenant::Unknown => {
+            form::title(&title)?;
+            Ok(vec![Event::TenantCreated { title }])
+        }
+        Tenant::Known { title: known, .. } if *known == title => Ok(vec![]),
+        Tenant::Known { title, .. } => Err(Refusal::AlreadyCreated { title: title.clone() }),
+    }
+}
+
+fn pause(tenant: &Tenant, scope: PauseScope, reason: String) -> Result<Vec<Event>, Refusal> {
+    let (pauses, _) = known(tenant)?;
+    form::reason(&reason)?;
+    if pauses.contains(&scope) {
+        return Ok(vec![]);
+    }
+    if pauses.len() >= MAX_PAUSES {
+        return Err(Refusal::TooManyPauses { pause_count: pauses.len() });
+    }
+    Ok(vec![Event::DispatchPaused { scope, reason }])
+}
+
+fn resume(tenant: &Tenant, scope: PauseScope) -> Result<Vec<Event>, Refusal> {
+    let (pauses, _) = known(tenant)?;
+    if !pauses.contains(&scope) {
+        return Ok(vec![]);
+    }
+    Ok(vec![Event::DispatchResumed { scope }])
+}
+
+fn skip(
+    tenant: &Tenant,
+    follower: String,
+    position: Position,
+    reason: String,
+) -> Result<Vec<Event>, Refusal> {
+    let (_, skips) = known(tenant)?;
+    form::opaque("follower", &follower)?;
+    form::reason(&reason)?;
+    if skips.contains(&Skip { follower: follower.clone(), position }) {
+        return Ok(vec![]);
+    }
+    Ok(vec![Event::EventSkipped { follower, position, reason }])
+}
+
+fn known(tenant: &Tenant) -> Result<(&BTreeSet<PauseScope>, &BTreeSet<Skip>), Refusal> {
+    match tenant {
+        Tenant::Unknown => Err(Refusal::NotCreated),
+        Tenant::Known { pauses, skips, .. } => Ok((pauses, skips)),
+    }
+}

@@ -1,0 +1,24 @@
+use schema::Invalid;
+
+/// Why an operator is told no.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// A text breaks a rule of form.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The tenant was never set up.
+    #[error("the tenant does not exist; create it first")]
+    NotCreated,
+    /// It was set up under another title.
+    #[error("the tenant already exists, as {title:?}")]
+    AlreadyCreated {
+        /// Its title.
+        title: String,
+    },
+    /// Pauses are limited by [`MAX_PAUSES`](super::MAX_PAUSES).
+    #[error("{pause_count} pauses hold already, which is the most allowed; pause a whole channel")]
+    TooManyPauses {
+        /// Pauses that hold.
+        pause_count: usize,
+    },
+}

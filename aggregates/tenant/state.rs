@@ -1,0 +1,73 @@
+use std::collections::BTreeSet;
+
+use schema::events::PauseScope;
+use schema::{ChannelKind, DestinationKey, Position};
+use serde::{Deserialize, Serialize};
+
+use super::Event;
+
+/// An event that a follower was told to leave out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Skip {
+    /// Which follower.
+    pub follower: String,
+    /// Which event.
+    pub position: Position,
+}
+
+/// What is known of a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tenant {
+    /// Never set up.
+    #[default]
+    Unknown,
+    /// Set up.
+    Known {
+        /// Its name for people.
+        title: String,
+        /// What is held back.
+        pauses: BTreeSet<PauseScope>,
+        /// What followers were told to leave out (tenant `system` only).
+        skips: BTreeSet<Skip>,
+    },
+}
+
+impl Tenant {
+    /// The pause that holds back a send on `channel` to `destination`, the widest one first.
+    #[must_use]
+    pub fn pause(&self, channel: ChannelKind, destination: &DestinationKey) -> Option<PauseScope> {
+        let Self::Known { pauses, .. } = self else { return None };
+        if pauses.is_empty() {
+            return None;
+        }
+        let destination = destination.clone();
+        [
+            PauseScope::All,
+            PauseScope::Channel { channel },
+            PauseScope::Destination { destination },
+        ]
+        .into_iter()
+        .find(|scope| pauses.contains(scope))
+    }
+
+    pub(super) fn evolve(&mut self, event: &Event) {
+        if let Event::TenantCreated { title } = event {
+            let (pauses, skips) = (BTreeSet::new(), BTreeSet::new());
+            *self = Self::Known { title: title.clone(), pauses, skips };
+        }
+        let Self::Known { pauses, skips, .. } = self else { return };
+        match event {
+            Event::TenantCreated { .. } => {}
+            Event::DispatchPaused { scope, .. } => {
+                pauses.insert(scope.clone());
+            }
+            Event::DispatchResumed { scope } => {
+                pauses.remove(scope);
+            }
+            Event::EventSkipped { follower, position, .. } => {
+                skips.insert(Skip { follower: follower.clone(), position: *position });
+            }
+        }
+    }
+}
