@@ -1,1 +1,33 @@
-//! dispatch
+//! From due to done: permit, claim, attempt, send, record.
+//!
+//! Dispatch decides nothing by itself: what may happen to a delivery says `aggregates`, who may get it says the routing
+//! index, what an answer means says the channel. It sees to it that no send begins without a permit and a record, that
+//! each is recorded as it ended, and that a node that falls silent leaves doubt behind and never a guess.
+
+#![warn(missing_docs)]
+
+mod bells;
+mod cache;
+mod carried;
+mod claim;
+mod clock;
+mod config;
+mod desk;
+mod dispatcher;
+mod figures;
+mod permits;
+mod prepare;
+mod record;
+mod send;
+mod start;
+mod trace;
+mod unsubscribe;
+mod versions;
+
+pub use carried::fold_queue;
+pub use config::DispatchConfig;
+pub use desk::{Act, DeliveryDesk, DeskError, Done, Resent};
+pub use dispatcher::{Dispatcher, Parts, SharedRoutingIndex};
+pub use permits::{Permit, Permits, Share};
+pub use start::Start;
+pub use unsubscribe::{UNSUBSCRIBE_PURPOSE, read_unsubscribe_token, unsubscribe_token};

@@ -1,0 +1,186 @@
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use aggregates::delivery::{Command, Delivery};
+use aggregates::routing::{Authorised, Denied, RoutingIndex};
+use rand::Rng;
+use schema::events::DeliveryPlan;
+use schema::{DeliveryId, Timestamp};
+use store::{AppendError, Claimed, Due, QueueChange, QueueRow, Unit};
+use tracing::error;
+
+use super::HeldBack;
+use crate::carried::{Carried, DecideError};
+use crate::permits::Permit;
+use crate::start::Send;
+use crate::{Dispatcher, Share};
+
+/// A row that may not be sent yet because the index may only be behind is looked at again after this long.
+const CONFIRM_MS: u64 = 20;
+/// A row for which there was no permit, or that is paused, is looked at again after this long at the earliest.
+const PUT_BACK_MS: u64 = 10;
+
+/// When a lease begins that is asked for now.
+pub(super) fn lease_now() -> Instant {
+    Instant::now()
+}
+
+/// What one claim decides. Its decisions count only once the claim is committed.
+pub(super) struct Round<'d> {
+    dispatcher: &'d Arc<Dispatcher>,
+    held_back: &'d HeldBack,
+    share: Share,
+    leased_at: Instant,
+    sends: Vec<Send>,
+    denied: Vec<DeliveryId>,
+    pub(super) seen: usize,
+    idle: usize,
+}
+
+/// What becomes of a row.
+enum Verdict {
+    /// Its attempt begins.
+    Start(Authorised, Permit),
+    /// A step without a send.
+    Step(Command),
+    /// It stays as it is and is looked at again then.
+    PutBack(Timestamp),
+}
+
+impl<'d> Round<'d> {
+    pub(super) fn new(
+        dispatcher: &'d Arc<Dispatcher>,
+        held_back: &'d HeldBack,
+        share: Share,
+        leased_at: Instant,
+    ) -> Self {
+        let (sends, denied) = (Vec::new(), Vec::new());
+        Self { dispatcher, held_back, share, leased_at, sends, denied, seen: 0, idle: 0 }
+    }
+
+    /// The units that the rows lead to. Sync and without a look at the world but clock and index.
+    pub(super) fn decide(&mut self, rows: Vec<Claimed>) -> Vec<Unit> {
+        let index = Arc::clone(&self.dispatcher.index);
+        let index = index.read().unwrap_or_else(PoisonError::into_inner);
+        self.seen = rows.len();
+        rows.into_iter().filter_map(|claimed| self.judge(&index, claimed)).collect()
+    }
+
+    fn judge(&mut self, index: &RoutingIndex, claimed: Claimed) -> Option<Unit> {
+        let id = claimed.row.delivery;
+        self.held_back.saw(&claimed.row);
+        let carried = match Carried::from_row(&claimed.row) {
+            Ok(carried) => carried,
+            Err(error) => {
+                error!(%error, "the queue's row of delivery {id} cannot be read: {error}");
+                return None;
+            }
+        };
+        let verdict = self.verdict(index, &carried, &claimed);
+        self.unit(carried, claimed.row, verdict, claimed.now)
+            .map_err(|error| error!(%error, "delivery {id} is left as it is: {error}"))
+            .ok()
+    }
+
+    fn verdict(&mut self, index: &RoutingIndex, carried: &Carried, claimed: &Claimed) -> Verdict {
+        let now = claimed.now;
+        match &carried.state {
+            // Both have no row; a step that means nothing takes the row away.
+            Delivery::Unplanned | Delivery::Closed(_) => Verdict::PutBack(now),
+            Delivery::Attempting { course } => {
+                let draw = rand::rng().random();
+                Verdict::Step(Command::LoseAttempt { attempt: course.attempts, now, draw })
+            }
+            Delivery::Held { course } => {
+                if now >= course.plan.deadline {
+                    return Verdict::Step(Command::Expire { attempt: None, now });
+                }
+                Verdict::PutBack(course.plan.deadline)
+            }
+            Delivery::Scheduled { plan } => self.may_start(index, carried, plan, claimed),
+            Delivery::Retrying { course, .. } | Delivery::InDoubt { course, .. } => {
+                self.may_start(index, carried, &course.plan, claimed)
+            }
+        }
+    }
+
+    fn may_start(
+        &mut self,
+        index: &RoutingIndex,
+        carried: &Carried,
+        plan: &DeliveryPlan,
+        Claimed { row, now, .. }: &Claimed,
+    ) -> Verdict {
+        if *now >= plan.deadline {
+            return Verdict::Step(Command::Expire { attempt: None, now: *now });
+        }
+        let authorised = match index.authorise(&row.tenant, plan, *now) {
+            Ok(authorised) => authorised,
+            Err(denied) if self.held_back.is_confirmed(row.delivery, index.read_at()) => {
+                return Verdict::Step(close(denied));
+            }
+            Err(_) => {
+                self.denied.push(row.delivery);
+                return Verdict::PutBack(now.plus_ms(CONFIRM_MS));
+            }
+        };
+        if index.paused(&row.tenant, row.channel, &row.destination).is_some() {
+            self.held_back.paused(row);
+            return Verdict::PutBack(now.plus_ms(PUT_BACK_MS));
+        }
+        let permits = &self.dispatcher.permits;
+        match permits.try_permit(self.share, &carried.tenant, row.channel, &row.destination) {
+            Some(permit) => Verdict::Start(authorised, permit),
+            None => Verdict::PutBack(now.plus_ms(PUT_BACK_MS)),
+        }
+    }
+
+    fn unit(
+        &mut self,
+        mut carried: Carried,
+        row: QueueRow,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> Result<Unit, DecideError> {
+        let Dispatcher { actor, node, lease_ms, .. } = self.dispatcher.as_ref();
+        let mut unit = carried.unit(actor);
+        match verdict {
+            Verdict::PutBack(at) => {
+                self.idle += 1;
+                unit.queue.push(match carried.state.to_do() {
+                    Some(_) => QueueChange::Put(row, Due::At(at)),
+                    None => QueueChange::Remove { delivery: carried.delivery },
+                });
+            }
+            Verdict::Step(command) => carried.step(command, &mut unit, *lease_ms)?,
+            Verdict::Start(authorised, permit) => {
+                let (node, address_revision) = (node.clone(), authorised.revision);
+                let command = Command::StartAttempt { node, address_revision, now };
+                carried.step(command, &mut unit, *lease_ms)?;
+                let (leased_at, authorised) = (self.leased_at, Some(authorised));
+                self.sends.push(Send { carried, permit, leased_at, authorised });
+            }
+        }
+        Ok(unit)
+    }
+
+    /// The claim is committed: sends what was started. Returns how many rows got anywhere.
+    pub(super) async fn conclude(self) -> Result<usize, AppendError> {
+        let Self { dispatcher, held_back, sends, denied, seen, idle, .. } = self;
+        if !sends.is_empty() {
+            dispatcher.send_all(sends);
+        }
+        if !denied.is_empty() {
+            let head = dispatcher.ledger.head().await?;
+            held_back.denied_before(head, &denied);
+        }
+        Ok(seen - idle)
+    }
+}
+
+fn close(denied: Denied) -> Command {
+    match denied {
+        Denied::Cancel(reason) => Command::Cancel { attempt: None, reason },
+        Denied::Suppress(reason) => Command::Suppress { attempt: None, reason },
+    }
+}

@@ -1,0 +1,93 @@
+use schema::Invalid;
+use serde::{Deserialize, Serialize};
+
+/// How many sends may be under way, and how the queue is worked. Section `dispatch`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DispatchConfig {
+    /// Attempts under way on this node, recorded as started and not yet as ended: 4 to 10,000. A kill puts at most
+    /// so many in doubt. Key `dispatch.permits`.
+    pub permits: u32,
+    /// Attempts under way for one tenant: 1 to `permits`. Key `dispatch.tenant_permits`.
+    pub tenant_permits: u32,
+    /// Sends under way on one channel: 1 to `permits`. Key `dispatch.channel_permits`.
+    pub channel_permits: u32,
+    /// Sends under way to one destination: 1 to `permits`. Key `dispatch.destination_permits`.
+    pub destination_permits: u32,
+    /// The retry lane's share of each of these, in percent: 1 to 90. First tries have the rest; neither lane can take
+    /// the other's. Key `dispatch.retry_percent`.
+    pub retry_percent: u32,
+    /// Rows of the queue claimed in one transaction: 1 to 500. Key `dispatch.claim_rows`.
+    pub claim_rows: u32,
+    /// What a lease lasts beyond the longest send timeout, in milliseconds, for the commits before and after the
+    /// send: 500 to 600,000. Key `dispatch.lease_margin_ms`.
+    pub lease_margin_ms: u64,
+    /// Longest pause between two looks at an empty queue, in milliseconds: 10 to 60,000. Key `dispatch.idle_poll_ms`.
+    pub idle_poll_ms: u64,
+    /// Report versions whose facts stay in memory: 1 to 100,000. Key `dispatch.cached_versions`.
+    pub cached_versions: u32,
+    /// Bytes of artifacts that stay in memory between sends: 0 to 8 GiB. Key `dispatch.cached_artifact_bytes`.
+    pub cached_artifact_bytes: u64,
+}
+
+impl Default for DispatchConfig {
+    fn default() -> Self {
+        Self {
+            permits: 512,
+            tenant_permits: 448,
+            channel_permits: 384,
+            destination_permits: 256,
+            retry_percent: 25,
+            claim_rows: 200,
+            lease_margin_ms: 10_000,
+            idle_poll_ms: 250,
+            cached_versions: 1_000,
+            cached_artifact_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+impl DispatchConfig {
+    /// Checks each value against its range.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the key, the value and the range.
+    pub fn check(&self) -> Result<(), Invalid> {
+        within("dispatch.permits", self.permits.into(), 4, 10_000)?;
+        let most = u64::from(self.permits);
+        within("dispatch.tenant_permits", self.tenant_permits.into(), 1, most)?;
+        within("dispatch.channel_permits", self.channel_permits.into(), 1, most)?;
+        within("dispatch.destination_permits", self.destination_permits.into(), 1, most)?;
+        within("dispatch.retry_percent", self.retry_percent.into(), 1, 90)?;
+        within("dispatch.claim_rows", self.claim_rows.into(), 1, 500)?;
+        within("dispatch.lease_margin_ms", self.lease_margin_ms, 500, 600_000)?;
+        within("dispatch.idle_poll_ms", self.idle_poll_ms, 10, 60_000)?;
+        within("dispatch.cached_versions", self.cached_versions.into(), 1, 100_000)?;
+        within("dispatch.cached_artifact_bytes", self.cached_artifact_bytes, 0, 8 << 30)
+    }
+}
+
+fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), Invalid> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Invalid::new(key, &value.to_string(), format!("must be {least} to {most}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_within_their_ranges() {
+        assert_eq!(DispatchConfig::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_above_all_permits_is_named() {
+        let config = DispatchConfig { permits: 8, ..DispatchConfig::default() };
+        let wrong = config.check().err().map(|invalid| invalid.to_string());
+        let expected = "dispatch.tenant_permits: \"448\" must be 1 to 8";
+        assert_eq!(wrong.as_deref(), Some(expected));
+    }
+}

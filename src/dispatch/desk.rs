@@ -1,0 +1,256 @@
+use std::sync::{Arc, PoisonError};
+
+use aggregates::delivery::{Command, Delivery, Refusal};
+use aggregates::recipient::Recipient;
+use schema::events::{CancelReason, DeliveryPlan, Evidence, Resolution};
+use schema::{DeliveryId, Metadata, Position, StreamId, Timestamp};
+use store::{AppendError, CommandRecord, Ledger, StoreError, Unit};
+
+use crate::SharedRoutingIndex;
+use crate::carried::{Carried, DecideError};
+use crate::clock::now;
+use rand::Rng;
+
+/// How often a command is decided anew because someone else was faster.
+const MAX_CONFLICTS: u32 = 5;
+
+/// What a person may do about one delivery. REST and the command line stand behind it.
+pub struct DeliveryDesk {
+    ledger: Arc<Ledger>,
+    index: SharedRoutingIndex,
+    lease_ms: u64,
+}
+
+/// Who asks, for which tenant, and the command whose outcome is kept with the events.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// Of the events. Its tenant must be the delivery's.
+    pub metadata: Metadata,
+    /// The API command, if it is one.
+    pub command: Option<CommandRecord>,
+}
+
+/// What a command came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    /// The log's position that shows it; absent when there was nothing to do.
+    pub position: Option<Position>,
+    /// The delivery as it is now.
+    pub state: Delivery,
+}
+
+/// A repetition that was scheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resent {
+    /// The new delivery.
+    pub delivery: DeliveryId,
+    /// Which repetition, from 1.
+    pub resend: u32,
+    /// The log's position that shows it.
+    pub position: Option<Position>,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The tenant has no such delivery.
+    #[error("there is no delivery {delivery}")]
+    NotFound {
+        /// Which was named.
+        delivery: DeliveryId,
+    },
+    /// The delivery does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It was decided, but not appended.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The delivery's state cannot be written down.
+    #[error("the delivery's state cannot be written: {0}")]
+    State(#[from] serde_json::Error),
+}
+
+impl From<StoreError> for DeskError {
+    fn from(error: StoreError) -> Self {
+        Self::Append(error.into())
+    }
+}
+
+impl From<DecideError> for DeskError {
+    fn from(error: DecideError) -> Self {
+        match error {
+            DecideError::Refused(refusal) => Self::Refused(refusal),
+            DecideError::State(error) => Self::State(error),
+        }
+    }
+}
+
+impl DeliveryDesk {
+    /// A desk; `lease_ms` is the dispatcher's.
+    #[must_use]
+    pub const fn new(ledger: Arc<Ledger>, index: SharedRoutingIndex, lease_ms: u64) -> Self {
+        Self { ledger, index, lease_ms }
+    }
+
+    /// Calls a delivery off that is not under way.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub async fn cancel(
+        &self,
+        delivery: DeliveryId,
+        reason: String,
+        act: Act,
+    ) -> Result<Done, DeskError> {
+        let reason = CancelReason::Requested { reason };
+        self.carry_out(delivery, Command::Cancel { attempt: None, reason }, act).await
+    }
+
+    /// Closes a delivery whose deadline has passed.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub async fn expire(&self, delivery: DeliveryId, act: Act) -> Result<Done, DeskError> {
+        self.carry_out(delivery, Command::Expire { attempt: None, now: now() }, act).await
+    }
+
+    /// Records what a person found out about an attempt in doubt.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub async fn resolve(
+        &self,
+        delivery: DeliveryId,
+        attempt: u32,
+        resolution: Resolution,
+        note: String,
+        act: Act,
+    ) -> Result<Done, DeskError> {
+        let (now, draw) = (now(), rand::rng().random());
+        let command = Command::ResolveDoubt { attempt, resolution, note, now, draw };
+        self.carry_out(delivery, command, act).await
+    }
+
+    /// Sends a closed delivery once more, as a delivery of its own with the same time to live. `command` makes the
+    /// record of the API command, whose outcome names the new delivery.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub async fn resend(
+        &self,
+        delivery: DeliveryId,
+        metadata: Metadata,
+        command: impl Fn(DeliveryId) -> Option<CommandRecord> + Send + Sync,
+    ) -> Result<Resent, DeskError> {
+        for _ in 1..MAX_CONFLICTS {
+            match self.try_resend(delivery, &metadata, &command).await {
+                Err(DeskError::Append(AppendError::Conflict { .. })) => {}
+                end => return end,
+            }
+        }
+        self.try_resend(delivery, &metadata, &command).await
+    }
+
+    async fn try_resend(
+        &self,
+        delivery: DeliveryId,
+        metadata: &Metadata,
+        command: &(impl Fn(DeliveryId) -> Option<CommandRecord> + Send + Sync),
+    ) -> Result<Resent, DeskError> {
+        let mut original = self.load(delivery, metadata).await?;
+        let (plan, resend) = match &original.state {
+            Delivery::Closed(closed) => {
+                (closed.plan.as_ref(), closed.resent.map_or(0, |last| last.resend) + 1)
+            }
+            _ => return Err(Refusal::NotClosed.into()),
+        };
+        let again = DeliveryId::of(
+            plan.distribution,
+            plan.received_at,
+            &plan.recipient,
+            plan.channel,
+            resend,
+        );
+        let plan = self.repetition(&original, plan, resend, now());
+        let mut repetition = Carried {
+            delivery: again,
+            tenant: original.tenant.clone(),
+            sequence: 0,
+            state: Delivery::default(),
+            traceparent: metadata.traceparent.clone(),
+        };
+        let mut unit = Unit::new(metadata.clone());
+        let evidence = Evidence::Resent { delivery: again, resend };
+        original.step(Command::RecordEvidence { evidence }, &mut unit, self.lease_ms)?;
+        repetition.step(Command::Schedule(Box::new(plan)), &mut unit, self.lease_ms)?;
+        unit.command = command(again);
+        let position = self.ledger.append(unit).await?.position();
+        Ok(Resent { delivery: again, resend, position })
+    }
+
+    /// The plan of a repetition: to where the recipient is reached now, and with as much time as the first had.
+    fn repetition(
+        &self,
+        original: &Carried,
+        plan: &DeliveryPlan,
+        resend: u32,
+        now: Timestamp,
+    ) -> DeliveryPlan {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut plan = plan.clone();
+        if let Recipient::Active(known) = index.recipient(&original.tenant, &plan.recipient) {
+            let same = known
+                .address(&plan.address)
+                .and_then(|address| Some((address, address.endpoint.as_ref()?)));
+            if let Some((address, endpoint)) = same.or_else(|| known.reachable(plan.channel)) {
+                plan.address = address.id.clone();
+                plan.destination = endpoint.destination.clone();
+            }
+        }
+        let time_to_live_us = plan.deadline.micros_since(plan.received_at).max(0);
+        plan.deadline = now.plus_ms(time_to_live_us.unsigned_abs() / 1000);
+        plan.resend_of = Some(original.delivery);
+        plan.resend = resend;
+        plan
+    }
+
+    async fn carry_out(
+        &self,
+        delivery: DeliveryId,
+        command: Command,
+        act: Act,
+    ) -> Result<Done, DeskError> {
+        for _ in 1..MAX_CONFLICTS {
+            match self.try_carry_out(delivery, command.clone(), &act).await {
+                Err(DeskError::Append(AppendError::Conflict { .. })) => {}
+                end => return end,
+            }
+        }
+        self.try_carry_out(delivery, command, &act).await
+    }
+
+    async fn try_carry_out(
+        &self,
+        delivery: DeliveryId,
+        command: Command,
+        act: &Act,
+    ) -> Result<Done, DeskError> {
+        let mut carried = self.load(delivery, &act.metadata).await?;
+        let mut unit = Unit::new(act.metadata.clone());
+        carried.step(command, &mut unit, self.lease_ms)?;
+        unit.command.clone_from(&act.command);
+        let position = match unit.appends.is_empty() && unit.command.is_none() {
+            true => None,
+            false => self.ledger.append(unit).await?.position(),
+        };
+        Ok(Done { position, state: carried.state })
+    }
+
+    /// The delivery, if it is the tenant's: another tenant's does not exist.
+    async fn load(&self, delivery: DeliveryId, metadata: &Metadata) -> Result<Carried, DeskError> {
+        let events = self.ledger.load_stream(&StreamId::delivery(delivery), 0).await?;
+        Carried::from_stream(&events)
+            .filter(|carried| carried.tenant == metadata.tenant)
+            .ok_or(DeskError::NotFound { delivery })
+    }
+}

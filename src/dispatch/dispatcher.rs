@@ -1,0 +1,212 @@
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use aggregates::delivery::Lane;
+use aggregates::routing::RoutingIndex;
+use artifacts::ArtifactStore;
+use bytes::Bytes;
+use channels::Channel;
+use schema::events::DeliveryEvent;
+use schema::{
+    Actor, ChannelKind, DestinationKey, LedgerEvent, RecipientId, RecordedEvent, Sha256, TenantId,
+};
+use store::{Ledger, Vault};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::bells::Bells;
+use crate::cache::Cache;
+use crate::permits::{Permit, Permits, Share};
+use crate::start::{Send, Start};
+use crate::versions::Versions;
+use crate::{DispatchConfig, claim, figures, send};
+
+/// The routing index as boot shares it with planning: fed by own appends and by the tail.
+pub type SharedRoutingIndex = Arc<std::sync::RwLock<RoutingIndex>>;
+
+/// How often gauges are set.
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
+
+/// What a dispatcher works with.
+pub struct Parts {
+    /// Where attempts are recorded and due deliveries are found.
+    pub ledger: Arc<Ledger>,
+    /// Opens addresses, seals replies, signs links.
+    pub vault: Arc<Vault>,
+    /// Who may be sent what, as known now.
+    pub index: SharedRoutingIndex,
+    /// The files of report versions.
+    pub artifacts: Arc<ArtifactStore>,
+    /// Every channel that is configured.
+    pub channels: Vec<Arc<dyn Channel>>,
+    /// This node's name, as it stands in `AttemptStarted`.
+    pub node: String,
+    /// Where recipients reach the API, without a slash at the end: unsubscribe links begin with it.
+    pub public_url: String,
+}
+
+/// Sends what is due: claims it, records the attempt, sends, records the outcome.
+pub struct Dispatcher {
+    pub(crate) config: DispatchConfig,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) index: SharedRoutingIndex,
+    pub(crate) artifacts: Arc<ArtifactStore>,
+    pub(crate) channels: HashMap<ChannelKind, Arc<dyn Channel>>,
+    pub(crate) node: String,
+    pub(crate) actor: Actor,
+    pub(crate) public_url: String,
+    pub(crate) lease_ms: u64,
+    pub(crate) permits: Permits,
+    pub(crate) versions: Versions,
+    pub(crate) files: Cache<(TenantId, Sha256), Bytes>,
+    pub(crate) bells: Bells,
+    /// Outcomes that are not recorded by now stay unrecorded.
+    pub(crate) give_up: CancellationToken,
+    longest_send_ms: u64,
+}
+
+impl Dispatcher {
+    /// A dispatcher at rest: it gives permits and sends what it is handed, and claims once it [runs](Self::run).
+    #[must_use]
+    pub fn new(config: DispatchConfig, parts: Parts) -> Arc<Self> {
+        let Parts { ledger, vault, index, artifacts, channels, node, public_url } = parts;
+        let longest_send_ms =
+            channels.iter().map(|channel| channel.timeout_ms()).max().unwrap_or_default();
+        Arc::new(Self {
+            lease_ms: longest_send_ms + config.lease_margin_ms,
+            longest_send_ms,
+            permits: Permits::new(&config),
+            versions: Versions::new(config.cached_versions),
+            files: Cache::new(config.cached_artifact_bytes),
+            bells: Bells::new(),
+            give_up: CancellationToken::new(),
+            channels: channels.into_iter().map(|channel| (channel.kind(), channel)).collect(),
+            actor: Actor::new("node", &node),
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            ledger,
+            vault,
+            index,
+            artifacts,
+            node,
+            config,
+        })
+    }
+
+    /// How long the queue row of a started attempt is leased, in milliseconds: the longest send and what surrounds it.
+    #[must_use]
+    pub const fn lease_ms(&self) -> u64 {
+        self.lease_ms
+    }
+
+    /// A permit for a first try, if one is free now and nothing of this is paused. Never waits.
+    #[must_use]
+    pub fn try_permit(
+        &self,
+        tenant: &TenantId,
+        channel: ChannelKind,
+        destination: &DestinationKey,
+    ) -> Option<Permit> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        if index.paused(tenant, channel, destination).is_some() {
+            return None;
+        }
+        drop(index);
+        self.permits.try_permit(Share::First, tenant, channel, destination)
+    }
+
+    /// Sends what is recorded as started. Call after the commit; returns at once.
+    pub fn launch(self: &Arc<Self>, started: Vec<Start>) {
+        self.send_all(started.into_iter().map(Send::from).collect());
+    }
+
+    /// Learns from what this process appended: facts of new versions, and that something is due. Call it from the
+    /// ledger's `on_append` observer.
+    pub fn observe(&self, events: &[RecordedEvent]) {
+        let mut waiting: i64 = 0;
+        for recorded in events {
+            self.versions.observe(recorded);
+            match &recorded.event {
+                LedgerEvent::Delivery(DeliveryEvent::DeliveryScheduled(_)) => waiting += 1,
+                LedgerEvent::Delivery(DeliveryEvent::AttemptStarted { attempt: 1, .. }) => {
+                    waiting -= 1;
+                }
+                _ => {}
+            }
+        }
+        if waiting > 0 {
+            self.bells.ring(Lane::First);
+        }
+    }
+
+    /// Claims and sends until `cancel`, then [shuts down](Self::shutdown).
+    pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
+        info!(node = self.node, "dispatch begins, with leases of {} ms", self.lease_ms);
+        let held_back = claim::HeldBack::default();
+        tokio::join!(
+            claim::work(&self, Lane::First, &held_back, &cancel),
+            claim::work(&self, Lane::Retry, &held_back, &cancel),
+            claim::work(&self, Lane::Held, &held_back, &cancel),
+            claim::expire_paused(&self, &held_back, &cancel),
+            self.keep_figures(&cancel),
+        );
+        self.shutdown().await;
+    }
+
+    /// Gives no more permits, lets the sends under way end within the longest send timeout and records their outcomes:
+    /// nothing is left in doubt. Then says good-bye to the other sides.
+    pub async fn shutdown(&self) {
+        self.permits.close();
+        let longest = Duration::from_millis(self.lease_ms);
+        if tokio::time::timeout(longest, self.permits.drained()).await.is_err() {
+            let count = self.permits.all_in_use();
+            warn!("{count} attempts did not end within {} ms", self.lease_ms);
+            self.give_up.cancel();
+        }
+        for channel in self.channels.values() {
+            channel.close().await;
+        }
+        info!(node = self.node, "dispatch ended");
+    }
+
+    /// The longest time a send takes, in milliseconds.
+    #[must_use]
+    pub const fn longest_send_ms(&self) -> u64 {
+        self.longest_send_ms
+    }
+
+    /// Spawns each send. The keys of many recipients are fetched at once before.
+    pub(crate) fn send_all(self: &Arc<Self>, sends: Vec<Send>) {
+        let dispatcher = Arc::clone(self);
+        tokio::spawn(async move {
+            dispatcher.fetch_keys(&sends).await;
+            for send in sends {
+                tokio::spawn(send::carry_out(Arc::clone(&dispatcher), send));
+            }
+        });
+    }
+
+    async fn fetch_keys(&self, sends: &[Send]) {
+        let mut subjects: HashMap<&TenantId, Vec<RecipientId>> = HashMap::new();
+        for send in sends {
+            if let Some(plan) = send.carried.state.plan() {
+                subjects.entry(&send.carried.tenant).or_default().push(plan.recipient.clone());
+            }
+        }
+        for (tenant, subjects) in subjects {
+            if subjects.len() > 1
+                && let Err(error) = self.vault.prefetch(tenant, &subjects).await
+            {
+                warn!(%error, "keys are not at hand before they are needed: {error}");
+            }
+        }
+    }
+
+    async fn keep_figures(&self, cancel: &CancellationToken) {
+        let mut every = tokio::time::interval(FIGURES_EVERY);
+        while cancel.run_until_cancelled(every.tick()).await.is_some() {
+            figures::permits(&self.permits);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What dispatch counts and measures. Labels are names out of fixed sets: never a tenant, a destination or a delivery.
+
+use metrics::{counter, gauge, histogram};
+use schema::events::{AttemptOutcome, DeliveryEvent, NextStep};
+use schema::{ChannelKind, DeliveryId, LedgerEvent, RecordedEvent, Timestamp};
+
+use tracing::warn;
+
+use crate::Permits;
+
+/// Sends under way, by channel.
+const PERMITS_IN_USE: &str = "waybill_permits_in_use";
+/// From the first byte to the answer, by channel and result.
+const SEND_SECONDS: &str = "waybill_send_seconds";
+/// From a report's durable record to its first attempt on the wire, by channel.
+const RECORD_TO_WIRE_SECONDS: &str = "waybill_record_to_wire_seconds";
+/// Rows taken from the delivery queue, by lane.
+const CLAIMED_TOTAL: &str = "waybill_queue_claimed_total";
+/// Attempts that ended in doubt, by channel.
+const IN_DOUBT_TOTAL: &str = "waybill_attempts_in_doubt_total";
+/// Deliveries given up, by channel.
+const DEAD_LETTERS_TOTAL: &str = "waybill_dead_letters_total";
+/// Outcomes that wait to be recorded because the ledger does not take them.
+const UNRECORDED: &str = "waybill_unrecorded_outcomes";
+
+pub(crate) fn permits(permits: &Permits) {
+    for channel in ChannelKind::ALL {
+        gauge!(PERMITS_IN_USE, "channel" => channel.as_str()).set(permits.in_use(channel));
+    }
+}
+
+pub(crate) fn sent(channel: ChannelKind, result: &'static str, elapsed_us: u64) {
+    histogram!(SEND_SECONDS, "channel" => channel.as_str(), "result" => result)
+        .record(seconds(elapsed_us));
+}
+
+pub(crate) fn first_on_wire(channel: ChannelKind, recorded_at: Timestamp, sent_at: Timestamp) {
+    let elapsed_us = u64::try_from(sent_at.micros_since(recorded_at)).unwrap_or_default();
+    histogram!(RECORD_TO_WIRE_SECONDS, "channel" => channel.as_str()).record(seconds(elapsed_us));
+}
+
+pub(crate) fn claimed(lane: &'static str, rows: usize) {
+    counter!(CLAIMED_TOTAL, "lane" => lane).increment(rows as u64);
+}
+
+/// An outcome that waits to be recorded, counted while it does.
+pub(crate) struct Unrecorded;
+
+impl Unrecorded {
+    pub(crate) fn begin() -> Self {
+        gauge!(UNRECORDED).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Unrecorded {
+    fn drop(&mut self) {
+        gauge!(UNRECORDED).decrement(1.0);
+    }
+}
+
+/// Counts what was recorded, once, where it was appended.
+pub(crate) fn recorded(id: DeliveryId, channel: ChannelKind, events: &[RecordedEvent]) {
+    for recorded in events {
+        let LedgerEvent::Delivery(DeliveryEvent::AttemptEnded { outcome, .. }) = &recorded.event
+        else {
+            continue;
+        };
+        let (in_doubt, next) = match outcome {
+            AttemptOutcome::Succeeded { .. } => continue,
+            AttemptOutcome::Failed { next, .. } => (false, next),
+            AttemptOutcome::InDoubt { next, .. } => (true, next),
+        };
+        if in_doubt {
+            warn!(delivery.id = %id, "delivery {id} is in doubt: its attempt may have arrived");
+            counter!(IN_DOUBT_TOTAL, "channel" => channel.as_str()).increment(1);
+        }
+        if let NextStep::DeadLettered { reason } = next {
+            warn!(delivery.id = %id, ?reason, "delivery {id} is dead-lettered");
+            counter!(DEAD_LETTERS_TOTAL, "channel" => channel.as_str()).increment(1);
+        }
+    }
+}
+
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}

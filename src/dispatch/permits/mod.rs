@@ -1,0 +1,260 @@
+//! The right to have one send under way. Counted per lane, tenant, channel and destination; knows nothing of what is
+//! sent.
+
+mod limits;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use schema::{ChannelKind, DestinationKey, TenantId};
+use tokio::sync::Notify;
+
+pub(crate) use limits::Limits;
+
+use crate::DispatchConfig;
+
+/// Which share of the permits a send takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Share {
+    /// First tries.
+    First,
+    /// Everything that was tried before.
+    Retry,
+}
+
+/// All permits of this node.
+#[derive(Clone, Debug)]
+pub struct Permits(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    first: Mutex<InUse>,
+    retry: Mutex<InUse>,
+    closed: AtomicBool,
+    first_freed: Notify,
+    retry_freed: Notify,
+}
+
+#[derive(Debug)]
+struct InUse {
+    limits: Limits,
+    all: u32,
+    channels: HashMap<ChannelKind, u32>,
+    tenants: HashMap<TenantId, u32>,
+    destinations: HashMap<DestinationKey, u32>,
+}
+
+/// What is left of a share, and whose part of it is used up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Free {
+    pub(crate) permits: u32,
+    pub(crate) without_tenants: Vec<TenantId>,
+    pub(crate) without_channels: Vec<ChannelKind>,
+    pub(crate) without_destinations: Vec<DestinationKey>,
+}
+
+impl Permits {
+    pub(crate) fn new(config: &DispatchConfig) -> Self {
+        let (first, retry) = Limits::of(config);
+        Self(Arc::new(Shared {
+            first: Mutex::new(InUse::new(first)),
+            retry: Mutex::new(InUse::new(retry)),
+            closed: AtomicBool::new(false),
+            first_freed: Notify::new(),
+            retry_freed: Notify::new(),
+        }))
+    }
+
+    /// A permit, if every limit leaves room for one more send. Never waits.
+    #[must_use]
+    pub fn try_permit(
+        &self,
+        share: Share,
+        tenant: &TenantId,
+        channel: ChannelKind,
+        destination: &DestinationKey,
+    ) -> Option<Permit> {
+        if self.0.closed.load(Ordering::Acquire) {
+            return None;
+        }
+        if !self.0.of(share).take(tenant, channel, destination) {
+            return None;
+        }
+        Some(Permit {
+            shared: Arc::clone(&self.0),
+            share,
+            tenant: tenant.clone(),
+            channel,
+            destination: destination.clone(),
+            sending: true,
+        })
+    }
+
+    /// From now on there are no more permits; those given out stay valid.
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    /// What a claim of at most `wanted` rows may take from a share, and what it leaves out because it is used up.
+    /// Only rows for a destination with a tight limit may then still be refused their permit.
+    pub(crate) fn free(&self, share: Share, wanted: u32) -> Free {
+        if self.0.closed.load(Ordering::Acquire) {
+            return Free::default();
+        }
+        self.0.of(share).free(wanted)
+    }
+
+    /// Sends under way on a channel, both shares together.
+    pub(crate) fn in_use(&self, channel: ChannelKind) -> u32 {
+        let of = |share| self.0.of(share).channels.get(&channel).copied().unwrap_or_default();
+        of(Share::First) + of(Share::Retry)
+    }
+
+    /// Attempts under way.
+    pub(crate) fn all_in_use(&self) -> u32 {
+        self.0.of(Share::First).all + self.0.of(Share::Retry).all
+    }
+
+    /// Ends when no permit is out. To be waited for once they are [closed](Self::close).
+    pub(crate) async fn drained(&self) {
+        while self.all_in_use() > 0 {
+            let look = Duration::from_millis(20);
+            let _ = tokio::time::timeout(look, self.freed(Share::First)).await;
+        }
+    }
+
+    /// Ends when a permit of the share has come back since the last call.
+    pub(crate) async fn freed(&self, share: Share) {
+        self.0.bell(share).notified().await;
+    }
+}
+
+impl Shared {
+    fn bell(&self, share: Share) -> &Notify {
+        match share {
+            Share::First => &self.first_freed,
+            Share::Retry => &self.retry_freed,
+        }
+    }
+
+    fn of(&self, share: Share) -> MutexGuard<'_, InUse> {
+        let lane = match share {
+            Share::First => &self.first,
+            Share::Retry => &self.retry,
+        };
+        // The counts are whole at every point at which a panic could leave them.
+        lane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InUse {
+    fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            all: 0,
+            channels: HashMap::new(),
+            tenants: HashMap::new(),
+            destinations: HashMap::new(),
+        }
+    }
+
+    fn take(&mut self, tenant: &TenantId, channel: ChannelKind, to: &DestinationKey) -> bool {
+        let Limits { all, tenant: per_tenant, channel: per_channel, destination } = self.limits;
+        if self.all >= all
+            || used(&self.tenants, tenant) >= per_tenant
+            || used(&self.channels, &channel) >= per_channel
+            || used(&self.destinations, to) >= destination
+        {
+            return false;
+        }
+        self.all += 1;
+        more(&mut self.tenants, tenant);
+        more(&mut self.channels, &channel);
+        more(&mut self.destinations, to);
+        true
+    }
+
+    fn free(&self, wanted: u32) -> Free {
+        let rows = wanted.min(self.limits.rows()).min(self.limits.all.saturating_sub(self.all));
+        if rows == 0 {
+            return Free::default();
+        }
+        Free {
+            permits: rows,
+            without_tenants: short(&self.tenants, self.limits.tenant, rows),
+            without_channels: short(&self.channels, self.limits.channel, rows),
+            without_destinations: short(
+                &self.destinations,
+                self.limits.destination,
+                rows.min(self.limits.destination.div_ceil(2)),
+            ),
+        }
+    }
+}
+
+/// The right to have one send under way. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Permit {
+    shared: Arc<Shared>,
+    share: Share,
+    tenant: TenantId,
+    channel: ChannelKind,
+    destination: DestinationKey,
+    sending: bool,
+}
+
+impl Permit {
+    /// The other side has answered: its channel and destination are free for the next send. What counts against the
+    /// tenant and the node is given back when the permit is dropped, that is when the outcome is recorded.
+    pub(crate) fn answered(&mut self) {
+        if !std::mem::take(&mut self.sending) {
+            return;
+        }
+        let mut in_use = self.shared.of(self.share);
+        less(&mut in_use.channels, &self.channel);
+        less(&mut in_use.destinations, &self.destination);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.answered();
+        let mut in_use = self.shared.of(self.share);
+        in_use.all = in_use.all.saturating_sub(1);
+        less(&mut in_use.tenants, &self.tenant);
+        drop(in_use);
+        self.shared.bell(self.share).notify_one();
+    }
+}
+
+fn used<K: Eq + Hash>(counts: &HashMap<K, u32>, key: &K) -> u32 {
+    counts.get(key).copied().unwrap_or_default()
+}
+
+fn more<K: Eq + Hash + Clone>(counts: &mut HashMap<K, u32>, key: &K) {
+    match counts.get_mut(key) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(key.clone(), 1);
+        }
+    }
+}
+
+fn less<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: &K) {
+    match counts.get_mut(key) {
+        Some(count) if *count > 1 => *count -= 1,
+        _ => {
+            counts.remove(key);
+        }
+    }
+}
+
+fn short<K: Clone>(counts: &HashMap<K, u32>, limit: u32, rows: u32) -> Vec<K> {
+    let is_short = |(_, used): &(&K, &u32)| limit.saturating_sub(**used) < rows;
+    counts.iter().filter(is_short).map(|(key, _)| key.clone()).collect()
+}

@@ -1,0 +1,202 @@
+//! From a delivery to a parcel in the clear: the last question whether it may leave, then address, name, secret and
+//! files. What comes out of here is never logged.
+
+use std::sync::{Arc, PoisonError};
+
+use aggregates::delivery::Command;
+use aggregates::routing::{Authorised, Denied};
+use artifacts::ArtifactError;
+use schema::events::{ArtifactRef, DeliveryPlan, SuppressReason};
+use schema::{
+    Attachment, ChannelError, ChannelKind, FailureClass, Parcel, Sealed, StreamId, TenantId,
+    Timestamp,
+};
+use secrecy::SecretString;
+use store::{UnsealError, VaultError};
+
+use crate::start::Send;
+use crate::versions::{Version, VersionError};
+use crate::{Dispatcher, trace, unsubscribe};
+
+/// A parcel with what its outcome needs to know.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) parcel: Parcel,
+    pub(crate) address_revision: u32,
+    pub(crate) version: Arc<Version>,
+}
+
+/// Why nothing is sent.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    /// The delivery ends here.
+    Closed(Command),
+    /// The attempt failed before anything left.
+    Failed(ChannelError),
+}
+
+impl From<ChannelError> for Unsent {
+    fn from(error: ChannelError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Makes the parcel. Nothing has left while this runs.
+pub(crate) async fn prepare(
+    dispatcher: &Dispatcher,
+    send: &Send,
+    plan: &DeliveryPlan,
+    now: Timestamp,
+) -> Result<Prepared, Unsent> {
+    let attempt = send.carried.state.attempt_count();
+    if now >= plan.deadline {
+        return Err(Unsent::Closed(Command::Expire { attempt: Some(attempt), now }));
+    }
+    let tenant = &send.carried.tenant;
+    let now_allowed = authorise(dispatcher, tenant, plan, attempt, now)?;
+    // The revision that was recorded is used, even if another one came in meanwhile.
+    let Authorised { address, revision, locale, name } =
+        send.authorised.clone().unwrap_or(now_allowed);
+
+    let version = dispatcher.versions.get(&dispatcher.ledger, plan.distribution).await;
+    let version = version.map_err(version_error)?;
+    let recipient = StreamId::recipient(tenant, &plan.recipient);
+    let at = |field: &str| format!("{recipient}#{field}");
+    let place = at(&format!("address/{}", plan.address));
+    let address = unseal(dispatcher, send, plan, &place, &address).await?;
+    let recipient_name = match &name {
+        Some(name) => Some(unseal(dispatcher, send, plan, &at("name"), name).await?),
+        None => None,
+    };
+    let parcel = Parcel {
+        delivery: send.carried.delivery,
+        attempt,
+        channel: plan.channel,
+        tenant: tenant.clone(),
+        address,
+        secret: secret(dispatcher, tenant, plan).await?,
+        recipient_name,
+        recipient: plan.recipient.to_string(),
+        locale,
+        report: plan.report.clone(),
+        title: version.report.title.clone(),
+        version: plan.version.clone(),
+        received_at: plan.received_at,
+        attributes: version.report.attributes.clone(),
+        attachments: attachments(dispatcher, tenant, plan, &version).await?,
+        unsubscribe_url: Some(unsubscribe_url(dispatcher, tenant, plan)),
+        traceparent: trace::child(send.carried.traceparent.as_deref()),
+    };
+    Ok(Prepared { parcel, address_revision: revision, version })
+}
+
+/// Asks again. This node allowed it when the attempt was recorded, so a denial is news, not ignorance.
+fn authorise(
+    dispatcher: &Dispatcher,
+    tenant: &TenantId,
+    plan: &DeliveryPlan,
+    attempt: u32,
+    now: Timestamp,
+) -> Result<Authorised, Unsent> {
+    let index = dispatcher.index.read().unwrap_or_else(PoisonError::into_inner);
+    index.authorise(tenant, plan, now).map_err(|denied| {
+        let attempt = Some(attempt);
+        Unsent::Closed(match denied {
+            Denied::Cancel(reason) => Command::Cancel { attempt, reason },
+            Denied::Suppress(reason) => Command::Suppress { attempt, reason },
+        })
+    })
+}
+
+async fn unseal(
+    dispatcher: &Dispatcher,
+    send: &Send,
+    plan: &DeliveryPlan,
+    place: &str,
+    sealed: &Sealed,
+) -> Result<SecretString, Unsent> {
+    let tenant = &send.carried.tenant;
+    match dispatcher.vault.unseal(tenant, &plan.recipient, place, sealed).await {
+        Ok(clear) => Ok(clear),
+        Err(UnsealError::Erased) => Err(Unsent::Closed(Command::Suppress {
+            attempt: Some(send.carried.state.attempt_count()),
+            reason: SuppressReason::RecipientRetired,
+        })),
+        Err(UnsealError::WrongKey) => {
+            Err(ChannelError::not_sent(FailureClass::Config, "vault.wrong_key").into())
+        }
+        Err(UnsealError::Vault(error)) => Err(vault_error(&error).into()),
+    }
+}
+
+async fn secret(
+    dispatcher: &Dispatcher,
+    tenant: &TenantId,
+    plan: &DeliveryPlan,
+) -> Result<Option<SecretString>, Unsent> {
+    match plan.channel {
+        ChannelKind::Mail => Ok(None),
+        ChannelKind::Webhook => {
+            let name = format!("recipient/{}/address/{}", plan.recipient, plan.address);
+            let found = dispatcher.vault.secret(tenant, &name).await;
+            Ok(found.map_err(|error| vault_error(&error))?)
+        }
+    }
+}
+
+async fn attachments(
+    dispatcher: &Dispatcher,
+    tenant: &TenantId,
+    plan: &DeliveryPlan,
+    version: &Version,
+) -> Result<Vec<Attachment>, ChannelError> {
+    let mut attachments = Vec::new();
+    let wanted = |file: &&ArtifactRef| plan.format.is_none_or(|format| file.format == format);
+    for file in version.report.artifacts.iter().filter(wanted) {
+        let key = (tenant.clone(), file.sha256);
+        let read = || dispatcher.artifacts.read_all(tenant, file.sha256, file.size_bytes);
+        let content = dispatcher.files.get(&key, file.size_bytes, read).await;
+        attachments.push(Attachment {
+            name: file.name.clone(),
+            format: file.format,
+            sha256: file.sha256,
+            content: content.map_err(|error| artifact_error(&error))?,
+        });
+    }
+    Ok(attachments)
+}
+
+fn unsubscribe_url(dispatcher: &Dispatcher, tenant: &TenantId, plan: &DeliveryPlan) -> String {
+    let token = unsubscribe::unsubscribe_token(&dispatcher.vault, tenant, &plan.subscription);
+    format!("{}/u/{token}", dispatcher.public_url)
+}
+
+fn version_error(error: VersionError) -> ChannelError {
+    match error {
+        VersionError::Unknown(_) => ChannelError::not_sent(FailureClass::Config, "version.unknown"),
+        VersionError::Store(error) => {
+            tracing::warn!(%error, "the facts of a version cannot be read: {error}");
+            ChannelError::not_sent(FailureClass::Transient, "ledger.unavailable")
+        }
+    }
+}
+
+fn vault_error(error: &VaultError) -> ChannelError {
+    tracing::warn!(%error, "the vault does not open what a send needs: {error}");
+    let class = match error {
+        VaultError::Unavailable(_) | VaultError::Database(_) => FailureClass::Transient,
+        VaultError::MasterKeyForm | VaultError::WrongMasterKey | VaultError::Damaged { .. } => {
+            FailureClass::Config
+        }
+    };
+    ChannelError::not_sent(class, "vault.unavailable")
+}
+
+fn artifact_error(error: &ArtifactError) -> ChannelError {
+    tracing::warn!(%error, "an artifact cannot be read for a send: {error}");
+    if error.is_transient() {
+        ChannelError::not_sent(FailureClass::Transient, "artifact.unavailable")
+    } else {
+        ChannelError::not_sent(FailureClass::Config, "artifact.unreadable")
+    }
+}

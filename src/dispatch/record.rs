@@ -1,0 +1,163 @@
+//! Makes what happened durable. Decides again when someone else was faster, waits while the ledger is away, and keeps
+//! the outcome in memory until it is recorded or the node must go; then the end of the lease puts it in doubt.
+
+use std::time::Duration;
+
+use aggregates::delivery::Command;
+use aggregates::{Decider, recipient};
+use schema::events::RetireReason;
+use schema::{AddressId, LedgerEvent, RecipientId, StreamId};
+use store::{AddressChange, Append, AppendError, Appended, StoreError, Unit};
+use tracing::{error, warn};
+
+use crate::carried::{Carried, DecideError};
+use crate::{Dispatcher, figures};
+
+/// First pause after the ledger did not take an outcome.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// An address that the other side said is gone for good, to be retired with the outcome.
+#[derive(Clone, Debug)]
+pub(crate) struct Gone {
+    pub(crate) recipient: RecipientId,
+    pub(crate) address: AddressId,
+    pub(crate) revision: u32,
+}
+
+/// Why something was not recorded.
+#[derive(Debug, thiserror::Error)]
+enum RecordError {
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error("the ledger has no such delivery")]
+    NoStream,
+}
+
+impl From<StoreError> for RecordError {
+    fn from(error: StoreError) -> Self {
+        Self::Append(error.into())
+    }
+}
+
+impl RecordError {
+    /// Whether waiting may help.
+    const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Append(AppendError::Store(StoreError::Unavailable(_) | StoreError::Closed))
+        )
+    }
+}
+
+/// Records what `command` means for the delivery and retires the address that turned out to be gone. Returns when that
+/// is durable, or can no longer be.
+pub(crate) async fn record(
+    dispatcher: &Dispatcher,
+    mut carried: Carried,
+    command: Command,
+    gone: Option<Gone>,
+) {
+    let id = carried.delivery;
+    let mut pause = FIRST_PAUSE;
+    let mut waiting = None;
+    loop {
+        let error = match try_record(dispatcher, &mut carried, &command, gone.as_ref()).await {
+            Ok(appended) => return learn(dispatcher, &carried, &appended),
+            Err(error) => error,
+        };
+        if !error.is_passing() {
+            error!(delivery.id = %id, %error, "what became of delivery {id} is not recorded");
+            return;
+        }
+        if waiting.is_none() {
+            warn!(delivery.id = %id, %error, "what became of delivery {id} waits to be recorded");
+            waiting = Some(figures::Unrecorded::begin());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            () = dispatcher.give_up.cancelled() => {
+                error!(delivery.id = %id, "the node stops before delivery {id} is recorded");
+                return;
+            }
+        }
+    }
+}
+
+/// One try; on a conflict the delivery is read anew and decided on again.
+async fn try_record(
+    dispatcher: &Dispatcher,
+    carried: &mut Carried,
+    command: &Command,
+    gone: Option<&Gone>,
+) -> Result<Appended, RecordError> {
+    loop {
+        let mut after = carried.clone();
+        let mut unit = carried.unit(&dispatcher.actor);
+        after.step(command.clone(), &mut unit, dispatcher.lease_ms)?;
+        if unit.appends.is_empty() {
+            return Ok(Appended { events: Vec::new() });
+        }
+        if let Some(gone) = gone {
+            retire(dispatcher, carried, gone, &mut unit).await?;
+        }
+        match dispatcher.ledger.append(unit).await {
+            Ok(appended) => {
+                *carried = after;
+                return Ok(appended);
+            }
+            Err(AppendError::Conflict { .. }) => {
+                let events = dispatcher.ledger.load_stream(&carried.stream(), 0).await?;
+                *carried = Carried::from_stream(&events).ok_or(RecordError::NoStream)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Adds the address's end to the unit, unless it leads elsewhere by now.
+async fn retire(
+    dispatcher: &Dispatcher,
+    carried: &Carried,
+    gone: &Gone,
+    unit: &mut Unit,
+) -> Result<(), StoreError> {
+    let Gone { recipient, address, revision } = gone;
+    let stream = StreamId::recipient(&carried.tenant, recipient);
+    let (known, expected) = dispatcher
+        .ledger
+        .load(&stream, |known: &mut recipient::Recipient, recorded| {
+            if let LedgerEvent::Recipient(event) = &recorded.event {
+                recipient::Rules::evolve(known, event);
+            }
+        })
+        .await?;
+    let is_current = match &known {
+        recipient::Recipient::Active(known) => {
+            known.address(address).is_some_and(|known| known.revision == *revision)
+        }
+        recipient::Recipient::Unknown | recipient::Recipient::Retired => false,
+    };
+    let command =
+        recipient::Command::RetireAddress { address: address.clone(), reason: RetireReason::Gone };
+    let events = recipient::Rules::decide(&known, command).unwrap_or_default();
+    if !is_current || events.is_empty() {
+        return Ok(());
+    }
+    let events = events.into_iter().map(LedgerEvent::from).collect();
+    unit.appends.push(Append { stream, expected, events });
+    unit.addresses
+        .push(AddressChange::Remove { recipient: recipient.clone(), address: address.clone() });
+    Ok(())
+}
+
+fn learn(dispatcher: &Dispatcher, carried: &Carried, appended: &Appended) {
+    let Some(plan) = carried.state.plan() else { return };
+    figures::recorded(carried.delivery, plan.channel, &appended.events);
+    if let Some(to_do) = carried.state.to_do() {
+        dispatcher.bells.due(to_do);
+    }
+}

@@ -1,0 +1,157 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aggregates::delivery::{AttemptEnd, AttemptResult, Command};
+use channels::Channel;
+use rand::Rng;
+use schema::events::DeliveryPlan;
+use schema::{
+    ChannelError, ClearReceipt, FailureClass, Fault, Parcel, Receipt, Sealed, SendResult,
+    SendStage, Timestamp,
+};
+use tracing::{Instrument, info_span, warn};
+
+use crate::clock::now;
+use crate::prepare::{Prepared, Unsent, prepare};
+use crate::record::{Gone, record};
+use crate::start::Send;
+use crate::{Dispatcher, figures};
+
+/// What a channel gets beyond the time in which it promised to end by itself.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// What is known of a send when it is over.
+struct Sent {
+    sent_at: Option<Timestamp>,
+    elapsed_us: Option<u64>,
+    result: SendResult,
+    gone: Option<Gone>,
+}
+
+/// Carries one started attempt to its recorded end.
+pub(crate) async fn carry_out(dispatcher: Arc<Dispatcher>, mut send: Send) {
+    let (id, attempt) = (send.carried.delivery, send.carried.state.attempt_count());
+    let span = info_span!("attempt", delivery.id = %id, attempt);
+    async {
+        let Some(plan) = send.carried.state.plan().cloned() else {
+            return warn!("delivery {id} was handed over without a plan");
+        };
+        let (command, gone) = match attempted(&dispatcher, &send, &plan).await {
+            Ok(mut sent) => {
+                send.permit.answered();
+                let gone = sent.gone.take();
+                (Command::EndAttempt(end(&dispatcher, &send, &plan, sent).await), gone)
+            }
+            Err(command) => (command, None),
+        };
+        record(&dispatcher, send.carried, command, gone).await;
+        drop(send.permit);
+    }
+    .instrument(span)
+    .await;
+}
+
+/// Prepares and sends. An error closes the delivery before anything has left.
+async fn attempted(
+    dispatcher: &Dispatcher,
+    send: &Send,
+    plan: &DeliveryPlan,
+) -> Result<Sent, Command> {
+    let unsent = |error| Sent { sent_at: None, elapsed_us: None, result: Err(error), gone: None };
+    let Some(channel) = dispatcher.channels.get(&plan.channel) else {
+        let error = ChannelError::not_sent(FailureClass::Config, "channel.not_configured");
+        return Ok(unsent(error));
+    };
+    let Prepared { parcel, address_revision, version } =
+        match prepare(dispatcher, send, plan, now()).await {
+            Ok(prepared) => prepared,
+            Err(Unsent::Closed(command)) => return Err(command),
+            Err(Unsent::Failed(error)) => return Ok(unsent(error)),
+        };
+    let longest = Duration::from_millis(channel.timeout_ms()) + GRACE;
+    let lease = Duration::from_millis(dispatcher.lease_ms);
+    if lease.saturating_sub(send.leased_at.elapsed()) < longest {
+        // Whoever finds the lease ended would send again while this send may still be under way.
+        let error = ChannelError::not_sent(FailureClass::Transient, "dispatch.lease_too_short");
+        return Ok(unsent(error));
+    }
+    let sent_at = now();
+    if parcel.attempt == 1 {
+        figures::first_on_wire(plan.channel, version.recorded_at, sent_at);
+    }
+    let started = Instant::now();
+    let result = within(channel.as_ref(), &parcel, longest).await;
+    let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    figures::sent(plan.channel, result_name(&result), elapsed_us);
+    let left = !matches!(&result, Err(error) if error.stage == SendStage::NotSent);
+    let gone = matches!(&result, Err(error) if error.address_gone).then(|| Gone {
+        recipient: plan.recipient.clone(),
+        address: plan.address.clone(),
+        revision: address_revision,
+    });
+    Ok(Sent {
+        sent_at: left.then_some(sent_at),
+        elapsed_us: left.then_some(elapsed_us),
+        result,
+        gone,
+    })
+}
+
+async fn within(channel: &dyn Channel, parcel: &Parcel, longest: Duration) -> SendResult {
+    tokio::time::timeout(longest, channel.send(parcel))
+        .await
+        .unwrap_or_else(|_| Err(ChannelError::in_doubt("dispatch.timeout")))
+}
+
+fn result_name(result: &SendResult) -> &'static str {
+    match result {
+        Ok(_) => "succeeded",
+        Err(error) => error.class.as_str(),
+    }
+}
+
+/// The end as it is recorded: replies sealed under the recipient's key.
+async fn end(dispatcher: &Dispatcher, send: &Send, plan: &DeliveryPlan, sent: Sent) -> AttemptEnd {
+    let Sent { sent_at, elapsed_us, result, .. } = sent;
+    let result = match result {
+        Ok(ClearReceipt { proof, status, content_sha256, content_bytes, reply }) => {
+            let reply = seal(dispatcher, send, plan, reply).await;
+            let receipt = Receipt { proof, status, content_sha256, content_bytes, reply };
+            AttemptResult::Succeeded(receipt)
+        }
+        Err(error) if error.stage == SendStage::MayHaveArrived => {
+            AttemptResult::InDoubt { code: error.code }
+        }
+        Err(ChannelError { class, code, reply, retry_after_ms, .. }) => {
+            let reply = seal(dispatcher, send, plan, reply).await;
+            AttemptResult::Failed(Fault { class, code, reply, retry_after_ms })
+        }
+    };
+    AttemptEnd {
+        attempt: send.carried.state.attempt_count(),
+        sent_at,
+        elapsed_us,
+        result,
+        now: now(),
+        draw: rand::rng().random(),
+    }
+}
+
+/// A reply that cannot be sealed is let go: what it answered to is worth more.
+async fn seal(
+    dispatcher: &Dispatcher,
+    send: &Send,
+    plan: &DeliveryPlan,
+    reply: Option<String>,
+) -> Option<Sealed> {
+    let reply = reply.filter(|reply| !reply.is_empty())?;
+    let place = format!("{}#reply", send.carried.stream());
+    let tenant = &send.carried.tenant;
+    match dispatcher.vault.seal(tenant, &plan.recipient, &place, &reply).await {
+        Ok(sealed) => Some(sealed),
+        Err(error) => {
+            warn!(%error, "a reply is recorded without its text: {error}");
+            None
+        }
+    }
+}
