@@ -1,12 +1,11 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use schema::RecordedEvent;
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgPool;
 
 use crate::append::Writers;
-use crate::claim::Floor;
+use crate::claim::Floors;
 use crate::{LedgerConfig, StoreError, connect};
 
 /// Told of each unit this process appended, after its commit and before its caller is answered. Must be quick.
@@ -18,7 +17,7 @@ pub struct Ledger {
     pub(crate) reads: PgPool,
     pub(crate) claims: PgPool,
     pub(crate) writers: Writers,
-    pub(crate) floors: Mutex<HashMap<i16, Floor>>,
+    pub(crate) floors: Floors,
     pub(crate) observer: Arc<RwLock<Option<OnAppend>>>,
 }
 
@@ -34,8 +33,14 @@ impl Ledger {
         sqlx::query("select position from events limit 0").execute(&reads).await?;
         let observer = Arc::new(RwLock::new(None));
         let writers = Writers::start(&config, &observer)?;
-        let floors = Mutex::new(HashMap::new());
-        Ok(Arc::new(Self { config, reads, claims, writers, floors, observer }))
+        Ok(Arc::new(Self {
+            config,
+            reads,
+            claims,
+            writers,
+            floors: Floors::default(),
+            observer,
+        }))
     }
 
     /// Connections for reading: for the own tables of projections, followers and queries.

@@ -4,7 +4,10 @@ use crate::{
     AppendError, Appended, ClaimRequest, Claimed, Ledger, PlanningRow, QueueDepth, QueueRow,
     StoreError, Unit,
 };
-pub(crate) struct Floor {}
+
+mod floor;
+
+pub(crate) use floor::Floors;
 impl Ledger {
     /// Takes due rows of a lane for this node and writes what that means, in one transaction: `decide` gets the rows
     /// and answers with units (an attempt started, a doubt recorded, …). A row that no unit changes is leased.

@@ -1,1 +1,6 @@
 //! Behaviour of the store on a real server.
+
+extern crate waybill_store as store;
+
+mod append;
+mod support;

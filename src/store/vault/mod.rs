@@ -1,46 +1,39 @@
-use std::sync::Arc;
+//! The vault: keys under which personal data is sealed, secrets of tenants, and keyed hashes. It does not know what a
+//! value means, and it never logs one.
 
-use schema::{DestinationKey, RecipientId, Sealed, TenantId};
-use secrecy::SecretString;
+mod cache;
+mod cipher;
+mod error;
+mod queries;
+mod seal;
+mod secrets;
+mod tokens;
 
-use crate::VaultConfig;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Why the vault did not do its work.
-#[derive(Debug, thiserror::Error)]
-pub enum VaultError {
-    /// The configured master key is not 32 bytes in base64.
-    #[error("the master key must be 32 bytes in base64")]
-    MasterKeyForm,
-    /// The configured master key is not the one that wrapped the keys in this vault.
-    #[error("the master key is not the one this vault was set up with")]
-    WrongMasterKey,
-    /// The database cannot be reached or refused.
-    #[error("the vault is not available: {0}")]
-    Unavailable(#[source] sqlx::Error),
-    /// Stored bytes are damaged.
-    #[error("what the vault holds for {what} cannot be read")]
-    Damaged {
-        /// Whose key or which secret.
-        what: String,
-    },
+use aws_lc_rs::hmac;
+use schema::{DestinationKey, Invalid, TenantId};
+use secrecy::ExposeSecret;
+use sqlx::postgres::PgPool;
+
+use crate::{VaultConfig, connect};
+use cache::KeyCache;
+use cipher::{Box32, derive, parse_master_key};
+
+pub use error::{UnsealError, VaultError};
+
+/// Tenants whose index key is kept in memory, at most.
+const MAX_TENANTS: usize = 10_000;
+
+/// The keys under which personal data is sealed, each wrapped by the master key, in a database of their own.
+pub struct Vault {
+    pool: PgPool,
+    wrapping: Box32,
+    tokens: Box32,
+    cache: KeyCache,
+    tenants: Mutex<HashMap<TenantId, Box32>>,
 }
-
-/// Why sealed data cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum UnsealError {
-    /// Its key was destroyed.
-    #[error("the data was erased")]
-    Erased,
-    /// It was sealed under a key this vault does not know for that subject, or for another place.
-    #[error("the data was not sealed for this subject and place")]
-    WrongKey,
-    /// The vault failed.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-}
-
-/// The keys under which personal data is sealed.
-pub struct Vault {}
 
 impl Vault {
     /// Connects, and proves that the master key is the vault's.
@@ -48,79 +41,20 @@ impl Vault {
     /// # Errors
     /// [`VaultError::MasterKeyForm`], [`VaultError::WrongMasterKey`], [`VaultError::Unavailable`].
     pub async fn connect(config: VaultConfig) -> Result<Arc<Self>, VaultError> {
-        let _ = config;
-        Err(VaultError::MasterKeyForm)
-    }
-
-    /// Seals a value under the subject's key, made now if there is none. `aad` names the place it is sealed for:
-    /// stream and field.
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`].
-    pub async fn seal(
-        &self,
-        tenant: &TenantId,
-        subject: &RecipientId,
-        aad: &str,
-        clear: &str,
-    ) -> Result<Sealed, VaultError> {
-        let _ = (tenant, subject, aad, clear);
-        Err(VaultError::MasterKeyForm)
-    }
-
-    /// Seals many values of many subjects: `(subject, aad, clear)`, in two statements at most.
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`].
-    pub async fn seal_many(
-        &self,
-        tenant: &TenantId,
-        values: &[(RecipientId, String, String)],
-    ) -> Result<Vec<Sealed>, VaultError> {
-        let _ = (tenant, values);
-        Err(VaultError::MasterKeyForm)
-    }
-
-    /// Opens a sealed value.
-    ///
-    /// # Errors
-    /// [`UnsealError::Erased`] when the key was destroyed.
-    pub async fn unseal(
-        &self,
-        tenant: &TenantId,
-        subject: &RecipientId,
-        aad: &str,
-        sealed: &Sealed,
-    ) -> Result<SecretString, UnsealError> {
-        let _ = (tenant, subject, aad, sealed);
-        Err(UnsealError::Erased)
-    }
-
-    /// Loads the keys of many subjects with one statement, so that sealing and unsealing need none.
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`].
-    pub async fn prefetch(
-        &self,
-        tenant: &TenantId,
-        subjects: &[RecipientId],
-    ) -> Result<(), VaultError> {
-        let _ = (tenant, subjects);
-        Ok(())
-    }
-
-    /// Destroys the subject's keys: what was sealed under them is gone. Returns how many there were. This node knows
-    /// at once, others when their cache expires ([`VaultConfig::cache_ttl_s`]).
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`]: then nothing is known to be destroyed.
-    pub async fn erase(
-        &self,
-        tenant: &TenantId,
-        subject: &RecipientId,
-    ) -> Result<u64, VaultError> {
-        let _ = (tenant, subject);
-        Ok(0)
+        let master = parse_master_key(&config.master_key)?;
+        let pool = connect::pool(config.url.expose_secret(), "waybill-vault", config.connections)
+            .map_err(VaultError::from)?;
+        let proof = derive(&master, "waybill vault check");
+        if !queries::check(&pool, proof.bytes()).await? {
+            return Err(VaultError::WrongMasterKey);
+        }
+        Ok(Arc::new(Self {
+            pool,
+            wrapping: derive(&master, "waybill vault wrapping"),
+            tokens: derive(&master, "waybill tokens"),
+            cache: KeyCache::new(config.cached_subjects, config.cache_ttl_s),
+            tenants: Mutex::new(HashMap::new()),
+        }))
     }
 
     /// HMAC of a value under the tenant's index key, base64url: what the look-up by address compares.
@@ -128,8 +62,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Unavailable`].
     pub async fn index_tag(&self, tenant: &TenantId, clear: &str) -> Result<String, VaultError> {
-        let _ = (tenant, clear);
-        Err(VaultError::MasterKeyForm)
+        self.tenant_tag(tenant, "index", clear).await
     }
 
     /// The pseudonym of a destination (webhook host and port, mail domain) under the tenant's index key.
@@ -141,71 +74,43 @@ impl Vault {
         tenant: &TenantId,
         clear: &str,
     ) -> Result<DestinationKey, VaultError> {
-        let _ = (tenant, clear);
-        Err(VaultError::MasterKeyForm)
+        let tag = self.tenant_tag(tenant, "destination", clear).await?;
+        // A name begins with a letter or digit; base64url may not.
+        DestinationKey::try_new(format!("d{tag}"))
+            .map_err(|Invalid { field, .. }| VaultError::Damaged { what: field })
     }
 
-    /// Keeps a secret, wrapped by the master key, in place of an earlier one of that name.
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`].
-    pub async fn put_secret(
+    async fn tenant_tag(
         &self,
         tenant: &TenantId,
-        name: &str,
-        secret: &SecretString,
-    ) -> Result<(), VaultError> {
-        let _ = (tenant, name, secret);
-        Ok(())
+        purpose: &str,
+        clear: &str,
+    ) -> Result<String, VaultError> {
+        let key = derive(&self.tenant_key(tenant).await?, purpose);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.bytes());
+        Ok(cipher::encode(&hmac::sign(&key, clear.as_bytes()).as_ref()[..16]))
     }
 
-    /// A secret by its name.
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`].
-    pub async fn secret(
-        &self,
-        tenant: &TenantId,
-        name: &str,
-    ) -> Result<Option<SecretString>, VaultError> {
-        let _ = (tenant, name);
-        Ok(None)
+    async fn tenant_key(&self, tenant: &TenantId) -> Result<Box32, VaultError> {
+        let known = self.tenants.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
+        if let Some(key) = known {
+            return Ok(key);
+        }
+        let aad = format!("tenant {tenant}");
+        let fresh = cipher::wrap(&self.wrapping, &aad, Box32::random()?.bytes())?;
+        let wrapped = queries::tenant_key(&self.pool, tenant, &fresh).await?;
+        let clear = cipher::unwrap(&self.wrapping, &aad, &wrapped)?;
+        let key = Box32::try_from_slice(&clear, &aad)?;
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if tenants.len() >= MAX_TENANTS {
+            tenants.clear();
+        }
+        tenants.insert(tenant.clone(), key.clone());
+        Ok(key)
     }
 
-    /// Forgets a secret; `false` when there was none.
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`].
-    pub async fn delete_secret(&self, tenant: &TenantId, name: &str) -> Result<bool, VaultError> {
-        let _ = (tenant, name);
-        Ok(false)
-    }
-
-    /// The keyed hash under which an API key's secret is kept, base64url.
-    #[must_use]
-    pub fn hash_api_secret(&self, secret: &str) -> String {
-        let _ = secret;
-        String::new()
-    }
-
-    /// Whether `secret` has this hash, in constant time.
-    #[must_use]
-    pub fn verify_api_secret(&self, secret: &str, hash: &str) -> bool {
-        let _ = (secret, hash);
-        false
-    }
-
-    /// A signature for tokens in links, base64url. One purpose's signatures are worth nothing for another.
-    #[must_use]
-    pub fn sign(&self, purpose: &str, bytes: &[u8]) -> String {
-        let _ = (purpose, bytes);
-        String::new()
-    }
-
-    /// Whether `tag` is the signature of `bytes` for `purpose`, in constant time.
-    #[must_use]
-    pub fn verify(&self, purpose: &str, bytes: &[u8], tag: &str) -> bool {
-        let _ = (purpose, bytes, tag);
-        false
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 }
