@@ -98,10 +98,7 @@ mod tests {
     fn the_bound_doubles_until_the_cap() {
         let bounds = [1, 2, 3, 10, 11, 12, 64, 65, u32::MAX].map(|n| wait_ms(n, None, u64::MAX));
         let hour = 3_600_000;
-        assert_eq!(
-            bounds,
-            [5_000, 10_000, 20_000, 2_560_000, hour, hour, hour, hour, hour]
-        );
+        assert_eq!(bounds, [5_000, 10_000, 20_000, 2_560_000, hour, hour, hour, hour, hour]);
     }
 
     #[test]

@@ -176,8 +176,9 @@ fn closed(delivery: &Delivery) -> Result<&Closed, Refusal> {
 
 fn record(closed: &Closed, evidence: Evidence) -> Result<Vec<Event>, Refusal> {
     let is_news = match &evidence {
-        Evidence::LateSuccess { attempt, .. }
-        | Evidence::LateFailure { attempt, .. } => unsettled(closed, *attempt)?,
+        Evidence::LateSuccess { attempt, .. } | Evidence::LateFailure { attempt, .. } => {
+            unsettled(closed, *attempt)?
+        }
         Evidence::Bounced { .. } => may_bounce(closed)?,
         Evidence::Resent { delivery, resend } => {
             may_be_resent(closed, Resent { delivery: *delivery, resend: *resend })?

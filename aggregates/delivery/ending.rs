@@ -111,8 +111,7 @@ fn after_failure(course: &Course, fault: &Fault, moment: Moment) -> NextStep {
     if course.attempts >= course.plan.retry.attempt_limit {
         return give_up(DeadLetterReason::AttemptsExhausted);
     }
-    retry(course, fault.retry_after_ms, moment)
-        .unwrap_or(give_up(DeadLetterReason::DeadlinePassed))
+    retry(course, fault.retry_after_ms, moment).unwrap_or(give_up(DeadLetterReason::DeadlinePassed))
 }
 
 /// A doubt is never given up on: where no further try is allowed or comes in time, a person may still find out.

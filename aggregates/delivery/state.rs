@@ -288,7 +288,14 @@ impl Delivery {
             let mut unsettled = course.doubtful;
             unsettled.extend(running);
             let (plan, attempts) = (course.plan, course.attempts);
-            Self::Closed(Closed { plan, outcome, attempts, unsettled, bounced: false, resent: None })
+            Self::Closed(Closed {
+                plan,
+                outcome,
+                attempts,
+                unsettled,
+                bounced: false,
+                resent: None,
+            })
         })
     }
 

@@ -7,7 +7,9 @@ pub enum Refusal {
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// The digest does not follow from what it is said to digest.
-    #[error("the version's digest is said to be {said}, but its attributes and artifacts give {found}")]
+    #[error(
+        "the version's digest is said to be {said}, but its attributes and artifacts give {found}"
+    )]
     DigestWrong {
         /// As the publisher says.
         said: Sha256,

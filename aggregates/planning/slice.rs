@@ -89,7 +89,7 @@ impl Part<'_> {
         for (id, subscription) in &candidate.subscriptions {
             self.plan.slice.sums.considered += 1;
             match self.decide(candidate, subscription, &mut taken) {
-                Ok(found) => self.deliver(candidate.recipient, id, subscription, found),
+                Ok(found) => self.deliver(candidate.recipient, id, subscription, &found),
                 Err(reason) => self.refuse(candidate.recipient, id, subscription, reason),
             }
         }
@@ -117,7 +117,7 @@ impl Part<'_> {
         recipient: &RecipientId,
         id: &SubscriptionId,
         subscription: &Subscription,
-        found: Match<'_>,
+        found: &Match<'_>,
     ) {
         let version = self.request.version;
         let (run, received_at) = (self.distribution, version.received_at);

@@ -36,7 +36,9 @@ pub enum Refusal {
         address_count: usize,
     },
     /// Limited by [`MAX_ADDRESS_NAMES`](super::MAX_ADDRESS_NAMES).
-    #[error("{name_count} names of addresses were used, which is the most; use a retired one again")]
+    #[error(
+        "{name_count} names of addresses were used, which is the most; use a retired one again"
+    )]
     TooManyAddressNames {
         /// Names ever used.
         name_count: usize,

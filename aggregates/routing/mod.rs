@@ -11,9 +11,9 @@ mod index;
 mod merge;
 mod query;
 mod stops;
+mod tenant;
 #[cfg(test)]
 mod tests;
-mod tenant;
 
 pub use early::MAX_EARLY_EVENTS;
 pub use index::RoutingIndex;

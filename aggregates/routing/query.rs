@@ -4,9 +4,9 @@ use schema::{
     SubscriptionId, TenantId, Timestamp,
 };
 
+use super::RoutingIndex;
 use super::merge::Merge;
 use super::tenant::TenantRoutes;
-use super::RoutingIndex;
 use crate::api_key::ApiKey;
 use crate::recipient::{Known, Recipient};
 use crate::report::Report;

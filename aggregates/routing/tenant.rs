@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use schema::events::{RecipientEvent, ReportEvent, SubscriptionBody, SubscriptionEvent, TenantEvent};
+use schema::events::{
+    RecipientEvent, ReportEvent, SubscriptionBody, SubscriptionEvent, TenantEvent,
+};
 use schema::{RecipientId, ReportName, ReportSelector, SubscriptionId};
 
 use crate::decider::Decider;

@@ -26,10 +26,7 @@ impl Decider for Rules {
     }
 }
 
-fn subscribe(
-    subscription: &Subscription,
-    body: SubscriptionBody,
-) -> Result<Vec<Event>, Refusal> {
+fn subscribe(subscription: &Subscription, body: SubscriptionBody) -> Result<Vec<Event>, Refusal> {
     match subscription {
         Subscription::Unknown => {}
         Subscription::Active { body: known, .. } | Subscription::Paused { body: known, .. }

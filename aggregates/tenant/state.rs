@@ -42,13 +42,9 @@ impl Tenant {
             return None;
         }
         let destination = destination.clone();
-        [
-            PauseScope::All,
-            PauseScope::Channel { channel },
-            PauseScope::Destination { destination },
-        ]
-        .into_iter()
-        .find(|scope| pauses.contains(scope))
+        [PauseScope::All, PauseScope::Channel { channel }, PauseScope::Destination { destination }]
+            .into_iter()
+            .find(|scope| pauses.contains(scope))
     }
 
     pub(super) fn evolve(&mut self, event: &Event) {

@@ -1,0 +1,343 @@
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
+
+use std::collections::BTreeMap;
+
+use schema::events::{
+    NotPlanned, NotPlannedReason, RecipientEvent, ReportVersion, RetireReason, SubscriptionBody,
+    SubscriptionEvent,
+};
+use schema::{
+    AttributeValue, ChannelKind, Format, LedgerEvent, RecipientId, ReportSelector, StreamId,
+    Timestamp,
+};
+
+use super::{MAX_PAIRS, MAX_RECIPIENTS, SlicePlan, SliceRequest, canonical_form, plan_slice};
+use crate::delivery;
+use crate::distribution;
+use crate::retry::{Schedules, default_schedule};
+use crate::routing::RoutingIndex;
+use crate::run;
+use crate::samples::{NOW, acme, artifact, body, name, profile, sealed, version};
+
+fn risk() -> ReportVersion {
+    let attributes = BTreeMap::from([("region".to_owned(), AttributeValue::Text("EU".to_owned()))]);
+    version(attributes, vec![artifact("risk.csv", Format::Csv), artifact("risk.pdf", Format::Pdf)])
+}
+
+/// An index that is told one event after another.
+#[derive(Default)]
+struct World {
+    index: RoutingIndex,
+    sequences: BTreeMap<StreamId, i64>,
+}
+
+impl World {
+    fn tell(&mut self, stream: StreamId, event: impl Into<LedgerEvent>) {
+        let sequence = self.sequences.entry(stream.clone()).or_default();
+        *sequence += 1;
+        self.index.apply(&acme(), &stream, *sequence, &event.into());
+    }
+
+    fn recipient(&mut self, id: &str, events: Vec<RecipientEvent>) {
+        for event in events {
+            self.tell(StreamId::recipient(&acme(), &name(id)), event);
+        }
+    }
+
+    fn subscription(&mut self, id: &str, event: SubscriptionEvent) {
+        self.tell(StreamId::subscription(&acme(), &name(id)), event);
+    }
+
+    fn subscribe(&mut self, id: &str, body: SubscriptionBody) {
+        self.subscription(id, SubscriptionEvent::Subscribed { version: 1, body });
+    }
+
+    fn plan(&self, version: &ReportVersion, slice: u32, after: Option<&RecipientId>) -> SlicePlan {
+        let request = SliceRequest { tenant: &acme(), version, slice, after, now: NOW };
+        plan_slice(&self.index, &Schedules::default(), request)
+    }
+}
+
+fn mailbox() -> RecipientEvent {
+    RecipientEvent::AddressAdded {
+        address: name("work"),
+        channel: ChannelKind::Mail,
+        value: sealed("ada@x"),
+        destination: name("d1"),
+        revision: 1,
+    }
+}
+
+fn grant(until: Option<Timestamp>) -> RecipientEvent {
+    let report = ReportSelector::Every;
+    RecipientEvent::EntitlementGranted { grant: name("desk"), report, until }
+}
+
+fn reachable() -> Vec<RecipientEvent> {
+    vec![RecipientEvent::RecipientRegistered(profile()), mailbox(), grant(None)]
+}
+
+fn ada() -> World {
+    let mut world = World::default();
+    world.recipient("ada", reachable());
+    world
+}
+
+fn reason(world: &World) -> Option<NotPlannedReason> {
+    let plan = world.plan(&risk(), 0, None);
+    assert_eq!(plan.slice.sums.considered, 1);
+    plan.slice.decisions.first().map(|decision| decision.reason)
+}
+
+#[test]
+fn a_subscription_becomes_a_delivery_that_says_on_what_grounds() {
+    let mut world = ada();
+    world.subscribe("s1", body("ada", "risk"));
+    let plan = world.plan(&risk(), 0, None);
+    assert_eq!((plan.slice.sums.considered, plan.slice.sums.planned), (1, 1));
+    assert_eq!((plan.slice.after, plan.slice.through), (None, None));
+    let (id, delivery) = plan.deliveries.into_iter().next().unwrap();
+    let mut expected = crate::samples::plan();
+    expected.subscription = name("s1");
+    expected.retry = default_schedule(ChannelKind::Mail);
+    assert_eq!(delivery, expected);
+    assert_eq!(id, crate::samples::delivery_id(0));
+}
+
+#[test]
+fn a_retired_recipient_comes_before_every_other_reason() {
+    let mut world = ada();
+    world.subscribe("s1", body("ada", "risk"));
+    let reason_text = "left".to_owned();
+    world.subscription(
+        "s1",
+        SubscriptionEvent::SubscriptionPaused { version: 2, until: None, reason: reason_text },
+    );
+    assert_eq!(reason(&world), Some(NotPlannedReason::Paused));
+    world.recipient("ada", vec![RecipientEvent::RecipientRetired { reason: "left".to_owned() }]);
+    assert_eq!(reason(&world), Some(NotPlannedReason::RecipientRetired));
+}
+
+#[test]
+fn a_pause_that_has_ended_is_none() {
+    let mut world = ada();
+    world.subscribe("s1", body("ada", "risk"));
+    let (until, reason_text) = (Some(NOW), "holidays".to_owned());
+    world.subscription(
+        "s1",
+        SubscriptionEvent::SubscriptionPaused { version: 2, until, reason: reason_text },
+    );
+    assert_eq!(reason(&world), None);
+}
+
+#[test]
+fn attributes_are_matched_by_equality_and_membership() {
+    let text = |value: &str| AttributeValue::Text(value.to_owned());
+    let cases = [
+        ("region", vec![text("EU")], None),
+        ("region", vec![text("US"), text("EU")], None),
+        ("region", vec![text("US")], Some(NotPlannedReason::AttributesDiffer)),
+        ("desk", vec![text("EU")], Some(NotPlannedReason::AttributesDiffer)),
+        ("region", vec![AttributeValue::Bool(true)], Some(NotPlannedReason::AttributesDiffer)),
+    ];
+    for (attribute, values, expected) in cases {
+        let mut world = ada();
+        let mut wish = body("ada", "risk");
+        wish.selector.attributes = BTreeMap::from([(attribute.to_owned(), values)]);
+        world.subscribe("s1", wish);
+        assert_eq!(reason(&world), expected);
+    }
+}
+
+#[test]
+fn without_a_valid_grant_nothing_is_planned() {
+    let mut world = World::default();
+    world.recipient("ada", vec![RecipientEvent::RecipientRegistered(profile()), mailbox()]);
+    world.subscribe("s1", body("ada", "risk"));
+    assert_eq!(reason(&world), Some(NotPlannedReason::NotEntitled));
+    world.recipient("ada", vec![grant(Some(NOW))]);
+    assert_eq!(reason(&world), Some(NotPlannedReason::NotEntitled));
+    world.recipient("ada", vec![grant(Some(NOW.plus_ms(1)))]);
+    assert_eq!(reason(&world), None);
+}
+
+#[test]
+fn a_recipient_nobody_registered_is_not_entitled() {
+    let mut world = World::default();
+    world.subscribe("s1", body("ada", "risk"));
+    assert_eq!(reason(&world), Some(NotPlannedReason::NotEntitled));
+}
+
+#[test]
+fn the_first_channel_with_an_active_address_is_used() {
+    let mut world = ada();
+    let mut wish = body("ada", "risk");
+    wish.preferences.channels = vec![ChannelKind::Webhook, ChannelKind::Mail];
+    world.subscribe("s1", wish);
+    let plan = world.plan(&risk(), 0, None);
+    assert_eq!(plan.deliveries[0].1.channel, ChannelKind::Mail);
+    let gone = RetireReason::Gone;
+    let retired = RecipientEvent::AddressRetired { address: name("work"), reason: gone };
+    world.recipient("ada", vec![retired]);
+    assert_eq!(reason(&world), Some(NotPlannedReason::NoAddress));
+}
+
+#[test]
+fn the_first_format_the_version_has_is_sent() {
+    let formats = |wish: Vec<Format>, version: ReportVersion| {
+        let mut world = ada();
+        let mut body = body("ada", "risk");
+        body.preferences.formats = wish;
+        world.subscribe("s1", body);
+        let plan = world.plan(&version, 0, None);
+        let refused = plan.slice.decisions.first().map(|decision| decision.reason);
+        (plan.deliveries.first().map(|(_, plan)| plan.format), refused)
+    };
+    let attributes_only = || version(BTreeMap::new(), vec![]);
+    assert_eq!(formats(vec![Format::Xlsx, Format::Pdf], risk()), (Some(Some(Format::Pdf)), None));
+    assert_eq!(formats(vec![Format::Xlsx], risk()), (None, Some(NotPlannedReason::NoFormat)));
+    assert_eq!(formats(vec![], risk()), (Some(None), None));
+    assert_eq!(formats(vec![Format::Xlsx], attributes_only()), (Some(None), None));
+}
+
+#[test]
+fn two_subscriptions_lead_to_one_delivery() {
+    let mut world = ada();
+    world.subscribe("s2", body("ada", "risk"));
+    world.subscribe("s1", body("ada", "*"));
+    let plan = world.plan(&risk(), 0, None);
+    assert_eq!(plan.deliveries.len(), 1);
+    assert_eq!(plan.deliveries[0].1.subscription, name("s1"));
+    let same = NotPlanned {
+        recipient: name("ada"),
+        subscription: name("s2"),
+        subscription_version: 1,
+        reason: NotPlannedReason::SameDelivery,
+    };
+    assert_eq!(plan.slice.decisions, [same]);
+}
+
+#[test]
+fn an_ended_subscription_is_not_considered() {
+    let mut world = ada();
+    world.subscribe("s1", body("ada", "risk"));
+    let reason = "one_click".to_owned();
+    world.subscription("s1", SubscriptionEvent::Unsubscribed { version: 2, reason });
+    assert_eq!(world.plan(&risk(), 0, None).slice.sums.considered, 0);
+}
+
+#[test]
+fn the_earlier_deadline_holds() {
+    for (own, expected) in [(Some(60), 60_000), (Some(7200), 3_600_000), (None, 3_600_000)] {
+        let mut world = ada();
+        let mut wish = body("ada", "risk");
+        wish.preferences.deadline_s = own;
+        world.subscribe("s1", wish);
+        let plan = world.plan(&risk(), 0, None);
+        assert_eq!(plan.deliveries[0].1.deadline, NOW.plus_ms(expected));
+    }
+}
+
+#[test]
+fn a_withdrawn_version_is_planned_no_further() {
+    let mut world = ada();
+    world.subscribe("s1", body("ada", "risk"));
+    let run = crate::samples::plan().distribution;
+    let reason_text = "wrong".to_owned();
+    world.tell(
+        StreamId::distribution(run),
+        schema::events::DistributionEvent::VersionWithdrawn { reason: reason_text },
+    );
+    assert_eq!(reason(&world), Some(NotPlannedReason::Withdrawn));
+}
+
+/// A distribution accepts slice after slice, and each delivery its plan.
+fn plan_all(world: &World) -> (usize, distribution::Distribution) {
+    let version = risk();
+    let mut state = distribution::Distribution::default();
+    let receive = distribution::Command::Receive(Box::new(version.clone()));
+    run::<distribution::Rules>(&mut state, receive).unwrap();
+    let mut deliveries = 0;
+    loop {
+        let (next_slice, after) = match &state.run().unwrap().planning {
+            distribution::Planning::Open { next_slice, after } => (*next_slice, after.clone()),
+            _ => return (deliveries, state),
+        };
+        let plan = world.plan(&version, next_slice, after.as_ref());
+        for (_, plan) in plan.deliveries {
+            let mut state = delivery::Delivery::default();
+            let schedule = delivery::Command::Schedule(Box::new(plan));
+            assert_eq!(run::<delivery::Rules>(&mut state, schedule).unwrap().len(), 1);
+            deliveries += 1;
+        }
+        let slice = distribution::Command::PlanSlice(plan.slice);
+        run::<distribution::Rules>(&mut state, slice).unwrap();
+    }
+}
+
+#[test]
+fn slices_hold_a_bounded_number_of_recipients() {
+    let mut world = World::default();
+    for n in 0..2 * MAX_RECIPIENTS {
+        let id = format!("r{n:05}");
+        world.recipient(&id, reachable());
+        world.subscribe(&format!("s{n}"), body(&id, if n % 2 == 0 { "risk" } else { "*" }));
+    }
+    let first = world.plan(&risk(), 0, None);
+    assert_eq!(first.deliveries.len(), MAX_RECIPIENTS);
+    assert_eq!(first.slice.through, Some(name("r00499")));
+    let last = world.plan(&risk(), 1, first.slice.through.as_ref());
+    assert_eq!((last.deliveries.len(), last.slice.through), (MAX_RECIPIENTS, None));
+    let (deliveries, state) = plan_all(&world);
+    let run = state.run().unwrap();
+    assert_eq!((deliveries, run.sums.considered), (2 * MAX_RECIPIENTS, 1000));
+    assert_eq!(run.planning, distribution::Planning::Complete { slice_count: 2 });
+}
+
+#[test]
+fn slices_hold_a_bounded_number_of_pairs_but_one_recipient_whole() {
+    let mut world = World::default();
+    for (id, count) in [("a", MAX_PAIRS + 1), ("b", MAX_PAIRS - 1), ("c", 1), ("d", 1)] {
+        world.recipient(id, reachable());
+        for n in 0..count {
+            world.subscribe(&format!("{id}{n:05}"), body(id, "risk"));
+        }
+    }
+    let considered = |slice, after: &str| {
+        let after = (!after.is_empty()).then(|| name(after));
+        let plan = world.plan(&risk(), slice, after.as_ref()).slice;
+        (plan.sums.considered, plan.through)
+    };
+    assert_eq!(considered(0, ""), (MAX_PAIRS as u64 + 1, Some(name("a"))));
+    assert_eq!(considered(1, "a"), (MAX_PAIRS as u64, Some(name("c"))));
+    assert_eq!(considered(2, "c"), (1, None));
+}
+
+#[test]
+fn a_version_nobody_wants_is_planned_at_once() {
+    let plan = World::default().plan(&risk(), 0, None);
+    assert_eq!((plan.slice.sums.considered, plan.slice.through), (0, None));
+}
+
+#[test]
+fn the_digest_is_over_a_canonical_form() {
+    let attributes = BTreeMap::from([
+        ("b".to_owned(), AttributeValue::Text("\"\u{e9}\n\u{1f}".to_owned())),
+        ("a".to_owned(), AttributeValue::Int(-7)),
+        ("c".to_owned(), AttributeValue::Bool(true)),
+    ]);
+    let csv = || artifact("a.csv", Format::Csv);
+    let pdf = || artifact("b.pdf", Format::Pdf);
+    let sha = |name: &str| schema::Sha256::of(name.as_bytes()).to_string();
+    let expected = format!(
+        concat!(
+            r#"{{"artifacts":[{{"format":"csv","name":"a.csv","sha256":"{}","size_bytes":42}},"#,
+            r#"{{"format":"pdf","name":"b.pdf","sha256":"{}","size_bytes":42}}],"#,
+            r#""attributes":{{"a":-7,"b":"\"é\n\u001f","c":true}}}}"#
+        ),
+        sha("a.csv"),
+        sha("b.pdf")
+    );
+    assert_eq!(canonical_form(&attributes, &[pdf(), csv()]), expected);
+    assert_eq!(canonical_form(&BTreeMap::new(), &[]), r#"{"artifacts":[],"attributes":{}}"#);
+}

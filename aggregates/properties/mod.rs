@@ -1,0 +1,1 @@
+//! What holds whatever happens: rules tried on random lives.
