@@ -1,0 +1,188 @@
+//! How a delivery stands after an event, as far as the event itself says it.
+
+use chrono::{DateTime, Utc};
+use schema::events::{
+    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, Evidence, NextStep,
+    SuppressReason,
+};
+use schema::{FailureClass, Fault, Proof, RecordedEvent, Timestamp};
+
+use super::facts::Facts;
+use super::{DeliveryOutcome, DeliveryState};
+
+/// What a batch changed about a delivery; absent parts stay as they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Change {
+    pub state: Option<DeliveryState>,
+    pub outcome: Option<DeliveryOutcome>,
+    pub reason: Option<&'static str>,
+    pub attempts: Option<i64>,
+    pub node: Option<String>,
+    pub fault_class: Option<&'static str>,
+    pub fault_code: Option<String>,
+    /// Meant with `state`: absent there is "none".
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// Counts only when nothing was sent before.
+    pub first_sent_at: Option<DateTime<Utc>>,
+    pub latency_us: Option<i64>,
+    pub elapsed_us: Option<i64>,
+    pub closed_at: Option<DateTime<Utc>>,
+    pub bounced_at: Option<DateTime<Utc>>,
+    pub last_position: i64,
+}
+
+impl Change {
+    pub(super) fn fold(&mut self, facts: &Facts, event: &RecordedEvent, change: &DeliveryEvent) {
+        self.last_position = event.position.0;
+        let at = event.recorded_at.to_chrono();
+        match change {
+            DeliveryEvent::DeliveryScheduled(_) => self.stand(DeliveryState::Scheduled, None),
+            DeliveryEvent::AttemptStarted { attempt, node, address_revision: _ } => {
+                self.attempts = Some(i64::from(*attempt));
+                self.node = Some(node.clone());
+                self.stand(DeliveryState::Attempting, None);
+            }
+            DeliveryEvent::AttemptEnded { sent_at, elapsed_us, outcome, attempt: _ } => {
+                self.sent(facts, *sent_at, *elapsed_us);
+                self.ended(at, outcome);
+            }
+            DeliveryEvent::DoubtResolved { next, .. } => match next {
+                None => self.close(DeliveryOutcome::Accepted, None, at),
+                Some(next) => self.go_on(next, false, at),
+            },
+            DeliveryEvent::DeliveryCancelled { reason } => {
+                self.close(DeliveryOutcome::Cancelled, Some(cancelled(reason)), at);
+            }
+            DeliveryEvent::DeliveryExpired { .. } => {
+                self.close(DeliveryOutcome::Expired, None, at);
+            }
+            DeliveryEvent::DeliverySuppressed { reason } => {
+                self.close(DeliveryOutcome::Suppressed, Some(suppressed(*reason)), at);
+            }
+            DeliveryEvent::EvidenceRecorded { evidence } => self.learned(at, evidence),
+        }
+    }
+
+    /// Whether it ended within the batch.
+    pub(super) fn closed(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// Whether it had a failure or a doubt, or ended other than well, within the batch.
+    pub(super) fn has_trouble(&self) -> bool {
+        use DeliveryOutcome as O;
+        let bad_end = match self.outcome {
+            Some(O::DeadLettered | O::Cancelled | O::Expired | O::Suppressed) => true,
+            Some(O::Delivered | O::Accepted) | None => false,
+        };
+        bad_end || self.fault_class.is_some()
+    }
+
+    /// Whether it got through within the batch and did not come back.
+    pub(super) fn got_through(&self) -> bool {
+        matches!(self.outcome, Some(DeliveryOutcome::Delivered | DeliveryOutcome::Accepted))
+            && self.bounced_at.is_none()
+    }
+
+    fn stand(&mut self, state: DeliveryState, next_attempt_at: Option<DateTime<Utc>>) {
+        self.state = Some(state);
+        self.next_attempt_at = next_attempt_at;
+    }
+
+    fn close(&mut self, outcome: DeliveryOutcome, reason: Option<&'static str>, at: DateTime<Utc>) {
+        self.stand(DeliveryState::Closed, None);
+        self.outcome = Some(outcome);
+        self.reason = reason;
+        self.closed_at = Some(at);
+    }
+
+    fn sent(&mut self, facts: &Facts, sent_at: Option<Timestamp>, elapsed_us: Option<u64>) {
+        if let Some(elapsed) = elapsed_us {
+            self.elapsed_us = i64::try_from(elapsed).ok();
+        }
+        if let (Some(sent_at), None) = (sent_at, self.first_sent_at) {
+            let sent_at = sent_at.to_chrono();
+            self.first_sent_at = Some(sent_at);
+            self.latency_us =
+                Some(sent_at.timestamp_micros() - facts.received_at.timestamp_micros());
+        }
+    }
+
+    fn ended(&mut self, at: DateTime<Utc>, outcome: &AttemptOutcome) {
+        match outcome {
+            AttemptOutcome::Succeeded { receipt } => {
+                let outcome = match receipt.proof {
+                    Proof::Delivered => DeliveryOutcome::Delivered,
+                    Proof::Accepted => DeliveryOutcome::Accepted,
+                };
+                self.close(outcome, None, at);
+            }
+            AttemptOutcome::Failed { fault, next } => {
+                self.fault(fault);
+                self.go_on(next, false, at);
+            }
+            AttemptOutcome::InDoubt { code, next } => {
+                self.fault_class = Some(FailureClass::InDoubt.as_str());
+                self.fault_code = Some(code.clone());
+                self.go_on(next, true, at);
+            }
+        }
+    }
+
+    fn go_on(&mut self, next: &NextStep, in_doubt: bool, at: DateTime<Utc>) {
+        match next {
+            NextStep::RetryAt { at } if in_doubt => {
+                self.stand(DeliveryState::InDoubt, Some(at.to_chrono()));
+            }
+            NextStep::RetryAt { at } => self.stand(DeliveryState::Retrying, Some(at.to_chrono())),
+            NextStep::Held => self.stand(DeliveryState::Held, None),
+            NextStep::DeadLettered { reason } => {
+                self.close(DeliveryOutcome::DeadLettered, Some(dead_lettered(*reason)), at);
+            }
+        }
+    }
+
+    fn learned(&mut self, at: DateTime<Utc>, evidence: &Evidence) {
+        match evidence {
+            Evidence::Bounced { fault } => {
+                self.fault(fault);
+                self.bounced_at = Some(at);
+            }
+            Evidence::LateSuccess { .. }
+            | Evidence::LateFailure { .. }
+            | Evidence::Resent { .. } => {}
+        }
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        self.fault_class = Some(fault.class.as_str());
+        self.fault_code = Some(fault.code.clone());
+    }
+}
+
+const fn cancelled(reason: &CancelReason) -> &'static str {
+    match reason {
+        CancelReason::Requested { .. } => "requested",
+        CancelReason::Withdrawn => "withdrawn",
+        CancelReason::Corrected => "corrected",
+    }
+}
+
+const fn suppressed(reason: SuppressReason) -> &'static str {
+    match reason {
+        SuppressReason::Unsubscribed => "unsubscribed",
+        SuppressReason::Paused => "paused",
+        SuppressReason::NotEntitled => "not_entitled",
+        SuppressReason::AddressRetired => "address_retired",
+        SuppressReason::RecipientRetired => "recipient_retired",
+    }
+}
+
+const fn dead_lettered(reason: DeadLetterReason) -> &'static str {
+    match reason {
+        DeadLetterReason::NotRetryable => "not_retryable",
+        DeadLetterReason::AttemptsExhausted => "attempts_exhausted",
+        DeadLetterReason::DeadlinePassed => "deadline_passed",
+        DeadLetterReason::ResolvedNotArrived => "resolved_not_arrived",
+    }
+}
