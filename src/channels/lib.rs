@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod address;
+mod cause;
 mod channel;
 mod clock;
 pub mod email;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::context;
@@ -40,7 +41,7 @@ pub fn of_parcel(parcel: &Parcel, sender_name: &str) -> Value {
     let attributes = parcel.attributes.iter().map(|(name, value)| (name.clone(), plain(value)));
     context! {
         attachments => attachments.collect::<Vec<_>>(),
-        attributes => attributes.collect::<Value>(),
+        attributes => Value::from(attributes.collect::<BTreeMap<_, _>>()),
         delivery => parcel.delivery.to_string(),
         locale => parcel.locale.clone(),
         received_at => parcel.received_at.to_string(),

@@ -35,11 +35,6 @@ impl Mail {
     pub fn size_bytes(&self) -> u64 {
         self.bytes.len() as u64
     }
-
-    #[cfg(test)]
-    pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes).unwrap()
-    }
 }
 
 /// Makes mails of parcels. Equal parcels make equal bytes.

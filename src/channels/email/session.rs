@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::message::Mail;
 use super::wire::WireWatch;
+use crate::cause::cause;
 use crate::reply;
 use crate::taxonomy::{SmtpStep, smtp_meaning};
 
@@ -83,7 +84,7 @@ impl Session {
             None => not_sent("smtp.timeout"),
         };
         let refused = error.stage == SendStage::Refused;
-        let closing = error.code == "smtp.421" || is_421(&error);
+        let closing = is_421(&error);
         let lost = !refused && error.code != "smtp.timeout";
         Err(Box::new(Trouble { error, usable: refused && !closing, stale: lost || closing }))
     }
@@ -152,7 +153,7 @@ pub fn refused_or_lost(step: SmtpStep, error: &Error) -> ChannelError {
     // lettre's own words for a stream that ended.
     let ended = text == "incomplete response";
     not_sent(match () {
-        () if error.is_tls() => "connect.tls",
+        () if cause::<rustls::Error>(error).is_some() => "connect.tls",
         () if error.is_timeout() => "smtp.timeout",
         () if error.is_response() && !ended => "smtp.malformed_reply",
         () => "smtp.connection_lost",
