@@ -1,0 +1,147 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use schema::{Invalid, TenantId};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// How report versions are planned. Section `intake`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IntakeConfig {
+    /// Distributions planned at once: 1 to 64. Key `intake.planning_concurrency`.
+    pub planning_concurrency: u32,
+    /// Slices of one distribution planned in a row before others may have their turn: 1 to 1,000.
+    /// Key `intake.turn_slices`.
+    pub turn_slices: u32,
+    /// How long an unfinished plan waits for its node before another takes over, in milliseconds: 1,000 to 600,000.
+    /// Key `intake.planning_lease_ms`.
+    pub planning_lease_ms: u64,
+    /// Longest pause between two looks for unfinished plans, in milliseconds: 10 to 60,000.
+    /// Key `intake.planning_poll_ms`.
+    pub planning_poll_ms: u64,
+}
+
+impl Default for IntakeConfig {
+    fn default() -> Self {
+        Self {
+            planning_concurrency: 4,
+            turn_slices: 8,
+            planning_lease_ms: 15_000,
+            planning_poll_ms: 500,
+        }
+    }
+}
+
+impl IntakeConfig {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the key, the value and the rule.
+    pub fn check(&self) -> Result<(), Invalid> {
+        within("intake.planning_concurrency", self.planning_concurrency.into(), 1, 64)?;
+        within("intake.turn_slices", self.turn_slices.into(), 1, 1_000)?;
+        within("intake.planning_lease_ms", self.planning_lease_ms, 1_000, 600_000)?;
+        within("intake.planning_poll_ms", self.planning_poll_ms, 10, 60_000)
+    }
+}
+
+/// How reports come in by Kafka. Section `kafka`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KafkaConfig {
+    /// `host:port`, several separated by commas. Empty: nothing is taken from Kafka. Key `kafka.brokers`.
+    pub brokers: String,
+    /// The consumer group all nodes of one installation share. Key `kafka.group`.
+    pub group: String,
+    /// Topics to read, and whose reports each carries: 1 to 64. Key `kafka.topics`.
+    pub topics: Vec<TopicConfig>,
+    /// Where messages go that can never be taken, with the reason and their original bytes. Key `kafka.rejected_topic`.
+    pub rejected_topic: String,
+    /// Messages being worked on at once, each up to 3 MB in memory: 1 to 1,024. Key `kafka.in_flight`.
+    pub in_flight: u32,
+    /// Further settings of the client library (librdkafka), such as `security.protocol`, `sasl.username`,
+    /// `sasl.password`, `ssl.ca.location`. Key `kafka.properties`.
+    pub properties: BTreeMap<String, SecretString>,
+}
+
+/// A topic of reports.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicConfig {
+    /// Its name. Key `kafka.topics[].topic`.
+    pub topic: String,
+    /// Whose reports it carries: a message cannot say otherwise. Key `kafka.topics[].tenant`.
+    pub tenant: TenantId,
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self {
+            brokers: String::new(),
+            group: "waybill-intake".to_owned(),
+            topics: Vec::new(),
+            rejected_topic: "reports.rejected".to_owned(),
+            in_flight: 32,
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+impl KafkaConfig {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the key, the value and the rule.
+    pub fn check(&self) -> Result<(), Invalid> {
+        within("kafka.in_flight", self.in_flight.into(), 1, 1_024)?;
+        if self.brokers.is_empty() {
+            return Ok(());
+        }
+        within("kafka.topics", self.topics.len() as u64, 1, 64)?;
+        schema::checked_line("kafka.group", &self.group, 200)?;
+        topic_name("kafka.rejected_topic", &self.rejected_topic)?;
+        let mut seen = BTreeSet::from([self.rejected_topic.as_str()]);
+        for TopicConfig { topic, .. } in &self.topics {
+            topic_name("kafka.topics[].topic", topic)?;
+            if !seen.insert(topic) {
+                return Err(Invalid::new("kafka.topics[].topic", topic, "must be named once"));
+            }
+        }
+        self.properties.keys().try_for_each(|key| free_property(key))
+    }
+}
+
+/// What intake itself relies on is not for the operator to change.
+fn free_property(key: &str) -> Result<(), Invalid> {
+    const OURS: [&str; 6] = [
+        "bootstrap.servers",
+        "group.id",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "auto.offset.reset",
+        "acks",
+    ];
+    if OURS.contains(&key) {
+        return Err(Invalid::new(
+            "kafka.properties",
+            key,
+            "must not be one that intake sets itself",
+        ));
+    }
+    Ok(())
+}
+
+fn topic_name(field: &str, name: &str) -> Result<(), Invalid> {
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+    if (1..=249).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Invalid::new(field, name, "must be 1 to 249 of A-Z a-z 0-9 . _ -"))
+}
+
+fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), Invalid> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Invalid::new(key, &value.to_string(), format!("must be {least} to {most}")))
+}

@@ -1,0 +1,135 @@
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance, StreamConsumer};
+use rdkafka::error::KafkaError;
+use rdkafka::producer::FutureProducer;
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, ClientContext};
+use secrecy::ExposeSecret;
+
+use super::status::Status;
+use crate::KafkaConfig;
+
+/// How long the broker may take to make a topic.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest record of the topic of rejected messages, in bytes: an original of the usual broker's limit, its reasons beside it.
+const MAX_REJECTED_BYTES: &str = "2097152";
+
+/// Tells [`Status`] what the client's threads notice.
+pub(super) struct Watch(pub(super) Status);
+
+impl ClientContext for Watch {
+    fn stats(&self, statistics: Statistics) {
+        self.0.connected(statistics.brokers.values().any(|broker| broker.state == "UP"));
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.0.connected(false);
+        }
+        tracing::warn!(%error, reason, "kafka client");
+    }
+}
+
+impl ConsumerContext for Watch {
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(partitions) => {
+                self.0.connected(true);
+                self.0.client_trouble(None);
+                tracing::info!(partitions = partitions.count(), "kafka partitions assigned");
+            }
+            Rebalance::Revoke(partitions) => {
+                tracing::info!(partitions = partitions.count(), "kafka partitions revoked");
+            }
+            Rebalance::Error(error) => self.0.client_trouble(Some(error.to_string())),
+        }
+    }
+}
+
+/// Offsets are stored by us, behind the durable answer, and only stored offsets are committed: twice a second, when partitions
+/// go elsewhere, and at the end.
+pub(super) fn consumer(
+    config: &KafkaConfig,
+    status: &Status,
+) -> Result<StreamConsumer<Watch>, KafkaError> {
+    let mut client = base(config);
+    client
+        .set("group.id", &config.group)
+        .set("enable.auto.commit", "true")
+        .set("auto.commit.interval.ms", "500")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("topic.metadata.refresh.interval.ms", "10000")
+        .set("statistics.interval.ms", "1000")
+        // What is fetched ahead waits in memory.
+        .set("queued.min.messages", "200")
+        .set("queued.max.messages.kbytes", "16384");
+    let consumer: StreamConsumer<Watch> = client.create_with_context(Watch(status.clone()))?;
+    let topics: Vec<&str> = config.topics.iter().map(|topic| topic.topic.as_str()).collect();
+    consumer.subscribe(&topics)?;
+    Ok(consumer)
+}
+
+/// Rejected messages are written once each, by all replicas in sync.
+pub(super) fn producer(config: &KafkaConfig) -> Result<FutureProducer, KafkaError> {
+    base(config)
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("compression.type", "zstd")
+        .set("message.max.bytes", MAX_REJECTED_BYTES)
+        .set("linger.ms", "5")
+        .set("message.timeout.ms", "30000")
+        .create()
+}
+
+fn base(config: &KafkaConfig) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set("client.id", "waybill").set("reconnect.backoff.max.ms", "2000");
+    for (key, value) in &config.properties {
+        client.set(key, value.expose_secret());
+    }
+    client.set("bootstrap.servers", &config.brokers);
+    client
+}
+
+/// Makes the topics of `config` that are missing: for demos and tests. In production the operator makes them.
+///
+/// # Errors
+/// [`KafkaError`] when the brokers do not answer or refuse.
+pub async fn ensure_topics(config: &KafkaConfig, partitions: i32) -> Result<(), KafkaError> {
+    let admin: AdminClient<DefaultClientContext> = base(config).create()?;
+    let of_reports = config.topics.iter().map(|topic| topic.topic.as_str());
+    let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let mut topics: Vec<_> = of_reports.map(topic).collect();
+    topics.push(topic(&config.rejected_topic).set("max.message.bytes", MAX_REJECTED_BYTES));
+    let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
+    for made in admin.create_topics(&topics, &options).await? {
+        match made {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, code)) => {
+                tracing::warn!(topic = name, %code, "a topic cannot be made");
+                return Err(KafkaError::AdminOp(code));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Topics of `config` that the brokers do not have: for `waybill doctor`. Blocks for at most `timeout`.
+///
+/// # Errors
+/// [`KafkaError`] when the brokers do not answer.
+pub fn missing_topics(config: &KafkaConfig, timeout: Duration) -> Result<Vec<String>, KafkaError> {
+    let consumer: BaseConsumer = base(config).create()?;
+    let metadata = consumer.fetch_metadata(None, timeout)?;
+    let is_there = |name: &str| {
+        metadata.topics().iter().any(|topic| topic.name() == name && topic.error().is_none())
+    };
+    let of_reports = config.topics.iter().map(|topic| topic.topic.as_str());
+    let all = of_reports.chain([config.rejected_topic.as_str()]);
+    Ok(all.filter(|name| !is_there(name)).map(ToOwned::to_owned).collect())
+}
