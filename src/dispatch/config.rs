@@ -1,4 +1,4 @@
-use schema::Invalid;
+use schema::{ChannelKind, Invalid};
 use serde::{Deserialize, Serialize};
 
 /// How many sends may be under way, and how the queue is worked. Section `dispatch`.
@@ -10,8 +10,11 @@ pub struct DispatchConfig {
     pub permits: u32,
     /// Attempts under way for one tenant: 1 to `permits`. Key `dispatch.tenant_permits`.
     pub tenant_permits: u32,
-    /// Sends under way on one channel: 1 to `permits`. Key `dispatch.channel_permits`.
-    pub channel_permits: u32,
+    /// Mails under way: 1 to `permits`. More than a few for each of `mail.pool_size` connections would wait inside of
+    /// their own time limit. Key `dispatch.mail_permits`.
+    pub mail_permits: u32,
+    /// Webhooks under way: 1 to `permits`. Key `dispatch.webhook_permits`.
+    pub webhook_permits: u32,
     /// Sends under way to one destination: 1 to `permits`. Key `dispatch.destination_permits`.
     pub destination_permits: u32,
     /// The retry lane's share of each of these, in percent: 1 to 90. First tries have the rest; neither lane can take
@@ -35,7 +38,8 @@ impl Default for DispatchConfig {
         Self {
             permits: 512,
             tenant_permits: 448,
-            channel_permits: 384,
+            mail_permits: 64,
+            webhook_permits: 384,
             destination_permits: 256,
             retry_percent: 25,
             claim_rows: 200,
@@ -48,6 +52,15 @@ impl Default for DispatchConfig {
 }
 
 impl DispatchConfig {
+    /// Sends under way on one channel.
+    #[must_use]
+    pub const fn channel_permits(&self, channel: ChannelKind) -> u32 {
+        match channel {
+            ChannelKind::Mail => self.mail_permits,
+            ChannelKind::Webhook => self.webhook_permits,
+        }
+    }
+
     /// Checks each value against its range.
     ///
     /// # Errors
@@ -56,7 +69,8 @@ impl DispatchConfig {
         within("dispatch.permits", self.permits.into(), 4, 10_000)?;
         let most = u64::from(self.permits);
         within("dispatch.tenant_permits", self.tenant_permits.into(), 1, most)?;
-        within("dispatch.channel_permits", self.channel_permits.into(), 1, most)?;
+        within("dispatch.mail_permits", self.mail_permits.into(), 1, most)?;
+        within("dispatch.webhook_permits", self.webhook_permits.into(), 1, most)?;
         within("dispatch.destination_permits", self.destination_permits.into(), 1, most)?;
         within("dispatch.retry_percent", self.retry_percent.into(), 1, 90)?;
         within("dispatch.claim_rows", self.claim_rows.into(), 1, 500)?;

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use crate::bells::Bells;
 use crate::cache::Cache;
 use crate::permits::{Permit, Permits, Share};
+use crate::secrets::Secrets;
 use crate::start::{Send, Start};
 use crate::versions::Versions;
 use crate::{DispatchConfig, claim, figures, send};
@@ -61,6 +62,7 @@ pub struct Dispatcher {
     pub(crate) permits: Permits,
     pub(crate) versions: Versions,
     pub(crate) files: Cache<(TenantId, Sha256), Bytes>,
+    pub(crate) secrets: Secrets,
     pub(crate) bells: Bells,
     /// Outcomes that are not recorded by now stay unrecorded.
     pub(crate) give_up: CancellationToken,
@@ -80,6 +82,7 @@ impl Dispatcher {
             permits: Permits::new(&config),
             versions: Versions::new(config.cached_versions),
             files: Cache::new(config.cached_artifact_bytes),
+            secrets: Secrets::new(),
             bells: Bells::new(),
             give_up: CancellationToken::new(),
             channels: channels.into_iter().map(|channel| (channel.kind(), channel)).collect(),
@@ -121,12 +124,13 @@ impl Dispatcher {
         self.send_all(started.into_iter().map(Send::from).collect());
     }
 
-    /// Learns from what this process appended: facts of new versions, and that something is due. Call it from the
-    /// ledger's `on_append` observer.
+    /// Learns from what this process appended: facts of new versions, and that something is due. To be called from
+    /// the ledger's `on_append` observer.
     pub fn observe(&self, events: &[RecordedEvent]) {
         let mut waiting: i64 = 0;
         for recorded in events {
             self.versions.observe(recorded);
+            figures::learned(recorded);
             match &recorded.event {
                 LedgerEvent::Delivery(DeliveryEvent::DeliveryScheduled(_)) => waiting += 1,
                 LedgerEvent::Delivery(DeliveryEvent::AttemptStarted { attempt: 1, .. }) => {

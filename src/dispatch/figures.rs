@@ -1,8 +1,8 @@
 //! What dispatch counts and measures. Labels are names out of fixed sets: never a tenant, a destination or a delivery.
 
 use metrics::{counter, gauge, histogram};
-use schema::events::{AttemptOutcome, DeliveryEvent, NextStep};
-use schema::{ChannelKind, DeliveryId, LedgerEvent, RecordedEvent, Timestamp};
+use schema::events::{AttemptOutcome, DeadLetterReason, DeliveryEvent, NextStep};
+use schema::{ChannelKind, LedgerEvent, RecordedEvent, Timestamp};
 
 use tracing::warn;
 
@@ -16,9 +16,9 @@ const SEND_SECONDS: &str = "waybill_send_seconds";
 const RECORD_TO_WIRE_SECONDS: &str = "waybill_record_to_wire_seconds";
 /// Rows taken from the delivery queue, by lane.
 const CLAIMED_TOTAL: &str = "waybill_queue_claimed_total";
-/// Attempts that ended in doubt, by channel.
+/// Attempts that ended in doubt.
 const IN_DOUBT_TOTAL: &str = "waybill_attempts_in_doubt_total";
-/// Deliveries given up, by channel.
+/// Deliveries given up, by reason.
 const DEAD_LETTERS_TOTAL: &str = "waybill_dead_letters_total";
 /// Outcomes that wait to be recorded because the ledger does not take them.
 const UNRECORDED: &str = "waybill_unrecorded_outcomes";
@@ -59,26 +59,34 @@ impl Drop for Unrecorded {
     }
 }
 
-/// Counts what was recorded, once, where it was appended.
-pub(crate) fn recorded(id: DeliveryId, channel: ChannelKind, events: &[RecordedEvent]) {
-    for recorded in events {
-        let LedgerEvent::Delivery(DeliveryEvent::AttemptEnded { outcome, .. }) = &recorded.event
-        else {
-            continue;
-        };
-        let (in_doubt, next) = match outcome {
-            AttemptOutcome::Succeeded { .. } => continue,
-            AttemptOutcome::Failed { next, .. } => (false, next),
-            AttemptOutcome::InDoubt { next, .. } => (true, next),
-        };
-        if in_doubt {
-            warn!(delivery.id = %id, "delivery {id} is in doubt: its attempt may have arrived");
-            counter!(IN_DOUBT_TOTAL, "channel" => channel.as_str()).increment(1);
+/// Counts and tells what was recorded here, once.
+pub(crate) fn learned(recorded: &RecordedEvent) {
+    let LedgerEvent::Delivery(DeliveryEvent::AttemptEnded { outcome, .. }) = &recorded.event else {
+        return;
+    };
+    let id = &recorded.stream.aggregate_id;
+    let next = match outcome {
+        AttemptOutcome::Succeeded { .. } => return,
+        AttemptOutcome::Failed { next, .. } => next,
+        AttemptOutcome::InDoubt { code, next } => {
+            warn!(delivery.id = %id, code, "delivery {id} is in doubt: its attempt may have arrived");
+            counter!(IN_DOUBT_TOTAL).increment(1);
+            next
         }
-        if let NextStep::DeadLettered { reason } = next {
-            warn!(delivery.id = %id, ?reason, "delivery {id} is dead-lettered");
-            counter!(DEAD_LETTERS_TOTAL, "channel" => channel.as_str()).increment(1);
-        }
+    };
+    if let NextStep::DeadLettered { reason } = next {
+        let name = reason_name(*reason);
+        warn!(delivery.id = %id, reason = name, "delivery {id} is dead-lettered: {name}");
+        counter!(DEAD_LETTERS_TOTAL, "reason" => name).increment(1);
+    }
+}
+
+const fn reason_name(reason: DeadLetterReason) -> &'static str {
+    match reason {
+        DeadLetterReason::NotRetryable => "not_retryable",
+        DeadLetterReason::AttemptsExhausted => "attempts_exhausted",
+        DeadLetterReason::DeadlinePassed => "deadline_passed",
+        DeadLetterReason::ResolvedNotArrived => "resolved_not_arrived",
     }
 }
 

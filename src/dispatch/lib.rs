@@ -18,6 +18,7 @@ mod figures;
 mod permits;
 mod prepare;
 mod record;
+mod secrets;
 mod send;
 mod start;
 mod trace;

@@ -137,8 +137,7 @@ async fn secret(
     match plan.channel {
         ChannelKind::Mail => Ok(None),
         ChannelKind::Webhook => {
-            let name = format!("recipient/{}/address/{}", plan.recipient, plan.address);
-            let found = dispatcher.vault.secret(tenant, &name).await;
+            let found = dispatcher.secrets.get(&dispatcher.vault, tenant, plan).await;
             Ok(found.map_err(|error| vault_error(&error))?)
         }
     }

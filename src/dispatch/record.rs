@@ -7,7 +7,7 @@ use aggregates::delivery::Command;
 use aggregates::{Decider, recipient};
 use schema::events::RetireReason;
 use schema::{AddressId, LedgerEvent, RecipientId, StreamId};
-use store::{AddressChange, Append, AppendError, Appended, StoreError, Unit};
+use store::{AddressChange, Append, AppendError, StoreError, Unit};
 use tracing::{error, warn};
 
 use crate::carried::{Carried, DecideError};
@@ -66,7 +66,10 @@ pub(crate) async fn record(
     let mut waiting = None;
     loop {
         let error = match try_record(dispatcher, &mut carried, &command, gone.as_ref()).await {
-            Ok(appended) => return learn(dispatcher, &carried, &appended),
+            Ok(()) => {
+                carried.state.to_do().into_iter().for_each(|to_do| dispatcher.bells.due(to_do));
+                return;
+            }
             Err(error) => error,
         };
         if !error.is_passing() {
@@ -93,21 +96,21 @@ async fn try_record(
     carried: &mut Carried,
     command: &Command,
     gone: Option<&Gone>,
-) -> Result<Appended, RecordError> {
+) -> Result<(), RecordError> {
     loop {
         let mut after = carried.clone();
         let mut unit = carried.unit(&dispatcher.actor);
         after.step(command.clone(), &mut unit, dispatcher.lease_ms)?;
         if unit.appends.is_empty() {
-            return Ok(Appended { events: Vec::new() });
+            return Ok(());
         }
         if let Some(gone) = gone {
             retire(dispatcher, carried, gone, &mut unit).await?;
         }
         match dispatcher.ledger.append(unit).await {
-            Ok(appended) => {
+            Ok(_) => {
                 *carried = after;
-                return Ok(appended);
+                return Ok(());
             }
             Err(AppendError::Conflict { .. }) => {
                 let events = dispatcher.ledger.load_stream(&carried.stream(), 0).await?;
@@ -152,12 +155,4 @@ async fn retire(
     unit.addresses
         .push(AddressChange::Remove { recipient: recipient.clone(), address: address.clone() });
     Ok(())
-}
-
-fn learn(dispatcher: &Dispatcher, carried: &Carried, appended: &Appended) {
-    let Some(plan) = carried.state.plan() else { return };
-    figures::recorded(carried.delivery, plan.channel, &appended.events);
-    if let Some(to_do) = carried.state.to_do() {
-        dispatcher.bells.due(to_do);
-    }
 }

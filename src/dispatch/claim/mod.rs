@@ -108,12 +108,11 @@ async fn claim(
     }
     let request = request(dispatcher, lane, &free, held_back);
     let mut round = Round::new(dispatcher, held_back, share(lane), lease_now());
-    dispatcher.ledger.claim(&request, |rows| round.decide(rows)).await?;
-    let seen = round.seen;
-    if seen > 0 {
-        figures::claimed(lane_name(lane), seen);
+    let appended = dispatcher.ledger.claim(&request, |rows| round.decide(rows)).await?;
+    if round.seen > 0 {
+        figures::claimed(lane_name(lane), round.seen);
     }
-    let rows = round.conclude().await?;
+    let rows = round.conclude(&appended).await?;
     Ok(Claimed::Rows(rows))
 }
 

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -6,7 +7,7 @@ use aggregates::routing::{Authorised, Denied, RoutingIndex};
 use rand::Rng;
 use schema::events::DeliveryPlan;
 use schema::{DeliveryId, Timestamp};
-use store::{AppendError, Claimed, Due, QueueChange, QueueRow, Unit};
+use store::{AppendError, Appended, Claimed, Due, QueueChange, QueueRow, Unit};
 use tracing::error;
 
 use super::HeldBack;
@@ -164,9 +165,16 @@ impl<'d> Round<'d> {
         Ok(unit)
     }
 
-    /// The claim is committed: sends what was started. Returns how many rows got anywhere.
-    pub(super) async fn conclude(self) -> Result<usize, AppendError> {
-        let Self { dispatcher, held_back, sends, denied, seen, idle, .. } = self;
+    /// The claim is committed: sends what was started, and only that. Returns how many rows got anywhere.
+    pub(super) async fn conclude(self, appended: &[Appended]) -> Result<usize, AppendError> {
+        let Self { dispatcher, held_back, mut sends, denied, seen, idle, .. } = self;
+        let started: HashSet<DeliveryId> = appended
+            .iter()
+            .flat_map(|unit| &unit.events)
+            .filter(|recorded| recorded.event.event_type() == "AttemptStarted")
+            .filter_map(|recorded| recorded.stream.aggregate_id.parse().ok())
+            .collect();
+        sends.retain(|send| started.contains(&send.carried.delivery));
         if !sends.is_empty() {
             dispatcher.send_all(sends);
         }

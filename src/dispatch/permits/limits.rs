@@ -1,12 +1,14 @@
+use schema::ChannelKind;
+
 use crate::DispatchConfig;
 
 /// The bounds of one share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub(crate) all: u32,
     pub(crate) tenant: u32,
-    pub(crate) channel: u32,
     pub(crate) destination: u32,
+    channels: Vec<(ChannelKind, u32)>,
 }
 
 impl Limits {
@@ -14,18 +16,27 @@ impl Limits {
     pub(crate) fn of(config: &DispatchConfig) -> (Self, Self) {
         let retry = |whole: u32| (whole * config.retry_percent / 100).max(1);
         let first = |whole: u32| whole.saturating_sub(retry(whole)).max(1);
-        let share = |part: &dyn Fn(u32) -> u32| Self {
-            all: part(config.permits),
-            tenant: part(config.tenant_permits),
-            channel: part(config.channel_permits),
-            destination: part(config.destination_permits),
-        };
-        (share(&first), share(&retry))
+        (Self::share(config, first), Self::share(config, retry))
     }
 
-    /// Most rows of one claim: half of what tenant or channel allow, so that one claim commits while the sends of the
-    /// one before are under way.
+    fn share(config: &DispatchConfig, part: impl Fn(u32) -> u32) -> Self {
+        let channel = |kind| (kind, part(config.channel_permits(kind)));
+        Self {
+            all: part(config.permits),
+            tenant: part(config.tenant_permits),
+            destination: part(config.destination_permits),
+            channels: ChannelKind::ALL.map(channel).to_vec(),
+        }
+    }
+
+    pub(crate) fn channel(&self, channel: ChannelKind) -> u32 {
+        let of = self.channels.iter().find(|(kind, _)| *kind == channel);
+        of.map_or(0, |(_, limit)| *limit)
+    }
+
+    /// Most rows of one claim: half of what the node and a tenant allow, so that one claim commits while the sends of
+    /// the one before are under way.
     pub(crate) fn rows(&self) -> u32 {
-        self.all.min(self.tenant).min(self.channel).div_ceil(2)
+        self.all.min(self.tenant).div_ceil(2)
     }
 }

@@ -164,11 +164,11 @@ impl InUse {
     }
 
     fn take(&mut self, tenant: &TenantId, channel: ChannelKind, to: &DestinationKey) -> bool {
-        let Limits { all, tenant: per_tenant, channel: per_channel, destination } = self.limits;
-        if self.all >= all
-            || used(&self.tenants, tenant) >= per_tenant
-            || used(&self.channels, &channel) >= per_channel
-            || used(&self.destinations, to) >= destination
+        let limits = &self.limits;
+        if self.all >= limits.all
+            || used(&self.tenants, tenant) >= limits.tenant
+            || used(&self.channels, &channel) >= limits.channel(channel)
+            || used(&self.destinations, to) >= limits.destination
         {
             return false;
         }
@@ -186,13 +186,9 @@ impl InUse {
         }
         Free {
             permits: rows,
-            without_tenants: short(&self.tenants, self.limits.tenant, rows),
-            without_channels: short(&self.channels, self.limits.channel, rows),
-            without_destinations: short(
-                &self.destinations,
-                self.limits.destination,
-                rows.min(self.limits.destination.div_ceil(2)),
-            ),
+            without_tenants: short(&self.tenants, |_| self.limits.tenant, rows),
+            without_channels: short(&self.channels, |kind| self.limits.channel(*kind), rows),
+            without_destinations: short(&self.destinations, |_| self.limits.destination, rows),
         }
     }
 }
@@ -254,7 +250,11 @@ fn less<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: &K) {
     }
 }
 
-fn short<K: Clone>(counts: &HashMap<K, u32>, limit: u32, rows: u32) -> Vec<K> {
-    let is_short = |(_, used): &(&K, &u32)| limit.saturating_sub(**used) < rows;
+/// Those with less room than `rows`; where the limit is tight, with less than half of it.
+fn short<K: Clone>(counts: &HashMap<K, u32>, limit: impl Fn(&K) -> u32, rows: u32) -> Vec<K> {
+    let is_short = |(key, used): &(&K, &u32)| {
+        let limit = limit(key);
+        limit.saturating_sub(**used) < rows.min(limit.div_ceil(2))
+    };
     counts.iter().filter(is_short).map(|(key, _)| key.clone()).collect()
 }

@@ -4,7 +4,8 @@ fn permits(permits: u32, destination_permits: u32) -> Permits {
     Permits::new(&DispatchConfig {
         permits,
         tenant_permits: permits,
-        channel_permits: permits,
+        mail_permits: permits,
+        webhook_permits: permits,
         destination_permits,
         retry_percent: 25,
         ..DispatchConfig::default()

@@ -1,0 +1,92 @@
+//! Sends of which nobody knows whether they arrived.
+
+use std::sync::Arc;
+
+use aggregates::delivery::Outcome;
+use dispatch::DispatchConfig;
+use schema::ChannelKind;
+use schema::events::{AttemptOutcome, DeliveryEvent, NextStep};
+use tokio_util::sync::CancellationToken;
+
+use crate::sink::Answer;
+use crate::world::{LEASE_MARGIN_MS, World, names, path};
+
+fn in_doubt(event: &DeliveryEvent) -> Option<(&str, &NextStep)> {
+    match event {
+        DeliveryEvent::AttemptEnded { outcome: AttemptOutcome::InDoubt { code, next }, .. } => {
+            Some((code, next))
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_in_doubt_is_sent_again_under_the_same_id() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    world.sink.script(&path("bob"), [Answer::HangUp]);
+    let running = world.run("node-1");
+    let delivery = world.schedule("bob").await;
+
+    let (outcome, events) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Delivered);
+    let (_, next) = in_doubt(&events[2]).unwrap();
+    assert!(matches!(next, NextStep::RetryAt { .. }), "{next:?}");
+    let received = world.sink.received(&path("bob"));
+    assert_eq!(received.len(), 2);
+    assert_eq!(received[0].headers["webhook-id"], received[1].headers["webhook-id"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_in_doubt_is_sent_once_more_under_the_same_id_then_held() {
+    let world = World::open().await;
+    world.mailbox("ann").await;
+    world.relay.hang_up(5);
+    let running = world.run("node-1");
+    let delivery = world.schedule_plan(world.plan("ann", ChannelKind::Mail)).await;
+
+    let is_held = |events: &[DeliveryEvent]| {
+        events.iter().filter_map(in_doubt).any(|(_, next)| *next == NextStep::Held)
+    };
+    let events = world.until(delivery, "hold", is_held).await;
+
+    assert_eq!(events.iter().filter_map(in_doubt).count(), 2);
+    world.check_queue(delivery).await;
+    assert_eq!(world.store.ledger.queue_row(delivery).await.unwrap().unwrap().lane, 2);
+    let id = |mail: &String| {
+        mail.lines().find(|line| line.starts_with("Message-ID:")).unwrap().to_owned()
+    };
+    let mails = world.relay.mails();
+    assert_eq!(mails.len(), 2);
+    assert_eq!(id(&mails[0]), id(&mails[1]));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_dead_node_had_under_way_is_in_doubt_and_another_node_goes_on() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    world.sink.script(&path("bob"), [Answer::WaitForGate]);
+    // A node with a runtime of its own, so that it can die with all its sends.
+    let config = DispatchConfig { lease_margin_ms: LEASE_MARGIN_MS, ..DispatchConfig::default() };
+    let dispatcher = world.dispatcher("dead", config);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.spawn(Arc::clone(&dispatcher).run(CancellationToken::new()));
+    let delivery = world.schedule("bob").await;
+    world.sink.until_received(&path("bob"), 1).await;
+    runtime.shutdown_background();
+
+    let running = world.run("alive");
+    let (outcome, events) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Delivered);
+    let expected =
+        ["DeliveryScheduled", "AttemptStarted", "AttemptEnded", "AttemptStarted", "AttemptEnded"];
+    assert_eq!(names(&events), expected);
+    assert_eq!(in_doubt(&events[2]).unwrap().0, "lease_ended");
+    let DeliveryEvent::AttemptStarted { node, .. } = &events[3] else { panic!("{events:#?}") };
+    assert_eq!(node, "alive");
+    running.stop().await;
+}

@@ -1,0 +1,138 @@
+//! What keeps a due delivery from being sent.
+
+use aggregates::delivery::Outcome;
+use schema::events::{
+    CancelReason, DeliveryEvent, DistributionEvent, PauseScope, SubscriptionEvent, SuppressReason,
+    TenantEvent,
+};
+use schema::{ChannelKind, StreamId};
+
+use crate::sink::Answer;
+use crate::world::{World, destination, names, now, path, subscription, tenant};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_unsubscribed_before_the_send_gets_nothing() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let delivery = world.schedule("bob").await;
+    let stream = StreamId::subscription(&tenant(), &subscription("bob"));
+    let ended = SubscriptionEvent::Unsubscribed { version: 2, reason: "one_click".to_owned() };
+    world.append(stream, 1, vec![ended.into()]).await;
+
+    let running = world.run("node-1");
+    let (outcome, events) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Suppressed);
+    let suppressed = DeliveryEvent::DeliverySuppressed { reason: SuppressReason::Unsubscribed };
+    assert_eq!(events[1..], [suppressed]);
+    assert!(world.sink.received(&path("bob")).is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_of_who_unsubscribed_meanwhile_is_not_sent() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    world.sink.script(&path("bob"), [Answer::RetryAfter(503, 1)]);
+    let running = world.run("node-1");
+    let delivery = world.schedule("bob").await;
+    world.until(delivery, "failure", |events| events.len() == 3).await;
+    let stream = StreamId::subscription(&tenant(), &subscription("bob"));
+    let ended = SubscriptionEvent::Unsubscribed { version: 2, reason: "one_click".to_owned() };
+    world.append(stream, 1, vec![ended.into()]).await;
+
+    let (outcome, _) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Suppressed);
+    assert_eq!(world.sink.received(&path("bob")).len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_version_is_called_off() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let delivery = world.schedule("bob").await;
+    let withdrawn = DistributionEvent::VersionWithdrawn { reason: "wrong numbers".to_owned() };
+    world.append(StreamId::distribution(world.distribution), 1, vec![withdrawn.into()]).await;
+
+    let running = world.run("node-1");
+    let (outcome, events) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Cancelled);
+    let cancelled = DeliveryEvent::DeliveryCancelled { reason: CancelReason::Withdrawn };
+    assert_eq!(events[1..], [cancelled]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_after_its_deadline_expires() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let mut plan = world.plan("bob", ChannelKind::Webhook);
+    plan.deadline = now();
+    let delivery = world.schedule_plan(plan).await;
+
+    let running = world.run("node-1");
+    let (outcome, events) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Expired);
+    assert_eq!(names(&events), ["DeliveryScheduled", "DeliveryExpired"]);
+    running.stop().await;
+}
+
+/// Pauses `scope`, lets a delivery that is not paused pass, and resumes.
+async fn pause_and_resume(world: &World, scope: PauseScope, free: Option<(&str, ChannelKind)>) {
+    let stream = StreamId::tenant(&tenant());
+    let created = TenantEvent::TenantCreated { title: "Acme".to_owned() };
+    let paused = TenantEvent::DispatchPaused { scope: scope.clone(), reason: "audit".to_owned() };
+    world.append(stream.clone(), 0, vec![created.into(), paused.into()]).await;
+    let held = world.schedule("bob").await;
+
+    let running = world.run("node-1");
+    match free {
+        Some((recipient, channel)) => {
+            let free = world.schedule_plan(world.plan(recipient, channel)).await;
+            world.until_closed(free).await;
+        }
+        None => {
+            let mut plan = world.plan("bob", ChannelKind::Webhook);
+            (plan.deadline, plan.resend) = (now().plus_ms(50), 1);
+            // A pause does not stop the clock: this one expires meanwhile.
+            let late = world.schedule_plan(plan).await;
+            assert_eq!(world.until_closed(late).await.0, Outcome::Expired);
+        }
+    }
+    assert_eq!(names(&world.events(held).await), ["DeliveryScheduled"]);
+    assert!(world.sink.received(&path("bob")).is_empty());
+
+    let resumed = TenantEvent::DispatchResumed { scope };
+    world.append(stream, 2, vec![resumed.into()]).await;
+    assert_eq!(world.until_closed(held).await.0, Outcome::Delivered);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_tenant_waits_until_it_is_resumed_and_deadlines_go_on() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    pause_and_resume(&world, PauseScope::All, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_channel_waits_while_the_other_goes_on() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    world.mailbox("ann").await;
+    let scope = PauseScope::Channel { channel: ChannelKind::Webhook };
+    pause_and_resume(&world, scope, Some(("ann", ChannelKind::Mail))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_destination_waits_while_others_go_on() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    world.webhook("eve").await;
+    let scope = PauseScope::Destination { destination: destination("bob") };
+    pause_and_resume(&world, scope, Some(("eve", ChannelKind::Webhook))).await;
+}
