@@ -8,6 +8,7 @@
 mod command;
 mod decide;
 mod ending;
+mod evolve;
 mod refusal;
 mod state;
 #[cfg(test)]

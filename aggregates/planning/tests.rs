@@ -32,20 +32,20 @@ struct World {
 }
 
 impl World {
-    fn tell(&mut self, stream: StreamId, event: impl Into<LedgerEvent>) {
+    fn tell(&mut self, stream: &StreamId, event: impl Into<LedgerEvent>) {
         let sequence = self.sequences.entry(stream.clone()).or_default();
         *sequence += 1;
-        self.index.apply(&acme(), &stream, *sequence, &event.into());
+        self.index.apply(&acme(), stream, *sequence, &event.into());
     }
 
     fn recipient(&mut self, id: &str, events: Vec<RecipientEvent>) {
         for event in events {
-            self.tell(StreamId::recipient(&acme(), &name(id)), event);
+            self.tell(&StreamId::recipient(&acme(), &name(id)), event);
         }
     }
 
     fn subscription(&mut self, id: &str, event: SubscriptionEvent) {
-        self.tell(StreamId::subscription(&acme(), &name(id)), event);
+        self.tell(&StreamId::subscription(&acme(), &name(id)), event);
     }
 
     fn subscribe(&mut self, id: &str, body: SubscriptionBody) {
@@ -245,7 +245,7 @@ fn a_withdrawn_version_is_planned_no_further() {
     let run = crate::samples::plan().distribution;
     let reason_text = "wrong".to_owned();
     world.tell(
-        StreamId::distribution(run),
+        &StreamId::distribution(run),
         schema::events::DistributionEvent::VersionWithdrawn { reason: reason_text },
     );
     assert_eq!(reason(&world), Some(NotPlannedReason::Withdrawn));

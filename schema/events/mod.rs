@@ -6,8 +6,12 @@ mod delivery;
 mod distribution;
 mod recipient;
 mod report;
+#[cfg(test)]
+mod samples;
 mod subscription;
 mod tenant;
+#[cfg(test)]
+mod tests;
 mod upcast;
 
 pub use api_key::{ApiKeyEvent, Scope};

@@ -1,0 +1,138 @@
+//! The past stays readable: for every event version one golden file with payloads as they are stored, one a line, and the
+//! values they mean. `WAYBILL_BLESS=1` writes the files of events that are new; a file once released is never written again.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expected")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use super::samples::samples;
+use super::{
+    ApiKeyEvent, CodecError, DeliveryEvent, DistributionEvent, LedgerEvent, RecipientEvent,
+    ReportEvent, SubscriptionEvent, TenantEvent,
+};
+use crate::{AggregateType, EventBody};
+
+static BLESSED: Once = Once::new();
+
+fn golden_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden")
+}
+
+fn golden_file(event: &LedgerEvent, version: &str) -> PathBuf {
+    let file = format!("{}.v{version}.json", event.event_type());
+    golden_dir().join(event.aggregate_type().as_str()).join(file)
+}
+
+/// The names of all events of one kind of stream, from serde itself: what it says it expected.
+fn event_types<E: EventBody>() -> Vec<String> {
+    let Err(CodecError::Unknown { .. }) = E::decode("?", "1", "{}") else {
+        panic!("an event named ? was read");
+    };
+    let said = serde_json::from_str::<E>(r#"{"?":{}}"#).unwrap_err().to_string();
+    let (_, expected) = said.split_once("expected").unwrap();
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn all_event_types() -> BTreeSet<(AggregateType, String)> {
+    fn of<E: EventBody>() -> impl Iterator<Item = (AggregateType, String)> {
+        event_types::<E>().into_iter().map(|event_type| (E::AGGREGATE_TYPE, event_type))
+    }
+    of::<TenantEvent>()
+        .chain(of::<ApiKeyEvent>())
+        .chain(of::<ReportEvent>())
+        .chain(of::<RecipientEvent>())
+        .chain(of::<SubscriptionEvent>())
+        .chain(of::<DistributionEvent>())
+        .chain(of::<DeliveryEvent>())
+        .collect()
+}
+
+/// Samples by the file they belong to, in their order. Files that are missing are written first, if that is asked for.
+fn by_file() -> BTreeMap<PathBuf, Vec<LedgerEvent>> {
+    let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for event in samples() {
+        files.entry(golden_file(&event, "1")).or_default().push(event);
+    }
+    if std::env::var_os("WAYBILL_BLESS").is_some_and(|bless| bless == "1") {
+        BLESSED.call_once(|| files.iter().for_each(|(file, events)| write_once(file, events)));
+    }
+    files
+}
+
+fn write_once(file: &Path, events: &[LedgerEvent]) {
+    if !file.exists() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, stored(events)).unwrap();
+    }
+}
+
+fn stored(events: &[LedgerEvent]) -> String {
+    events.iter().map(|event| event.encode().unwrap() + "\n").collect()
+}
+
+#[test]
+fn every_event_has_a_sample() {
+    let sampled: BTreeSet<_> = samples()
+        .iter()
+        .map(|event| (event.aggregate_type(), event.event_type().to_owned()))
+        .collect();
+    assert_eq!(sampled, all_event_types());
+    assert_eq!(all_event_types().len(), 35);
+}
+
+#[test]
+fn events_are_stored_as_they_always_were() {
+    for (file, events) in by_file() {
+        let golden = fs::read_to_string(&file)
+            .unwrap_or_else(|e| panic!("{}: {e}; write it with WAYBILL_BLESS=1", file.display()));
+        assert_eq!(stored(&events), golden, "{}", file.display());
+    }
+}
+
+#[test]
+fn events_are_read_as_they_always_were() {
+    for (file, events) in by_file() {
+        let golden = fs::read_to_string(&file).unwrap();
+        let read: Vec<_> = golden
+            .lines()
+            .map(|payload| {
+                let (kind, name) = (events[0].aggregate_type(), events[0].event_type());
+                LedgerEvent::decode(kind, name, "1", payload).unwrap()
+            })
+            .collect();
+        assert_eq!(read, events, "{}", file.display());
+    }
+}
+
+#[test]
+fn no_golden_file_is_without_its_event() {
+    let known: BTreeSet<_> = by_file().into_keys().collect();
+    for kind in AggregateType::ALL {
+        for file in fs::read_dir(golden_dir().join(kind.as_str())).unwrap() {
+            let file = file.unwrap().path();
+            assert!(known.contains(&file), "{} belongs to no event", file.display());
+        }
+    }
+}
+
+#[test]
+fn an_event_of_the_future_is_named_not_guessed() {
+    for (event_type, version) in [("TenantCreated", "2"), ("TenantMerged", "1")] {
+        let read = LedgerEvent::decode(AggregateType::Tenant, event_type, version, "{}");
+        let Err(CodecError::Unknown { event_type: said, version: of, .. }) = read else {
+            panic!("{read:?}");
+        };
+        assert_eq!((said.as_str(), of.as_str()), (event_type, version));
+    }
+}
+
+#[test]
+fn a_text_with_nul_is_refused_and_one_that_spells_it_is_not() {
+    let created = |title: &str| TenantEvent::TenantCreated { title: title.to_owned() };
+    assert!(matches!(created("a\0b").encode(), Err(CodecError::Nul { .. })));
+    assert!(matches!(created("\\\0").encode(), Err(CodecError::Nul { .. })));
+    assert_eq!(created("\\u0000").encode().unwrap(), r#"{"title":"\\u0000"}"#);
+}
