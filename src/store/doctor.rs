@@ -1,5 +1,8 @@
+use chrono::{DateTime, Utc};
 use schema::{Position, Timestamp};
+use sqlx::FromRow;
 
+use crate::tail::{describe, log_holders};
 use crate::{Ledger, StoreError};
 
 /// A follower's row.
@@ -22,7 +25,7 @@ pub struct CheckpointFacts {
 }
 
 /// How large a table is, with indexes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct TableSize {
     /// Its name.
     pub table: String,
@@ -41,14 +44,25 @@ pub struct DoctorFacts {
     pub server: String,
     /// The log's head.
     pub head: Position,
-    /// Sessions and prepared transactions that hold the tail up now, longest first.
+    /// Sessions and prepared transactions that hold the tail up at this moment. Writers pass by here; who stays is to blame.
     pub holders: Vec<String>,
     /// Each follower.
     pub checkpoints: Vec<CheckpointFacts>,
-    /// Each table.
+    /// Each table, largest first.
     pub tables: Vec<TableSize>,
-    /// The oldest transaction's age in seconds: a long one slows claims from the queue.
+    /// The oldest open transaction's age in seconds: a long one slows claims from the queue.
     pub oldest_transaction_s: f64,
+}
+
+#[derive(FromRow)]
+struct RawCheckpoint {
+    name: String,
+    position: i64,
+    node: Option<String>,
+    epoch: i64,
+    heartbeat_at: Option<DateTime<Utc>>,
+    poison_position: Option<i64>,
+    poison_error: Option<String>,
 }
 
 impl Ledger {
@@ -57,6 +71,45 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn doctor(&self) -> Result<DoctorFacts, StoreError> {
-        Err(StoreError::Closed)
+        let head = self.head().await?;
+        let mut connection = self.reads.acquire().await?;
+        let holders = log_holders(&mut connection).await?;
+        let holders = describe(&mut connection, &holders).await?;
+        let (server, oldest_transaction_s) = sqlx::query_as(
+            "select current_setting('server_version'), \
+                 coalesce(max(extract(epoch from clock_timestamp() - xact_start)), 0)::float8 \
+             from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+        )
+        .fetch_one(&mut *connection)
+        .await?;
+        let checkpoints: Vec<RawCheckpoint> = sqlx::query_as(
+            "select name, position, node, epoch, heartbeat_at, poison_position, poison_error \
+             from checkpoints order by name",
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let tables = sqlx::query_as(
+            "select relname::text as table, pg_total_relation_size(relid) as size_bytes, \
+                 n_live_tup as rows, n_dead_tup as dead_rows \
+             from pg_stat_user_tables order by 2 desc, 1",
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let checkpoints = checkpoints.into_iter().map(CheckpointFacts::from).collect();
+        Ok(DoctorFacts { server, head, holders, checkpoints, tables, oldest_transaction_s })
+    }
+}
+
+impl From<RawCheckpoint> for CheckpointFacts {
+    fn from(raw: RawCheckpoint) -> Self {
+        Self {
+            name: raw.name,
+            position: Position(raw.position),
+            node: raw.node,
+            epoch: raw.epoch,
+            heartbeat_at: raw.heartbeat_at.map(Timestamp::from),
+            poison_position: raw.poison_position.map(Position),
+            poison_error: raw.poison_error,
+        }
     }
 }

@@ -1,3 +1,5 @@
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 
 use schema::{Position, Sha256, Timestamp};
@@ -115,8 +117,21 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::File`], [`StoreError::Unavailable`].
     pub async fn write_identity(&self, file: &Path, now: Timestamp) -> Result<(), StoreError> {
-        let _ = (file, now);
-        Ok(())
+        let identity = self.identity().await?;
+        let Some(event_hash) = identity.event_hash else { return Ok(()) };
+        let stored = StoredIdentity {
+            installation: self.installation().await?,
+            position: identity.position,
+            event_hash,
+            system_identifier: identity.system_identifier,
+            written_at: now,
+        };
+        let text = serde_json::to_string_pretty(&stored)
+            .map_err(|error| in_file(file)(io::Error::other(error)))?;
+        let file = file.to_owned();
+        // Written and made durable on a thread that may block.
+        let written = tokio::task::spawn_blocking(move || replace(&file, &text)).await;
+        written.map_err(|_| StoreError::Closed)?
     }
 
     /// Compares the log with the file, by content.
@@ -124,7 +139,37 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::File`] when it is there but cannot be read; [`StoreError::Unavailable`].
     pub async fn verify_identity(&self, file: &Path) -> Result<Identity, StoreError> {
-        let _ = file;
-        Ok(Identity::Unknown)
+        let text = match tokio::fs::read_to_string(file).await {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Identity::Unknown),
+            Err(error) => return Err(in_file(file)(error)),
+        };
+        let stored: StoredIdentity = serde_json::from_str(&text)
+            .map_err(|error| in_file(file)(io::Error::other(error)))?;
+        let found = self.event_hash(stored.position).await?;
+        if found == Some(stored.event_hash) {
+            return Ok(Identity::Same);
+        }
+        Ok(Identity::RestoredBackup { stored, found, head: self.head().await? })
     }
+}
+
+fn in_file(file: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = file.display().to_string();
+    move |source| StoreError::File { path, source }
+}
+
+/// Temporary file, fsync, rename, fsync of the directory: there is always a whole one.
+fn replace(file: &Path, text: &str) -> Result<(), StoreError> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    let write = || {
+        let temporary = file.with_extension("new");
+        let mut out = File::create(&temporary)?;
+        out.write_all(text.as_bytes())?;
+        out.sync_all()?;
+        fs::rename(&temporary, file)?;
+        File::open(directory)?.sync_all()
+    };
+    write().map_err(in_file(file))
 }

@@ -3,6 +3,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use schema::RecordedEvent;
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgPool;
+use tokio::sync::Notify;
 
 use crate::append::Writers;
 use crate::claim::Floors;
@@ -18,7 +19,7 @@ pub struct Ledger {
     pub(crate) claims: PgPool,
     pub(crate) writers: Writers,
     pub(crate) floors: Floors,
-    pub(crate) observer: Arc<RwLock<Option<OnAppend>>>,
+    pub(crate) announcer: Arc<Announcer>,
 }
 
 impl Ledger {
@@ -31,15 +32,15 @@ impl Ledger {
         let reads = connect::pool(url, "waybill-read", config.read_connections)?;
         let claims = connect::pool(url, "waybill-claim", config.claim_connections)?;
         sqlx::query("select position from events limit 0").execute(&reads).await?;
-        let observer = Arc::new(RwLock::new(None));
-        let writers = Writers::start(&config, &observer)?;
+        let announcer = Arc::new(Announcer::default());
+        let writers = Writers::start(&config, &announcer)?;
         Ok(Arc::new(Self {
             config,
             reads,
             claims,
             writers,
             floors: Floors::default(),
-            observer,
+            announcer,
         }))
     }
 
@@ -51,11 +52,7 @@ impl Ledger {
 
     /// From now on `observer` is told of every unit this process appends.
     pub fn on_append(&self, observer: OnAppend) {
-        *self.observer.write().unwrap_or_else(PoisonError::into_inner) = Some(observer);
-    }
-
-    pub(crate) fn announce(&self, events: &[RecordedEvent]) {
-        announce(&self.observer, events);
+        *self.announcer.observer.write().unwrap_or_else(PoisonError::into_inner) = Some(observer);
     }
 
     /// Finishes what is waiting, then closes every connection. Later appends get [`StoreError::Closed`].
@@ -66,12 +63,23 @@ impl Ledger {
     }
 }
 
-pub(crate) fn announce(observer: &RwLock<Option<OnAppend>>, events: &[RecordedEvent]) {
-    if events.is_empty() {
-        return;
-    }
-    let observer = observer.read().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(tell) = observer {
-        tell(events);
+/// Tells of what this process appended.
+#[derive(Default)]
+pub(crate) struct Announcer {
+    observer: RwLock<Option<OnAppend>>,
+    /// The tail need not wait for its next round.
+    pub appended: Notify,
+}
+
+impl Announcer {
+    pub fn announce(&self, events: &[RecordedEvent]) {
+        if events.is_empty() {
+            return;
+        }
+        let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(tell) = observer {
+            tell(events);
+        }
+        self.appended.notify_one();
     }
 }

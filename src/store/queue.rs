@@ -27,6 +27,17 @@ pub enum QueueChange {
     },
 }
 
+impl QueueChange {
+    /// The delivery whose row changes.
+    #[must_use]
+    pub const fn delivery(&self) -> DeliveryId {
+        match self {
+            Self::Put(row, _) => row.delivery,
+            Self::Remove { delivery } => *delivery,
+        }
+    }
+}
+
 /// A delivery that is not closed, with all that is needed to go on without loading its stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueRow {

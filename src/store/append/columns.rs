@@ -83,7 +83,7 @@ impl<'u> Columns<'u> {
         for encoded in units {
             let tenant = encoded.unit.metadata.tenant.as_str();
             columns.events.push(encoded);
-            queue.extend(encoded.unit.queue.iter().map(|change| (delivery(change), change)));
+            queue.extend(encoded.unit.queue.iter().map(|change| (change.delivery(), change)));
             planning
                 .extend(encoded.unit.planning.iter().map(|change| (distribution(change), change)));
             addresses.extend(encoded.unit.addresses.iter().map(|change| {
@@ -181,13 +181,6 @@ impl<'u> CommandColumns<'u> {
         self.ids.push(&command.id);
         self.digests.push(command.body_sha256.as_bytes());
         self.outcomes.push(&command.outcome);
-    }
-}
-
-fn delivery(change: &QueueChange) -> schema::DeliveryId {
-    match change {
-        QueueChange::Put(row, _) => row.delivery,
-        QueueChange::Remove { delivery } => *delivery,
     }
 }
 

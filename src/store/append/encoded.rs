@@ -1,4 +1,4 @@
-use schema::{EventBody, LedgerEvent, Position, RecordedEvent, StreamId, Timestamp};
+use schema::{EventBody, Invalid, LedgerEvent, Position, RecordedEvent, StreamId, Timestamp};
 use std::sync::Arc;
 
 use super::{EventPlace, MAX_EVENTS};
@@ -22,8 +22,14 @@ impl Encoded {
             StoreError::from(schema::CodecError::Payload { event_type: "metadata".into(), source })
         })?;
         let mut payloads = Vec::with_capacity(count);
-        for event in unit.appends.iter().flat_map(|append| &append.events) {
-            payloads.push(event.encode()?);
+        for append in &unit.appends {
+            for event in &append.events {
+                if event.aggregate_type() != append.stream.aggregate_type {
+                    let (stream, rule) = (append.stream.to_string(), "takes events of its own kind");
+                    return Err(StoreError::from(Invalid::new("stream", &stream, rule)).into());
+                }
+                payloads.push(event.encode()?);
+            }
         }
         Ok(Self { unit, metadata, payloads })
     }

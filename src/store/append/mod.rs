@@ -17,9 +17,9 @@ use tokio::time::timeout;
 use crate::{AppendError, Appended, Ledger, StoreError, Unit};
 
 pub(crate) use columns::Columns;
-pub(crate) use encoded::Encoded;
-pub(crate) use queries::{EventPlace, put_planning, write};
-pub(crate) use split::{Failure, conflict};
+pub(crate) use encoded::{Encoded, event_version};
+pub(crate) use queries::{EventPlace, write_all};
+pub(crate) use split::Failure;
 pub(crate) use writers::Writers;
 
 /// Events of one unit, and of one transaction, at most.

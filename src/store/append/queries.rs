@@ -14,7 +14,7 @@ pub(crate) struct EventPlace {
 
 /// Writes a batch in one transaction and returns the places of its events, in their order. One statement commits by
 /// itself; more are bracketed. Commands come first, so that a repeated one is told from a conflict.
-pub(crate) async fn write(
+pub(super) async fn write(
     connection: &mut PgConnection,
     columns: &Columns<'_>,
 ) -> sqlx::Result<Vec<EventPlace>> {
@@ -169,7 +169,7 @@ async fn put_commands(
     Ok(())
 }
 
-pub(crate) async fn put_planning(
+async fn put_planning(
     connection: &mut PgConnection,
     rows: &PlanningColumns<'_>,
 ) -> sqlx::Result<()> {

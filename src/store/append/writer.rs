@@ -1,4 +1,4 @@
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
@@ -9,9 +9,10 @@ use super::resolve::committed;
 use super::session::Session;
 use super::split::{Failure, conflict, same};
 use super::writers::{Line, Waiting};
-use super::{Columns, EventPlace, write};
-use crate::ledger::announce;
-use crate::{AppendError, OnAppend, StoreError};
+use super::queries::write;
+use super::{Columns, EventPlace};
+use crate::ledger::Announcer;
+use crate::{AppendError, StoreError};
 
 /// Between tries to reach a database that is away.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
@@ -22,7 +23,7 @@ const MAX_DEADLOCKS: u32 = 5;
 pub(super) struct Writer {
     pub line: Arc<Line>,
     pub session: Session,
-    pub observer: Arc<RwLock<Option<OnAppend>>>,
+    pub announcer: Arc<Announcer>,
     pub batch_timeout: Duration,
 }
 
@@ -96,7 +97,7 @@ impl Writer {
 
     fn answer(&self, waiting: Waiting, places: &[EventPlace]) {
         let appended = waiting.unit.recorded(places);
-        announce(&self.observer, &appended.events);
+        self.announcer.announce(&appended.events);
         // Whoever no longer waits has gone: the unit is durable all the same.
         drop(waiting.answer.send(Ok(appended)));
     }

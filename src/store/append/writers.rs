@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::gauge;
@@ -13,7 +13,8 @@ use super::session::Session;
 use super::split::same;
 use super::writer::Writer;
 use super::{Encoded, MAX_EVENTS};
-use crate::{AppendError, Appended, LedgerConfig, OnAppend, StoreError, connect};
+use crate::ledger::Announcer;
+use crate::{AppendError, Appended, LedgerConfig, StoreError, connect};
 
 /// A unit and who waits for it.
 pub(super) struct Waiting {
@@ -40,7 +41,7 @@ pub(crate) struct Writers {
 impl Writers {
     pub fn start(
         config: &LedgerConfig,
-        observer: &Arc<RwLock<Option<OnAppend>>>,
+        announcer: &Arc<Announcer>,
     ) -> Result<Self, StoreError> {
         let line = Arc::new(Line {
             units: Mutex::new(VecDeque::new()),
@@ -54,7 +55,7 @@ impl Writers {
             let writer = Writer {
                 line: Arc::clone(&line),
                 session: Session::new(options.clone()),
-                observer: Arc::clone(observer),
+                announcer: Arc::clone(announcer),
                 batch_timeout: Duration::from_millis(config.batch_timeout_ms),
             };
             running.spawn(writer.run());

@@ -1,6 +1,21 @@
+//! The delivery queue against the log: is the to-do list what the events add up to? Folds with the caller's rules, page
+//! by page; knows none of them.
+
+mod compare;
+mod mend;
+mod queries;
+mod streams;
+
+use std::collections::BTreeMap;
+
 use schema::{DeliveryId, RecordedEvent};
 
 use crate::{Due, Ledger, QueueRow, StoreError};
+use compare::compare;
+use streams::StreamPages;
+
+/// Differences kept, at most.
+const MAX_DIFFERENCES: usize = 10_000;
 
 /// How the queue differs from what the events of a delivery add up to.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +43,18 @@ pub enum QueueDifference {
     },
 }
 
+impl QueueDifference {
+    /// The delivery it is about.
+    #[must_use]
+    pub const fn delivery(&self) -> DeliveryId {
+        match self {
+            Self::Missing { delivery }
+            | Self::Surplus { delivery }
+            | Self::Differs { delivery, .. } => *delivery,
+        }
+    }
+}
+
 /// What a check of the queue found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueueReport {
@@ -41,7 +68,8 @@ pub struct QueueReport {
 
 impl Ledger {
     /// Compares the delivery queue with the fold of all delivery streams, page by page. What differs is looked at
-    /// again in one snapshot, so a busy system is not accused.
+    /// again in one snapshot, so a busy system is not accused. `fold` gets one stream's events and gives its row, or
+    /// nothing when the delivery is closed.
     ///
     /// # Errors
     /// [`StoreError::Codec`] when an event cannot be read; [`StoreError::Unavailable`].
@@ -49,19 +77,35 @@ impl Ledger {
         &self,
         fold: impl Fn(&[RecordedEvent]) -> Option<(QueueRow, Due)> + Send + Sync,
     ) -> Result<QueueReport, StoreError> {
-        let _ = fold;
-        Ok(QueueReport::default())
-    }
-
-    /// Makes the delivery queue equal to the fold; says what it found first.
-    ///
-    /// # Errors
-    /// As [`Ledger::queue_check`].
-    pub async fn queue_rebuild(
-        &self,
-        fold: impl Fn(&[RecordedEvent]) -> Option<(QueueRow, Due)> + Send + Sync,
-    ) -> Result<QueueReport, StoreError> {
-        let _ = fold;
-        Ok(QueueReport::default())
+        let mut report = QueueReport::default();
+        let mut suspects = Vec::new();
+        let mut pages = StreamPages::new(&self.reads);
+        while let Some((page, upto)) = pages.next().await? {
+            let after = page.after;
+            let mut expected = BTreeMap::new();
+            for (delivery, events) in &page.streams {
+                report.streams += 1;
+                if let Some((row, _)) = fold(events) {
+                    report.open += 1;
+                    expected.insert(*delivery, row);
+                }
+            }
+            let queue = queries::rows_between(&self.reads, after, upto).await?;
+            let queue: Result<Vec<QueueRow>, _> = queue.into_iter().map(TryFrom::try_from).collect();
+            suspects.extend(compare(expected, queue?).iter().map(QueueDifference::delivery));
+            if suspects.len() > MAX_DIFFERENCES {
+                break;
+            }
+        }
+        suspects.dedup();
+        for delivery in suspects {
+            let (row, events) = self.snapshot_of(delivery).await?;
+            let folded = fold(&events).map(|(row, _)| (delivery, row));
+            report.differences.extend(compare(folded.into_iter().collect(), row));
+            if report.differences.len() >= MAX_DIFFERENCES {
+                break;
+            }
+        }
+        Ok(report)
     }
 }

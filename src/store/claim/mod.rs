@@ -1,16 +1,34 @@
-use schema::{DeliveryId, DistributionId, Timestamp};
-
-use crate::{
-    AppendError, Appended, ClaimRequest, Claimed, Ledger, PlanningRow, QueueDepth, QueueRow,
-    StoreError, Unit,
-};
+//! Claiming: due rows of a queue become one node's, in the transaction that records what it does with them. Two nodes
+//! never get the same row; what a dead node had comes back when its lease ends. Knows no channel and no rule.
 
 mod floor;
+mod queries;
+mod row;
+
+use std::collections::BTreeSet;
+
+use schema::{DeliveryId, DistributionId, Timestamp};
+use sqlx::postgres::PgConnection;
+use sqlx::Connection;
+use tokio::time::Instant;
+use tracing::error;
+
+use crate::append::{Columns, Encoded, Failure, MAX_EVENTS, write_all};
+use crate::{
+    AppendError, Appended, ClaimRequest, Claimed, Due, Ledger, PlanningRow, QueueChange,
+    QueueDepth, QueueRow, StoreError, Unit,
+};
 
 pub(crate) use floor::Floors;
+pub(crate) use row::RawQueueRow;
+
+/// How far below the database's clock a floor stays, for rows put by nodes whose clock is behind.
+const FLOOR_SLACK_MS: i64 = 1_000;
+
 impl Ledger {
     /// Takes due rows of a lane for this node and writes what that means, in one transaction: `decide` gets the rows
-    /// and answers with units (an attempt started, a doubt recorded, …). A row that no unit changes is leased.
+    /// and answers with units (an attempt started, a doubt recorded, …). A row that no unit changes is leased, and so
+    /// is one whose unit cannot be stored; that is logged.
     ///
     /// # Errors
     /// [`AppendError::Store`]: then nothing is known to be written, and the rows are free again when their lease ends.
@@ -19,8 +37,63 @@ impl Ledger {
         request: &ClaimRequest,
         decide: impl FnOnce(Vec<Claimed>) -> Vec<Unit> + Send,
     ) -> Result<Vec<Appended>, AppendError> {
-        let _ = (request, decide(vec![]));
-        Ok(vec![])
+        let floor = self.floor(request.lane).await?;
+        let mut connection = self.claims.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        let rows = queries::claim(&mut transaction, request, floor).await?;
+        if rows.is_empty() {
+            transaction.rollback().await?;
+            return Ok(Vec::new());
+        }
+        let rows = rows.into_iter().map(Claimed::try_from).collect::<Result<Vec<_>, _>>()?;
+        let leased: Vec<QueueRow> = rows.iter().map(|claimed| claimed.row.clone()).collect();
+        let mut units = Vec::new();
+        for unit in decide(rows) {
+            units.extend(storable(unit));
+        }
+        let lease = leases(&units, &leased, request.lease_ms);
+        let columns = Columns::of(units.iter().chain(&lease));
+        let places = match write_all(&mut transaction, &columns).await {
+            Ok(places) => {
+                transaction.commit().await?;
+                places
+            }
+            Err(error) if matches!(Failure::of(&error), Failure::Guilty | Failure::Deadlock) => {
+                transaction.rollback().await?;
+                let appended = one_by_one(&mut connection, units, &leased, request).await?;
+                return Ok(self.claimed(appended));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        drop(connection);
+        let mut places = places.as_slice();
+        let mut appended = Vec::with_capacity(units.len());
+        for unit in units {
+            let (own, others) = places.split_at(unit.payloads.len().min(places.len()));
+            places = others;
+            appended.push(unit.recorded(own));
+        }
+        Ok(self.claimed(appended))
+    }
+
+    fn claimed(&self, appended: Vec<Appended>) -> Vec<Appended> {
+        for unit in &appended {
+            self.announcer.announce(&unit.events);
+        }
+        appended
+    }
+
+    /// From where a claim looks: looked up once a second, then remembered.
+    async fn floor(&self, lane: i16) -> Result<Timestamp, StoreError> {
+        if let Some(floor) = self.floors.known(lane) {
+            return Ok(floor);
+        }
+        let looked_up = Instant::now();
+        let (first, now) = queries::floor(&self.claims, lane).await?;
+        let recent = Timestamp::from_unix_micros(now.timestamp_micros() - FLOOR_SLACK_MS * 1_000);
+        let floor = first.map_or(recent, |first| Timestamp::from(first).min(recent));
+        self.floors.set(lane, floor, looked_up);
+        Ok(floor)
     }
 
     /// Takes an unfinished plan that nobody works on, and leases it.
@@ -28,8 +101,8 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn claim_planning(&self, lease_ms: u64) -> Result<Option<PlanningRow>, StoreError> {
-        let _ = lease_ms;
-        Ok(None)
+        let row = queries::claim_planning(&self.claims, lease_ms).await?;
+        row.map(PlanningRow::try_from).transpose()
     }
 
     /// When the first row of a lane is due, whether it is waited for or leased; `None` when the lane is empty.
@@ -37,8 +110,8 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn queue_floor(&self, lane: i16) -> Result<Option<Timestamp>, StoreError> {
-        let _ = lane;
-        Ok(None)
+        let (first, _) = queries::floor(&self.claims, lane).await?;
+        Ok(first.map(Timestamp::from))
     }
 
     /// Open deliveries of a distribution, in order of their ids.
@@ -63,8 +136,8 @@ impl Ledger {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<Vec<QueueRow>, StoreError> {
-        let _ = (distribution, after, limit);
-        Ok(vec![])
+        let rows = queries::rows_of(&self.reads, distribution, after, limit).await?;
+        rows.into_iter().map(QueueRow::try_from).collect()
     }
 
     /// The queue's row of a delivery, if it is open.
@@ -72,8 +145,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn queue_row(&self, delivery: DeliveryId) -> Result<Option<QueueRow>, StoreError> {
-        let _ = delivery;
-        Ok(None)
+        queries::row(&self.reads, delivery).await?.map(QueueRow::try_from).transpose()
     }
 
     /// How much waits, by lane and channel. Bounded: looks at 100,000 rows at most.
@@ -81,6 +153,81 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
-        Ok(vec![])
+        let depths = queries::depths(&self.reads).await?;
+        depths.into_iter().map(QueueDepth::try_from).collect()
     }
+}
+
+/// The unit's bytes, or nothing when it has none that Postgres can hold.
+fn storable(unit: Unit) -> Option<Encoded> {
+    let first = unit.appends.first().map(|append| append.stream.to_string());
+    Encoded::try_new(unit)
+        .inspect_err(|error| error!(error = %error, "a claimed row's unit on {first:?} is left out"))
+        .ok()
+}
+
+/// A lease for each row that no unit changes.
+fn leases(units: &[Encoded], rows: &[QueueRow], lease_ms: u64) -> Option<Encoded> {
+    let changed: BTreeSet<DeliveryId> =
+        units.iter().flat_map(|unit| &unit.unit.queue).map(QueueChange::delivery).collect();
+    let queue: Vec<QueueChange> = rows
+        .iter()
+        .filter(|row| !changed.contains(&row.delivery))
+        .map(|row| QueueChange::Put(row.clone(), Due::Leased { lease_ms }))
+        .collect();
+    let tenant = rows.first()?.tenant.clone();
+    let metadata = schema::Metadata::new(tenant, schema::Actor::new("node", "claim"));
+    (!queue.is_empty()).then(|| storable(Unit { queue, ..Unit::new(metadata) })).flatten()
+}
+
+/// Where one unit spoils a claim, each is written by itself; rows of those that cannot be are leased, so that they do
+/// not come back at once.
+async fn one_by_one(
+    connection: &mut PgConnection,
+    units: Vec<Encoded>,
+    rows: &[QueueRow],
+    request: &ClaimRequest,
+) -> sqlx::Result<Vec<Appended>> {
+    let mut transaction = connection.begin().await?;
+    let free = queries::lock_again(&mut transaction, rows, request.lane).await?;
+    let mut written = Vec::new();
+    let mut appended = Vec::new();
+    for unit in units {
+        let is_ours = unit.unit.queue.iter().all(|change| free.contains(&change.delivery().as_uuid()));
+        if !is_ours {
+            continue;
+        }
+        let columns = Columns::of(std::iter::once(&unit));
+        let mut savepoint = transaction.begin().await?;
+        match write_all(&mut savepoint, &columns).await {
+            Ok(places) => {
+                savepoint.commit().await?;
+                drop(columns);
+                written.extend(unit.unit.queue.iter().map(QueueChange::delivery));
+                appended.push(unit.recorded(&places));
+            }
+            Err(guilty) if Failure::of(&guilty) == Failure::Guilty => {
+                savepoint.rollback().await?;
+                let stream = unit.unit.appends.first().map(|append| append.stream.to_string());
+                error!(error = %guilty, "what was decided on {stream:?} cannot be stored: it waits");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let left: Vec<QueueRow> = rows
+        .iter()
+        .filter(|row| free.contains(&row.delivery.as_uuid()) && !written.contains(&row.delivery))
+        .cloned()
+        .collect();
+    if let Some(lease) = leases(&[], &left, request.lease_ms) {
+        write_all(&mut transaction, &Columns::of(std::iter::once(&lease))).await?;
+    }
+    transaction.commit().await?;
+    Ok(appended)
+}
+
+/// Rows of one claim, at most: each leads to an event or two.
+const fn bounded(limit: u32) -> i64 {
+    let most = (MAX_EVENTS / 2) as u32;
+    (if limit < most { limit } else { most }) as i64
 }

@@ -1,0 +1,90 @@
+use schema::DeliveryId;
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Executor, Postgres};
+
+use super::streams::BOUNDS;
+use crate::claim::RawQueueRow;
+use crate::log::RawRow;
+
+/// Ids as text and as UUID sort alike: lower-case digits, hyphens always in the same places, collation C.
+pub(super) async fn delivery_events(
+    pool: &PgPool,
+    after: Option<DeliveryId>,
+    limit: i64,
+) -> sqlx::Result<Vec<RawRow>> {
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+             payload::text as payload, metadata::text as metadata \
+         from events where aggregate_type = 'delivery' and aggregate_id > $1 \
+         order by aggregate_id, sequence limit $2",
+    )
+    .bind(after.map(|id| id.to_string()).unwrap_or_default())
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
+pub(super) async fn stream_of<'e>(
+    executor: impl Executor<'e, Database = Postgres>,
+    delivery: DeliveryId,
+) -> sqlx::Result<Vec<RawRow>> {
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+             payload::text as payload, metadata::text as metadata \
+         from events where aggregate_type = 'delivery' and aggregate_id = $1 order by sequence",
+    )
+    .bind(delivery.to_string())
+    .fetch_all(executor)
+    .await
+}
+
+pub(super) async fn rows_between(
+    pool: &PgPool,
+    after: Option<DeliveryId>,
+    upto: Option<DeliveryId>,
+) -> sqlx::Result<Vec<RawQueueRow>> {
+    sqlx::query_as(
+        "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent \
+         from delivery_queue where delivery > $1 and delivery <= $2 order by delivery",
+    )
+    .bind(after.map_or(BOUNDS.0, |id| id.as_uuid()))
+    .bind(upto.map_or(BOUNDS.1, |id| id.as_uuid()))
+    .fetch_all(pool)
+    .await
+}
+
+pub(super) async fn row_of(
+    connection: &mut PgConnection,
+    delivery: DeliveryId,
+) -> sqlx::Result<Option<RawQueueRow>> {
+    sqlx::query_as(
+        "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent \
+         from delivery_queue where delivery = $1",
+    )
+    .bind(delivery.as_uuid())
+    .fetch_optional(connection)
+    .await
+}
+
+/// One transaction at a time changes the queue's row of a delivery that has none; the events' own key holds it off.
+pub(super) async fn lock_row(
+    connection: &mut PgConnection,
+    delivery: DeliveryId,
+) -> sqlx::Result<()> {
+    sqlx::query("select from delivery_queue where delivery = $1 for update")
+        .bind(delivery.as_uuid())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn delete_row(
+    connection: &mut PgConnection,
+    delivery: DeliveryId,
+) -> sqlx::Result<()> {
+    sqlx::query("delete from delivery_queue where delivery = $1")
+        .bind(delivery.as_uuid())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

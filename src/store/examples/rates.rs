@@ -1,0 +1,112 @@
+//! How fast the ledger appends on this machine: `cargo run --release -p waybill-store --example rates [seconds]`.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement: prints, or fails aloud")]
+
+extern crate waybill_store as store;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use schema::events::DeliveryEvent;
+use schema::{Actor, DeliveryId, Metadata, StreamId, TenantId};
+use store::testing::TestLedger;
+use store::{Append, Ledger, Unit};
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Ids as in production: the version's time in front, then as good as random.
+fn delivery() -> DeliveryId {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let spread = u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c) & ((1 << 80) - 1);
+    DeliveryId::from_uuid(uuid::Uuid::from_u128((0x0199_0000_0000_u128 << 80) | spread))
+}
+
+fn append() -> Append {
+    let event = DeliveryEvent::AttemptStarted {
+        attempt: 1,
+        node: "node-1".into(),
+        address_revision: 1,
+    };
+    Append { stream: StreamId::delivery(delivery()), expected: 0, events: vec![event.into()] }
+}
+
+fn unit(events: usize) -> Unit {
+    let metadata = Metadata {
+        command: Some("01990000-0000-7000-8000-000000000000".into()),
+        ..Metadata::new(TenantId::try_new("acme").unwrap(), Actor::new("node", "node-1"))
+    };
+    Unit { appends: (0..events).map(|_| append()).collect(), ..Unit::new(metadata) }
+}
+
+async fn rate(ledger: &Arc<Ledger>, in_flight: usize, events: usize, seconds: u64) -> f64 {
+    let began = Instant::now();
+    let until = began + Duration::from_secs(seconds);
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..in_flight {
+        let ledger = Arc::clone(ledger);
+        clients.spawn(async move {
+            let mut done = 0;
+            while Instant::now() < until {
+                done += ledger.append(unit(events)).await.unwrap().events.len();
+            }
+            done
+        });
+    }
+    let done: usize = clients.join_all().await.into_iter().sum();
+    done as f64 / began.elapsed().as_secs_f64()
+}
+
+/// The same rows by a bare loop of one statement, one connection each.
+async fn bare(test: &TestLedger, connections: usize, events: usize, seconds: u64) -> f64 {
+    let began = Instant::now();
+    let until = began + Duration::from_secs(seconds);
+    let mut loops = tokio::task::JoinSet::new();
+    for _ in 0..connections {
+        let mut connection = test.app().await;
+        loops.spawn(async move {
+            let mut done = 0;
+            let payload = r#"{"attempt":1,"node":"node-1","address_revision":1}"#;
+            let metadata = r#"{"actor":"node:node-1","command":"01990000-0000-7000-8000-000000000000","tenant":"acme"}"#;
+            while Instant::now() < until {
+                let ids: Vec<String> = (0..events).map(|_| delivery().to_string()).collect();
+                sqlx::query(
+                    "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
+                     select 'delivery', i, 1, 'AttemptStarted', '1', p::json, m::json \
+                     from unnest($1::text[], $2::text[], $3::text[]) as u (i, p, m) returning position",
+                )
+                .bind(&ids)
+                .bind(vec![payload; events])
+                .bind(vec![metadata; events])
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+                done += events;
+            }
+            done
+        });
+    }
+    let done: usize = loops.join_all().await.into_iter().sum();
+    done as f64 / began.elapsed().as_secs_f64()
+}
+
+#[tokio::main]
+async fn main() {
+    let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(5);
+    for connections in [1, 2, 3, 4] {
+        let test = TestLedger::start_with(|config| config.connections = connections).await;
+        let mut line = format!("{connections} writers:");
+        for (in_flight, events) in [(1, 1), (32, 1), (256, 1), (4, 100), (16, 100)] {
+            let rate = rate(&test.ledger, in_flight, events, seconds).await;
+            line += &format!("  {in_flight}x{events} {rate:.0} ev/s");
+        }
+        println!("{line}");
+    }
+    let test = TestLedger::start().await;
+    let mut line = "bare statements:".to_owned();
+    for (connections, events) in [(1, 1), (32, 1), (1, 100), (2, 100)] {
+        let rate = bare(&test, connections, events, seconds).await;
+        line += &format!("  {connections}x{events} {rate:.0} ev/s");
+    }
+    println!("{line}");
+}
