@@ -1,0 +1,83 @@
+//! Who may call what: one line per route. A route without a line here is answered 403 before its handler runs.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use axum::http::Method;
+use schema::events::Scope;
+
+/// What a route asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing: it tells no tenant's data, or its own token is the proof.
+    Public,
+    /// A key with this scope; it sees its own tenant only.
+    Needs(Scope),
+    /// A key with this scope of the tenant `system`, which stands for the installation.
+    Installation(Scope),
+}
+
+use Access::{Installation, Needs, Public};
+use Scope::{Operate, Publish, Read, Subscribe};
+
+/// Every route there is.
+#[rustfmt::skip]
+pub const ACCESS: &[(Method, &str, Access)] = &[
+    (Method::GET,    "/v1/reports", Needs(Read)),
+    (Method::POST,   "/v1/reports", Needs(Publish)),
+    (Method::GET,    "/v1/reports/{report}", Needs(Read)),
+    (Method::PUT,    "/v1/reports/{report}", Needs(Publish)),
+    (Method::DELETE, "/v1/reports/{report}", Needs(Publish)),
+    (Method::POST,   "/v1/reports/{report}/versions/{version}/withdraw", Needs(Publish)),
+    (Method::GET,    "/v1/distributions/{distribution}", Needs(Read)),
+    (Method::POST,   "/v1/artifacts", Needs(Publish)),
+    (Method::GET,    "/v1/artifacts/{sha256}", Needs(Read)),
+    (Method::GET,    "/v1/recipients", Needs(Read)),
+    (Method::GET,    "/v1/recipients/{recipient}", Needs(Read)),
+    (Method::PUT,    "/v1/recipients/{recipient}", Needs(Subscribe)),
+    (Method::DELETE, "/v1/recipients/{recipient}", Needs(Subscribe)),
+    (Method::PUT,    "/v1/recipients/{recipient}/addresses/{address}", Needs(Subscribe)),
+    (Method::DELETE, "/v1/recipients/{recipient}/addresses/{address}", Needs(Subscribe)),
+    (Method::PUT,    "/v1/recipients/{recipient}/entitlements/{grant}", Needs(Subscribe)),
+    (Method::DELETE, "/v1/recipients/{recipient}/entitlements/{grant}", Needs(Subscribe)),
+    (Method::GET,    "/v1/subscriptions", Needs(Read)),
+    (Method::POST,   "/v1/subscriptions", Needs(Subscribe)),
+    (Method::GET,    "/v1/subscriptions/{subscription}", Needs(Read)),
+    (Method::PUT,    "/v1/subscriptions/{subscription}", Needs(Subscribe)),
+    (Method::POST,   "/v1/subscriptions/{subscription}/pause", Needs(Subscribe)),
+    (Method::POST,   "/v1/subscriptions/{subscription}/resume", Needs(Subscribe)),
+    (Method::POST,   "/v1/subscriptions/{subscription}/unsubscribe", Needs(Subscribe)),
+    (Method::GET,    "/v1/deliveries", Needs(Read)),
+    (Method::GET,    "/v1/deliveries/{delivery}", Needs(Read)),
+    (Method::POST,   "/v1/deliveries/{delivery}/cancel", Needs(Operate)),
+    (Method::POST,   "/v1/deliveries/{delivery}/resend", Needs(Operate)),
+    (Method::POST,   "/v1/deliveries/{delivery}/resolve", Needs(Operate)),
+    (Method::GET,    "/v1/pauses", Needs(Read)),
+    (Method::POST,   "/v1/pauses", Needs(Operate)),
+    (Method::POST,   "/v1/pauses/resume", Needs(Operate)),
+    (Method::GET,    "/v1/keys", Needs(Operate)),
+    (Method::POST,   "/v1/keys", Needs(Operate)),
+    (Method::GET,    "/v1/keys/{key}", Needs(Operate)),
+    (Method::DELETE, "/v1/keys/{key}", Needs(Operate)),
+    (Method::GET,    "/u/{token}", Public),
+    (Method::POST,   "/u/{token}", Public),
+    (Method::GET,    "/healthz", Public),
+    (Method::GET,    "/readyz", Public),
+    (Method::GET,    "/metrics", Installation(Operate)),
+    (Method::GET,    "/openapi.json", Public),
+    (Method::GET,    "/docs", Public),
+    (Method::GET,    "/docs/", Public),
+    (Method::GET,    "/docs/{*rest}", Public),
+];
+
+static BY_ROUTE: LazyLock<HashMap<(&'static str, &'static str), Access>> = LazyLock::new(|| {
+    ACCESS.iter().map(|(method, path, access)| ((*path, method.as_str()), *access)).collect()
+});
+
+/// What the route asks of its caller; `None` when nobody said, so nobody may. HEAD asks what GET asks.
+#[must_use]
+pub fn access(method: &Method, path: &str) -> Option<Access> {
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let key: (&str, &str) = (path, method);
+    BY_ROUTE.get(&key).copied()
+}

@@ -1,0 +1,164 @@
+//! Who may see what: one line per type, each of its fields named. A field without a place here is answered to nobody, so
+//! one that is added and forgotten is closed, not open.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextRequest, NextResolve, ResolveInfo,
+};
+use async_graphql::{PathSegment, Response, ServerResult, Value};
+use async_trait::async_trait;
+use schema::events::Scope::{self, Audit, Read};
+
+use super::fault::{Fault, FaultCode, code_all};
+use super::session::Session;
+
+/// Every field there is: type, scope, fields.
+#[rustfmt::skip]
+pub const FIELDS: &[(&str, Scope, &str)] = &[
+    ("Query", Read, "channelHealth decisions deliveries delivery distribution distributions logStatus \
+        recipient recipients report reports subscription subscriptions tenant viewer"),
+    ("LiveUpdates", Read, "deliveryChanged distributionProgress"),
+    ("LiveUpdates", Audit, "events"),
+
+    ("Tenant", Read, "id title createdAt pauses"),
+    ("Pause", Read, "scope channel destination reason pausedBy pausedAt position"),
+    ("Viewer", Read, "tenant key scopes"),
+    ("Report", Read, "id title owner deadlineS registeredAt changedAt retiredAt retireReason position sequence"),
+    ("Recipient", Read, "id kind name locale zone registeredAt changedAt retiredAt retireReason position \
+        sequence addresses entitlements"),
+    ("Address", Read, "id channel value destination revision addedAt changedAt retiredAt retireReason position"),
+    ("Entitlement", Read, "grant report until grantedBy grantedAt revokedBy revokedAt revokeReason position"),
+    ("Personal", Read, "erased"),
+    ("Personal", Audit, "text"),
+    ("Subscription", Read, "id recipient report selector preferences version state pausedUntil reason \
+        subscribedAt changedAt changeCount position sequence recipientNode reportNode"),
+    ("Distribution", Read, "id report version digest title attributes artifacts corrects correctedBy \
+        receivedAt deadline slices considered planned notPlanned notPlannedByReason planCompleteAt \
+        withdrawnAt withdrawReason reconciledAt position lastPosition outcomes resends channels reportNode"),
+    ("Artifact", Read, "name format sha256 sizeBytes"),
+    ("ReasonCount", Read, "reason count"),
+    ("OutcomeSums", Read, "scheduled open attempts delivered accepted deadLettered cancelled expired \
+        suppressed bounced firstClosedAt lastClosedAt"),
+    ("ChannelOutcomes", Read, "channel resends sums"),
+    ("Delivery", Read, "id report version recipient channel destination address subscription \
+        subscriptionVersion grant slice format resendOf resend scheduledAt receivedAt deadline state outcome \
+        reason attempts node faultClass faultCode nextAttemptAt firstSentAt latencyUs elapsedUs closedAt \
+        bouncedAt position lastPosition distribution timeline distributionNode recipientNode reportNode \
+        subscriptionNode"),
+    ("TimelineEntry", Read, "position recordedAt sequence type actor attempt summary detail reply"),
+    ("TimelineEntry", Audit, "command causation correlation traceparent"),
+    ("Decision", Read, "planned reason distribution report version recipient subscription \
+        subscriptionVersion grant channel slice readAt decidedAt position delivery deliveryNode \
+        subscriptionNode recipientNode"),
+    ("ChannelHealth", Read, "channel destination since minutes result attempts elapsedUs answered"),
+    ("AnswerTimes", Read, "withinMs count"),
+    ("LogStatus", Read, "head readAt followers"),
+    ("Follower", Read, "name position lag eventsApplied eventsPerSecond node isRunning heartbeatAgeMs poisonPosition"),
+
+    ("DeliveryChange", Read, "position entry delivery"),
+    ("DistributionProgress", Read, "position distribution"),
+    ("LogEvent", Audit, "position recordedAt aggregateType aggregateId sequence type version actor payload metadata"),
+
+    ("PageInfo", Read, "hasNextPage hasPreviousPage startCursor endCursor"),
+    ("DecisionConnection", Read, "edges pageInfo totalCount"),
+    ("DecisionEdge", Read, "cursor node"),
+    ("DeliveryConnection", Read, "edges pageInfo totalCount"),
+    ("DeliveryEdge", Read, "cursor node"),
+    ("DistributionConnection", Read, "edges pageInfo totalCount"),
+    ("DistributionEdge", Read, "cursor node"),
+    ("RecipientConnection", Read, "edges pageInfo totalCount"),
+    ("RecipientEdge", Read, "cursor node"),
+    ("ReportConnection", Read, "edges pageInfo totalCount"),
+    ("ReportEdge", Read, "cursor node"),
+    ("SubscriptionConnection", Read, "edges pageInfo totalCount"),
+    ("SubscriptionEdge", Read, "cursor node"),
+];
+
+static BY_FIELD: LazyLock<HashMap<(&'static str, &'static str), Scope>> = LazyLock::new(|| {
+    let each = |(kind, scope, fields): &(&'static str, Scope, &'static str)| {
+        let (kind, scope) = (*kind, *scope);
+        fields.split_ascii_whitespace().map(move |field| ((kind, field), scope)).collect::<Vec<_>>()
+    };
+    FIELDS.iter().flat_map(each).collect()
+});
+
+/// The scope a field asks for; `None` when nobody said, so nobody may see it.
+#[must_use]
+pub fn scope_of(kind: &str, field: &str) -> Option<Scope> {
+    let key: (&str, &str) = (kind, field);
+    BY_FIELD.get(&key).copied()
+}
+
+/// Asks before every field; names the position of every answer; gives every error its code.
+pub struct Guard;
+
+impl ExtensionFactory for Guard {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_trait]
+impl Extension for Guard {
+    async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
+        let mut response = next.run(ctx).await;
+        code_all(&mut response);
+        response
+    }
+
+    async fn execute(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        let mut response = next.run(ctx, operation_name).await;
+        code_all(&mut response);
+        if let Some(position) = ctx.data_opt::<Session>().and_then(Session::position) {
+            response.extensions.insert("position".to_owned(), Value::from(position.0));
+        }
+        response
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        allowed(ctx.data_opt::<Session>(), &info).map_err(|fault| {
+            let mut error = fault.into_server_error();
+            error.path = path_of(&info);
+            error
+        })?;
+        next.run(ctx, info).await
+    }
+}
+
+fn path_of(info: &ResolveInfo<'_>) -> Vec<PathSegment> {
+    let segment = |text: String| match text.parse() {
+        Ok(index) => PathSegment::Index(index),
+        Err(_) => PathSegment::Field(text),
+    };
+    info.path_node.to_string_vec().into_iter().map(segment).collect()
+}
+
+fn allowed(session: Option<&Session>, info: &ResolveInfo<'_>) -> Result<(), Fault> {
+    let session = session.ok_or_else(Fault::unauthenticated)?;
+    if info.parent_type.starts_with("__") || (info.parent_type == "Query" && info.name.starts_with("__")) {
+        return Ok(());
+    }
+    match scope_of(info.parent_type, info.name) {
+        Some(scope) if session.caller().may(scope) => Ok(()),
+        Some(scope) => Err(forbidden(scope)),
+        None => Err(Fault::new(FaultCode::Forbidden, "no key is allowed to see this field")),
+    }
+}
+
+/// The key lacks a scope.
+#[must_use]
+pub fn forbidden(scope: Scope) -> Fault {
+    Fault::new(FaultCode::Forbidden, format!("the API key lacks the scope {:?}", scope.as_str()))
+}

@@ -1,0 +1,107 @@
+//! Who asks, and what one operation has already looked up. Made anew for each operation, so that nothing of one caller is
+//! ever found by another.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_graphql::Context;
+use async_graphql::dataloader::DataLoader;
+use followers::Checkpoints;
+use schema::{Position, TenantId};
+
+use super::fault::{Fault, FaultCode};
+use super::limits::LOADER_BATCH;
+use super::loaders::Rows;
+use super::scalars::LogPosition;
+use crate::auth::Caller;
+use crate::position::AtLeast;
+use crate::state::ApiState;
+
+/// The read models that answers are made of, by their followers' names.
+const READ_MODELS: [&str; 6] =
+    ["tenants", "reports", "recipients", "subscriptions", "distributions", "deliveries"];
+
+/// One operation of one caller.
+pub struct Session {
+    api: ApiState,
+    caller: Caller,
+    rows: DataLoader<Rows>,
+    at_least: AtLeast,
+    read_at: Mutex<Option<Position>>,
+}
+
+impl Session {
+    /// An operation of `caller`, who insists on having seen `at_least`.
+    #[must_use]
+    pub fn new(api: &ApiState, caller: Caller, at_least: AtLeast) -> Self {
+        let rows = Rows::new(api.clone(), caller.tenant.clone());
+        let rows = DataLoader::new(rows, tokio::spawn).max_batch_size(LOADER_BATCH);
+        Self { api: api.clone(), caller, rows, at_least, read_at: Mutex::new(None) }
+    }
+
+    /// The session of a field's operation.
+    ///
+    /// # Errors
+    /// Unauthenticated when nobody proved who they are.
+    pub fn of<'c>(ctx: &Context<'c>) -> Result<&'c Self, Fault> {
+        ctx.data_opt::<Self>().ok_or_else(Fault::unauthenticated)
+    }
+
+    /// Who asks.
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Whose data may be seen.
+    pub const fn tenant(&self) -> &TenantId {
+        &self.caller.tenant
+    }
+
+    /// What answers are made of.
+    pub const fn api(&self) -> &ApiState {
+        &self.api
+    }
+
+    /// Looks things up in bulk.
+    pub const fn rows(&self) -> &DataLoader<Rows> {
+        &self.rows
+    }
+
+    /// Waits, within bounds, until every read model has reached what the operation or the field insists on. Notes the
+    /// position that the field is then read at.
+    ///
+    /// # Errors
+    /// Position not reached; unavailable.
+    pub async fn reach(&self, at_least: Option<LogPosition>) -> Result<Position, Fault> {
+        let wanted = self.at_least.0.max(at_least.map(|position| position.0));
+        let reached = self.await_position(wanted.unwrap_or_default()).await?;
+        let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *read_at = Some(read_at.map_or(reached, |earlier| earlier.min(reached)));
+        Ok(reached)
+    }
+
+    /// Waits, within bounds, until every read model has reached `wanted`; says which position all have reached.
+    ///
+    /// # Errors
+    /// Position not reached; unavailable.
+    pub async fn await_position(&self, wanted: Position) -> Result<Position, Fault> {
+        let patience = Duration::from_millis(self.api.config.position_wait_ms);
+        let reached = self.checkpoints().await_position(&READ_MODELS, wanted, patience).await?;
+        reached.map_err(|short| Fault::new(FaultCode::PositionNotReached, short.to_string()))
+    }
+
+    /// How far each reader of the log has come.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(Arc::clone(&self.api.ledger))
+    }
+
+    /// From now on answers are read at `position`: a stream goes on.
+    pub fn read_at(&self, position: Position) {
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+    }
+
+    /// The position that the whole answer was read at: the lowest of its fields'.
+    pub fn position(&self) -> Option<Position> {
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,190 @@
+//! Closed sets of words. Their values are spelled as events, tables and REST spell them, so that one can be pasted into the
+//! other.
+
+use async_graphql::Enum;
+
+use super::fault::Fault;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+        #[graphql(rename_items = "snake_case")]
+        pub enum $name { $($(#[$item_doc])* $item),+ }
+
+        impl $name {
+            /// The word.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$item => $text),+ }
+            }
+
+            /// The value that a read model's word stands for.
+            ///
+            /// # Errors
+            /// An internal fault when a newer program wrote a word this one does not know.
+            pub fn read(text: &str) -> Result<Self, Fault> {
+                match text {
+                    $($text => Ok(Self::$item),)+
+                    _ => Err(Fault::internal(concat!("a row holds an unknown ", stringify!($name)))),
+                }
+            }
+        }
+    };
+}
+
+words!(
+    /// How a report reaches a recipient.
+    Channel {
+        /// Mail by SMTP. Ends as accepted: the next server has it, nothing more is promised.
+        Mail = "mail",
+        /// An HTTP POST after Standard Webhooks v1. Ends as delivered: a 2xx is the receiver's own proof.
+        Webhook = "webhook",
+    }
+);
+words!(
+    /// Where a delivery stands.
+    DeliveryState {
+        /// Not yet tried.
+        Scheduled = "scheduled",
+        /// An attempt is under way.
+        Attempting = "attempting",
+        /// The last attempt failed, another follows.
+        Retrying = "retrying",
+        /// The last attempt may have arrived; another follows under the same idempotency key.
+        InDoubt = "in_doubt",
+        /// The last attempt may have arrived; a person must say.
+        Held = "held",
+        /// It ended, once and for all.
+        Closed = "closed",
+    }
+);
+words!(
+    /// How a delivery ended.
+    Outcome {
+        /// The receiver confirmed it.
+        Delivered = "delivered",
+        /// Handed over; nothing more is promised.
+        Accepted = "accepted",
+        /// Given up.
+        DeadLettered = "dead_lettered",
+        /// Called off.
+        Cancelled = "cancelled",
+        /// Its deadline passed.
+        Expired = "expired",
+        /// Held back by a rule at the moment of sending.
+        Suppressed = "suppressed",
+    }
+);
+words!(
+    /// Why an attempt failed, by what can be done about it.
+    FailureClass {
+        /// It may work later.
+        Transient = "transient",
+        /// The other side asks for less.
+        Throttled = "throttled",
+        /// Our credentials are refused.
+        Auth = "auth",
+        /// What we were told to do cannot be done this way.
+        Config = "config",
+        /// This content is refused.
+        Content = "content",
+        /// This address does not exist or wants nothing any more.
+        RecipientPermanent = "recipient_permanent",
+        /// A rule forbids it.
+        Policy = "policy",
+        /// It may have arrived.
+        InDoubt = "in_doubt",
+        /// No table knows the answer.
+        Unknown = "unknown",
+    }
+);
+words!(
+    /// Why a considered pair of subscription and recipient led to no delivery.
+    NotPlannedReason {
+        /// The version's attributes are not those asked for.
+        AttributesDiffer = "attributes_differ",
+        /// The subscription was paused.
+        Paused = "paused",
+        /// No valid grant covered the report.
+        NotEntitled = "not_entitled",
+        /// The recipient had no active address on any channel the subscription names.
+        NoAddress = "no_address",
+        /// The version has no artifact in any format the subscription names.
+        NoFormat = "no_format",
+        /// Another subscription of the recipient already led to the same delivery.
+        SameDelivery = "same_delivery",
+        /// The recipient had been retired.
+        RecipientRetired = "recipient_retired",
+        /// The version was withdrawn or corrected before this slice was planned.
+        Withdrawn = "withdrawn",
+    }
+);
+words!(
+    /// Whether a subscription holds.
+    SubscriptionState {
+        /// It holds.
+        Active = "active",
+        /// It holds back.
+        Paused = "paused",
+        /// It is over.
+        Ended = "ended",
+    }
+);
+words!(
+    /// What kind of recipient it is.
+    RecipientKind {
+        /// A human being.
+        Person = "person",
+        /// Several, behind one address.
+        Team = "team",
+        /// A program.
+        System = "system",
+    }
+);
+words!(
+    /// What a key may do.
+    Scope {
+        /// Register and publish reports.
+        Publish = "publish",
+        /// Keep recipients, entitlements and subscriptions.
+        Subscribe = "subscribe",
+        /// Read everything but personal data in the clear.
+        Read = "read",
+        /// Pause, cancel, resend, resolve; issue and revoke keys.
+        Operate = "operate",
+        /// Read personal data in the clear, and the log itself.
+        Audit = "audit",
+    }
+);
+words!(
+    /// In which direction a list runs.
+    SortOrder {
+        /// Smallest or oldest first.
+        Ascending = "ascending",
+        /// Largest or newest first.
+        Descending = "descending",
+    }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::{Channel, FailureClass, NotPlannedReason, Scope};
+
+    #[test]
+    fn every_word_of_the_schema_is_known_here() {
+        for kind in schema::ChannelKind::ALL {
+            assert_eq!(Channel::read(kind.as_str()).map(Channel::as_str), Ok(kind.as_str()));
+        }
+        for class in schema::FailureClass::ALL {
+            assert_eq!(FailureClass::read(class.as_str()).map(FailureClass::as_str), Ok(class.as_str()));
+        }
+        for reason in schema::events::NotPlannedReason::ALL {
+            let read = NotPlannedReason::read(reason.as_str());
+            assert_eq!(read.map(NotPlannedReason::as_str), Ok(reason.as_str()));
+        }
+        for scope in schema::events::Scope::ALL {
+            assert_eq!(Scope::read(scope.as_str()).map(Scope::as_str), Ok(scope.as_str()));
+        }
+    }
+}

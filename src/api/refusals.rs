@@ -1,0 +1,262 @@
+//! The words for what other rooms refuse, and for what the world does not do. Statuses are chosen in `error`.
+
+use artifacts::ArtifactError;
+use intake::ReceiveError;
+use store::{AppendError, StoreError, UnsealError, VaultError};
+use tracing::error;
+
+use crate::error::{ApiError, Code};
+use crate::walls::OrderError;
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::Closed => {
+                error!(%error, "a request could not reach the ledger");
+                Self::new(
+                    Code::Unavailable,
+                    "the ledger cannot be reached; nothing was acknowledged",
+                )
+            }
+            StoreError::Codec(schema::CodecError::Nul { .. }) => {
+                schema::Invalid::new("body", "", "must not contain NUL").into()
+            }
+            _ => {
+                error!(%error, "the ledger refused a request");
+                Self::new(Code::Internal, "the ledger refused; the log says why")
+            }
+        }
+    }
+}
+
+impl From<AppendError> for ApiError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Store(error) => error.into(),
+            AppendError::Conflict { .. } => Self::new(Code::Overloaded, error.to_string()),
+            AppendError::CommandSeen { .. } => {
+                Self::new(Code::KeyReused, "the same request is being carried out now")
+            }
+            AppendError::Rejected(_) | AppendError::TooLarge { .. } => {
+                error!(%error, "the ledger rejected a unit");
+                Self::new(Code::Internal, "the ledger rejected the change; the log says why")
+            }
+        }
+    }
+}
+
+impl From<VaultError> for ApiError {
+    fn from(error: VaultError) -> Self {
+        error!(%error, "a request could not use the vault");
+        Self::new(Code::Unavailable, "the keys of personal data cannot be reached")
+    }
+}
+
+impl From<OrderError> for ApiError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::NotFound(delivery) => Self::not_found("delivery", &delivery.to_string()),
+            OrderError::Refused(refusal) => refusal.into(),
+            OrderError::Append(error) => error.into(),
+            OrderError::Damaged(_) => {
+                error!(%error, "a delivery could not be read or written");
+                Self::new(Code::Internal, "the delivery could not be read; the log says why")
+            }
+        }
+    }
+}
+
+impl From<ReceiveError> for ApiError {
+    fn from(error: ReceiveError) -> Self {
+        let (said, rule) = (error.to_string(), error.reason());
+        let field = error.field().map(str::to_owned);
+        let named = |code, value: String, rule: &str| Self {
+            code,
+            detail: said.clone(),
+            field: field.clone(),
+            value: Some(value),
+            rule: Some(rule.to_owned()),
+        };
+        match error {
+            ReceiveError::Invalid(invalid) => invalid.into(),
+            ReceiveError::UnknownReport { report } => {
+                named(Code::Invalid, report.to_string(), "must be a registered report")
+            }
+            ReceiveError::RetiredReport { report } => {
+                named(Code::Invalid, report.to_string(), "must be a report that is not retired")
+            }
+            ReceiveError::UnknownVersion { field: "version", version, .. } => {
+                Self::not_found("version", version.as_str())
+            }
+            ReceiveError::UnknownVersion { version, .. } => {
+                named(Code::Invalid, version.to_string(), "must be a version that was received")
+            }
+            ReceiveError::ArtifactMissing { sha256, .. } => {
+                named(Code::Invalid, sha256.to_string(), "must name an artifact uploaded before")
+            }
+            ReceiveError::ArtifactSizeDiffers { given, actual, .. } => {
+                let rule = format!("must be the artifact's size, {actual}");
+                named(Code::Invalid, given.to_string(), &rule)
+            }
+            ReceiveError::Refused(refusal) => Self { field, ..refusal.into() },
+            ReceiveError::CommandSeen { .. } | ReceiveError::Contended { .. } => {
+                Self { rule: Some(rule.to_owned()), ..Self::new(Code::Overloaded, said) }
+            }
+            ReceiveError::Unplannable(_)
+            | ReceiveError::Unwritable(_)
+            | ReceiveError::Broken(_) => {
+                error!(%error, "a version could not be planned");
+                Self::new(Code::Internal, "the version could not be planned; the log says why")
+            }
+            ReceiveError::Artifact(error) => error.into(),
+            ReceiveError::Append(error) => error.into(),
+        }
+    }
+}
+
+impl From<UnsealError> for ApiError {
+    fn from(error: UnsealError) -> Self {
+        match error {
+            UnsealError::Vault(error) => error.into(),
+            UnsealError::Erased => Self::new(Code::NotFound, "the data was erased"),
+            UnsealError::WrongKey => {
+                error!(%error, "sealed data does not belong where it stands");
+                Self::new(Code::Internal, error.to_string())
+            }
+        }
+    }
+}
+
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        error!(%error, "a read model could not be read");
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => {
+                Self::new(Code::Unavailable, "the read models cannot be reached")
+            }
+            _ => Self::new(Code::Internal, "a read model could not be read; the log says why"),
+        }
+    }
+}
+
+macro_rules! refusals {
+    ($($room:ident { $($rule:literal => $pattern:pat),+ $(,)? })+) => {
+        $(impl From<aggregates::$room::Refusal> for ApiError {
+            fn from(refusal: aggregates::$room::Refusal) -> Self {
+                use aggregates::$room::Refusal;
+                let rule = match &refusal {
+                    Refusal::Invalid(invalid) => return invalid.clone().into(),
+                    $($pattern => $rule,)+
+                };
+                Self::refused(rule, refusal.to_string())
+            }
+        })+
+    };
+}
+
+refusals! {
+    report {
+        "report_not_registered" => Refusal::NotRegistered,
+        "report_already_registered" => Refusal::AlreadyRegistered { .. },
+        "report_retired" => Refusal::Retired,
+    }
+    recipient {
+        "recipient_not_registered" => Refusal::NotRegistered,
+        "recipient_already_registered" => Refusal::AlreadyRegistered,
+        "recipient_retired" => Refusal::Retired,
+        "address_taken" => Refusal::AddressTaken { .. },
+        "no_such_address" => Refusal::NoSuchAddress { .. },
+        "too_many_addresses" => Refusal::TooManyAddresses { .. },
+        "too_many_address_names" => Refusal::TooManyAddressNames { .. },
+        "no_such_grant" => Refusal::NoSuchGrant { .. },
+        "too_many_grants" => Refusal::TooManyGrants { .. },
+    }
+    subscription {
+        "not_subscribed" => Refusal::NotSubscribed,
+        "already_subscribed" => Refusal::AlreadySubscribed { .. },
+        "subscription_ended" => Refusal::Ended { .. },
+        "recipient_differs" => Refusal::RecipientDiffers { .. },
+        "pause_in_past" => Refusal::PauseInPast { .. },
+    }
+    tenant {
+        "tenant_not_created" => Refusal::NotCreated,
+        "tenant_already_created" => Refusal::AlreadyCreated { .. },
+        "too_many_pauses" => Refusal::TooManyPauses { .. },
+    }
+    api_key {
+        "key_without_scopes" => Refusal::NoScopes,
+        "key_already_issued" => Refusal::AlreadyIssued { .. },
+        "key_not_issued" => Refusal::NotIssued,
+        "key_revoked" => Refusal::Revoked,
+    }
+    distribution {
+        "digest_wrong" => Refusal::DigestWrong { .. },
+        "version_differs" => Refusal::DigestDiffers { .. },
+        "deadline_not_after_receipt" => Refusal::DeadlineNotAfterReceipt { .. },
+        "corrects_itself" => Refusal::CorrectsItself { .. },
+        "already_corrected" => Refusal::AlreadyCorrected { .. },
+        "version_not_received" => Refusal::NotReceived,
+        "plan_complete" => Refusal::PlanComplete { .. },
+        "slice_out_of_order" => Refusal::SliceOutOfOrder { .. },
+        "range_not_growing" => Refusal::RangeNotGrowing { .. },
+        "slice_sums_differ" => Refusal::SliceSumsDiffer { .. },
+        "plan_open" => Refusal::PlanOpen { .. },
+        "outcomes_differ" => Refusal::OutcomesDiffer { .. },
+        "already_reconciled" => Refusal::AlreadyReconciled,
+    }
+    delivery {
+        "delivery_not_scheduled" => Refusal::NotScheduled,
+        "delivery_already_scheduled" => Refusal::AlreadyScheduled,
+        "deadline_not_after_receipt" => Refusal::DeadlineNotAfterReceipt { .. },
+        "delivery_closed" => Refusal::Closed { .. },
+        "attempt_under_way" => Refusal::AttemptUnderWay { .. },
+        "delivery_held" => Refusal::Held { .. },
+        "attempts_exhausted" => Refusal::AttemptsExhausted { .. },
+        "deadline_passed" => Refusal::DeadlinePassed { .. },
+        "deadline_not_reached" => Refusal::DeadlineNotReached { .. },
+        "no_such_attempt" => Refusal::NoSuchAttempt { .. },
+        "not_in_doubt" => Refusal::NotInDoubt { .. },
+        "delivery_open" => Refusal::NotClosed,
+        "not_accepted" => Refusal::NotAccepted { .. },
+        "not_the_original" => Refusal::NotTheOriginal { .. },
+        "resend_out_of_order" => Refusal::ResendOutOfOrder { .. },
+    }
+}
+
+impl From<ArtifactError> for ApiError {
+    fn from(error: ArtifactError) -> Self {
+        let said = error.to_string();
+        let invalid =
+            |value: &str, rule: String| schema::Invalid::new("artifact", value, rule).into();
+        match error {
+            ArtifactError::Empty => invalid("0 bytes", "must have at least one byte".to_owned()),
+            ArtifactError::TooLarge { limit_bytes } => Self {
+                rule: Some(format!("must have at most {limit_bytes} bytes")),
+                ..Self::new(Code::TooLarge, said).at("artifact")
+            },
+            ArtifactError::DigestDiffers { expected, actual } => Self {
+                value: Some(actual.to_string()),
+                rule: Some(format!("must be the announced {expected}")),
+                ..Self::new(Code::DigestMismatch, said).at("sha256")
+            },
+            ArtifactError::Interrupted(_) => Self::new(Code::Malformed, said),
+            ArtifactError::NotFound { sha256 } => Self::not_found("artifact", &sha256.to_string()),
+            ArtifactError::DiskFull => {
+                error!("the artifact disk is full");
+                Self::new(Code::StorageFull, "the artifact disk is full; nothing was kept")
+            }
+            ArtifactError::Damaged { .. } => {
+                error!(%error, "an artifact is damaged");
+                Self::new(Code::Internal, said)
+            }
+            ArtifactError::Disk(_) => {
+                error!(%error, "the artifact disk failed");
+                Self::new(Code::Unavailable, "the artifact disk failed; nothing was kept")
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+use std::collections::BTreeSet;
+
+use aggregates::api_key::{ApiKey, Command, IssuedKey, Rules};
+use axum::extract::State;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::Rng;
+use schema::events::Scope;
+use schema::{ApiKeyId, Invalid, StreamId};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::body::{KeyAnswer, KeyBody};
+use crate::auth::{Caller, KEY_PREFIX};
+use crate::carry_out::{Plan, carry_out};
+use crate::change::Change;
+use crate::clock::now;
+use crate::error::ApiError;
+use crate::extract::{JsonBody, instant};
+use crate::outcome::{Done, answer};
+use crate::rest::words::ScopeWord;
+use crate::state::ApiState;
+
+/// Issue a key
+///
+/// Its secret is in this answer and nowhere else.
+#[utoipa::path(
+    post, path = "/v1/keys", tag = "keys", request_body = KeyBody,
+    responses(
+        (status = 201, description = "Issued", body = KeyAnswer),
+    )
+)]
+pub async fn issue_key(
+    State(api): State<ApiState>,
+    change: Change,
+    body: JsonBody<KeyBody>,
+) -> Result<Done, ApiError> {
+    let (scopes, expires_at) =
+        (scopes(&change.caller, &body.value.scopes)?, &body.value.expires_at);
+    let expires_at = instant("expires_at", expires_at.as_deref())?;
+    if let Some(end) = expires_at.filter(|end| *end <= now()) {
+        return Err(Invalid::new("expires_at", &end.to_string(), "must lie in the future").into());
+    }
+    let key = ApiKeyId::try_new(format!("{:016x}", rand::rng().random::<u64>()))?;
+    let secret = SecretString::from(URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>()));
+    let issued = IssuedKey {
+        title: body.value.title,
+        secret_hash: api.vault.hash_api_secret(secret.expose_secret()),
+        scopes,
+        expires_at,
+    };
+    let plan = Plan {
+        location: Some(format!("/v1/keys/{key}")),
+        ..Plan::of(StreamId::api_key(&change.caller.tenant, &key), &body.bytes)
+    };
+    let choose = |_: &ApiKey| Ok(Command::Issue(issued.clone()));
+    let done =
+        carry_out::<Rules>(&api, &change, plan, choose, |_| answer("key", key.as_str())).await?;
+    let whole = format!("{KEY_PREFIX}{key}_{}", secret.expose_secret());
+    Ok(done.showing(Some(SecretString::from(whole))))
+}
+
+fn scopes(caller: &Caller, words: &[ScopeWord]) -> Result<BTreeSet<Scope>, ApiError> {
+    let mut scopes = BTreeSet::new();
+    for word in words {
+        let scope = word.read()?;
+        caller.needs(scope).map_err(|error| error.at("scopes"))?;
+        scopes.insert(scope);
+    }
+    if scopes.is_empty() {
+        return Err(Invalid::new("scopes", "[]", "must name one at least").into());
+    }
+    Ok(scopes)
+}

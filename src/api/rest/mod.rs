@@ -1,0 +1,33 @@
+//! Commands and simple reads over HTTP: one folder per noun, one file per verb. Handlers read the request, hand it to
+//! the room that decides, and tell what came of it; none of them holds a rule.
+
+mod artifacts;
+mod deliveries;
+mod distributions;
+mod keys;
+mod listing;
+mod pauses;
+mod plain;
+mod recipients;
+mod reports;
+mod subscriptions;
+mod unsubscribe;
+mod words;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::ApiState;
+
+/// All of them.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .merge(reports::routes())
+        .merge(artifacts::routes())
+        .merge(distributions::routes())
+        .merge(recipients::routes())
+        .merge(subscriptions::routes())
+        .merge(deliveries::routes())
+        .merge(pauses::routes())
+        .merge(keys::routes())
+        .merge(unsubscribe::routes())
+}

@@ -1,0 +1,72 @@
+use chrono::{DateTime, Utc};
+use projections::reports::queries::ReportRow;
+use schema::events::ReportProfile;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What is said of a kind of report.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportBody {
+    /// Its name for people, one line of 1 to 200 bytes; the mail's subject begins with it.
+    #[schema(example = "Market risk, daily")]
+    title: String,
+    /// Who answers for it, as an opaque id of 1 to 128 bytes.
+    #[schema(example = "risk-desk")]
+    owner: String,
+    /// Seconds from receipt of a version until its deliveries expire, 1 to 7,776,000; a day when absent.
+    #[serde(default = "a_day")]
+    #[schema(default = 86400, minimum = 1, maximum = 7_776_000)]
+    deadline_s: u32,
+}
+
+const fn a_day() -> u32 {
+    24 * 60 * 60
+}
+
+impl From<ReportBody> for ReportProfile {
+    fn from(body: ReportBody) -> Self {
+        Self { title: body.title, owner: body.owner, deadline_s: body.deadline_s }
+    }
+}
+
+/// A kind of report, as the read model has it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReportView {
+    /// Its name.
+    report: String,
+    /// Its name for people.
+    title: String,
+    /// Who answers for it.
+    owner: String,
+    /// Seconds from receipt of a version until its deliveries expire.
+    deadline_s: i64,
+    /// When it was made known.
+    registered_at: DateTime<Utc>,
+    /// When its profile last changed.
+    changed_at: DateTime<Utc>,
+    /// When it was retired, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retired_at: Option<DateTime<Utc>>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retire_reason: Option<String>,
+    /// The state it is in: the ETag's number.
+    sequence: i64,
+}
+
+impl From<ReportRow> for ReportView {
+    fn from(row: ReportRow) -> Self {
+        Self {
+            report: row.report,
+            title: row.title,
+            owner: row.owner,
+            deadline_s: row.deadline_s,
+            registered_at: row.registered_at,
+            changed_at: row.changed_at,
+            retired_at: row.retired_at,
+            retire_reason: row.retire_reason,
+            sequence: row.sequence,
+        }
+    }
+}

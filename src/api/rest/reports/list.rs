@@ -1,0 +1,50 @@
+use axum::Json;
+use axum::extract::State;
+use projections::reports::queries::{self, ReportFilter};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::ReportView;
+use crate::auth::Caller;
+use crate::error::ApiError;
+use crate::extract::Query;
+use crate::position::AtLeast;
+use crate::rest::listing::{Listing, page_request};
+use crate::state::ApiState;
+
+/// Which reports.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// Rows of the page, 1 to 200; 50 when absent.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// Only those retired, or only those not.
+    retired: Option<bool>,
+    /// Only those of this owner.
+    owner: Option<String>,
+    /// Wait until this position can be read.
+    #[expect(dead_code, reason = "read by AtLeast")]
+    at_least_position: Option<i64>,
+}
+
+/// All reports, newest first
+#[utoipa::path(
+    get, path = "/v1/reports", tag = "reports", params(Which),
+    responses((status = 200, description = "A page of reports", body = Listing<ReportView>))
+)]
+pub async fn list_reports(
+    State(api): State<ApiState>,
+    Query(which): Query<Which>,
+    caller: Caller,
+    at_least: AtLeast,
+) -> Result<Json<Listing<ReportView>>, ApiError> {
+    let request = page_request(which.limit, which.after.as_deref())?;
+    at_least.wait(&api, "reports").await?;
+    let tenant = caller.tenant.to_string();
+    let filter = ReportFilter { tenant, retired: which.retired, owner: which.owner };
+    let page = queries::page(&api.reads, &filter, &request).await?;
+    Ok(Json(Listing::of(page, ReportView::from)))
+}

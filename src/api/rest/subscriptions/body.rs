@@ -1,0 +1,161 @@
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use projections::subscriptions::{SubscriptionRow, SubscriptionState};
+use schema::events::SubscriptionBody as Said;
+use schema::{
+    AttributeValue, ChannelKind, Format, Invalid, Preferences, RecipientId, ReportSelector,
+    Selector, TenantId,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::known;
+use crate::rest::plain::PlainValue;
+use crate::rest::words::{ChannelWord, FormatWord};
+use crate::state::ApiState;
+
+/// Which report versions.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SelectorBody {
+    /// Which report; `*` for all.
+    #[schema(example = "market-risk-daily")]
+    report: String,
+    /// Attribute → the values it may have. A missing attribute never matches.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, Vec<PlainValue>>)]
+    attributes: BTreeMap<String, Vec<AttributeValue>>,
+}
+
+/// How a subscription wants its reports.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreferencesBody {
+    /// Channels in order; the first for which the recipient has an active address is used.
+    channels: Vec<ChannelWord>,
+    /// Formats in order; the first that the version has is sent. Empty: all of the version's artifacts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    formats: Vec<FormatWord>,
+    /// Seconds from receipt of the version until it is no longer worth sending; the report's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 7_776_000)]
+    deadline_s: Option<u32>,
+}
+
+/// What a subscription says.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionBody {
+    /// Who gets it. Never changes within a subscription.
+    recipient: String,
+    /// Which report versions.
+    selector: SelectorBody,
+    /// How.
+    preferences: PreferencesBody,
+}
+
+impl SubscriptionBody {
+    /// What it says, once every name in it is known to stand for something.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming field, value and rule.
+    pub(super) async fn checked(self, api: &ApiState, tenant: &TenantId) -> Result<Said, ApiError> {
+        let recipient = RecipientId::try_new(self.recipient)?;
+        let selector = self.selector.read().map_err(|invalid| invalid.within("selector"))?;
+        let preferences =
+            self.preferences.read().map_err(|invalid| invalid.within("preferences"))?;
+        known::recipient(api, tenant, "recipient", &recipient).await?;
+        known::report(api, tenant, "selector.report", &selector.report).await?;
+        Ok(Said { recipient, selector, preferences })
+    }
+}
+
+impl SelectorBody {
+    fn read(self) -> Result<Selector, Invalid> {
+        Ok(Selector { report: ReportSelector::try_from(self.report)?, attributes: self.attributes })
+    }
+}
+
+impl PreferencesBody {
+    fn read(self) -> Result<Preferences, Invalid> {
+        Ok(Preferences {
+            channels: self.channels.iter().map(ChannelWord::read).collect::<Result<_, _>>()?,
+            formats: self.formats.iter().map(FormatWord::read).collect::<Result<_, _>>()?,
+            deadline_s: self.deadline_s,
+        })
+    }
+}
+
+/// A subscription, as the read model has it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubscriptionView {
+    /// Its id.
+    subscription: String,
+    /// Who gets it.
+    recipient: String,
+    /// Which report versions.
+    selector: SelectorBody,
+    /// How.
+    preferences: PreferencesBody,
+    /// Counts what it said, from 1: decisions name it.
+    version: i64,
+    /// Whether it holds now: `active`, `paused` or `ended`.
+    #[schema(example = "active")]
+    state: &'static str,
+    /// Until when it holds back (exclusive).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_until: Option<DateTime<Utc>>,
+    /// Why it was paused or ended last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Since when.
+    subscribed_at: DateTime<Utc>,
+    /// When it last changed.
+    changed_at: DateTime<Utc>,
+    /// The state it is in: the ETag's number.
+    sequence: i64,
+}
+
+impl From<SubscriptionRow> for SubscriptionView {
+    fn from(row: SubscriptionRow) -> Self {
+        let (selector, preferences) = (row.selector.0, row.preferences.0);
+        Self {
+            subscription: row.subscription,
+            recipient: row.recipient,
+            selector: SelectorBody {
+                report: selector.report.to_string(),
+                attributes: selector.attributes,
+            },
+            preferences: PreferencesBody {
+                channels: preferences.channels.into_iter().map(channel_word).collect(),
+                formats: preferences.formats.into_iter().map(format_word).collect(),
+                deadline_s: preferences.deadline_s,
+            },
+            version: row.version,
+            state: state_word(row.state),
+            paused_until: row.paused_until,
+            reason: row.reason,
+            subscribed_at: row.subscribed_at,
+            changed_at: row.changed_at,
+            sequence: row.sequence,
+        }
+    }
+}
+
+fn channel_word(channel: ChannelKind) -> ChannelWord {
+    ChannelWord(channel.to_string())
+}
+
+fn format_word(format: Format) -> FormatWord {
+    FormatWord(format.to_string())
+}
+
+const fn state_word(state: SubscriptionState) -> &'static str {
+    match state {
+        SubscriptionState::Active => "active",
+        SubscriptionState::Paused => "paused",
+        SubscriptionState::Ended => "ended",
+    }
+}

@@ -1,0 +1,24 @@
+//! Subscriptions: who wants which report versions, and how.
+
+mod body;
+mod create;
+mod get;
+mod list;
+mod pause;
+mod put;
+mod resume;
+mod unsubscribe;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::ApiState;
+
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list_subscriptions, create::create_subscription))
+        .routes(routes!(get::get_subscription, put::put_subscription))
+        .routes(routes!(pause::pause_subscription))
+        .routes(routes!(resume::resume_subscription))
+        .routes(routes!(unsubscribe::end_subscription))
+}

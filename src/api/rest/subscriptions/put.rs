@@ -1,0 +1,48 @@
+use aggregates::subscription::{Command, Rules, Subscription};
+use axum::extract::State;
+use schema::{StreamId, SubscriptionId};
+
+use super::body::SubscriptionBody;
+use crate::carry_out::{Plan, carry_out};
+use crate::change::Change;
+use crate::error::ApiError;
+use crate::extract::{JsonBody, Path};
+use crate::outcome::{Changed, Done, answer};
+use crate::state::ApiState;
+
+/// Subscribe under this id, or change what the subscription says
+///
+/// The body replaces all it says; a pause stays. One that had ended begins again.
+#[utoipa::path(
+    put, path = "/v1/subscriptions/{subscription}", tag = "subscriptions",
+    params(("subscription" = String, Path, description = "Id of the subscription")),
+    request_body = SubscriptionBody,
+    responses(
+        (status = 200, description = "Changed, begun again, or already so", body = Changed),
+        (status = 201, description = "Subscribed", body = Changed),
+    )
+)]
+pub async fn put_subscription(
+    State(api): State<ApiState>,
+    Path(subscription): Path<String>,
+    change: Change,
+    body: JsonBody<SubscriptionBody>,
+) -> Result<Done, ApiError> {
+    let subscription = SubscriptionId::try_new(subscription)?;
+    let tenant = &change.caller.tenant;
+    let said = body.value.checked(&api, tenant).await?;
+    let plan = Plan {
+        location: Some(format!("/v1/subscriptions/{subscription}")),
+        ..Plan::of(StreamId::subscription(tenant, &subscription), &body.bytes)
+    };
+    let choose = |state: &Subscription| {
+        Ok(match state {
+            Subscription::Unknown | Subscription::Ended { .. } => Command::Subscribe(said.clone()),
+            Subscription::Active { .. } | Subscription::Paused { .. } => {
+                Command::Change(said.clone())
+            }
+        })
+    };
+    let tell = |_: &Subscription| answer("subscription", subscription.as_str());
+    carry_out::<Rules>(&api, &change, plan, choose, tell).await
+}

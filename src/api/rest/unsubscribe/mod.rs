@@ -1,0 +1,15 @@
+//! The link in every mail that ends its subscription (RFC 8058). Looking at it changes nothing: link scanners look.
+
+mod ask;
+mod end;
+mod page;
+mod token;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::ApiState;
+
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(ask::ask_unsubscribe, end::unsubscribe_by_link))
+}

@@ -1,0 +1,62 @@
+use std::ops::Deref;
+use std::sync::{Arc, RwLock};
+
+use aggregates::routing::RoutingIndex;
+use artifacts::ArtifactStore;
+use intake::Intake;
+use sqlx::PgPool;
+use store::{Ledger, Vault};
+
+use crate::ApiConfig;
+use crate::walls::{AddressRules, DeliveryCommands, ReadPosition, Readiness};
+
+/// The text of `/metrics`, made when asked for.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What handlers work with. Cheap to clone: one pointer.
+#[derive(Clone)]
+pub struct ApiState(Arc<ApiParts>);
+
+/// The parts, as boot puts them together.
+pub struct ApiParts {
+    /// The log and its queues.
+    pub ledger: Arc<Ledger>,
+    /// Keys of personal data, secrets, signatures.
+    pub vault: Arc<Vault>,
+    /// Recipients, subscriptions, keys and pauses in memory.
+    pub routing: Arc<RwLock<RoutingIndex>>,
+    /// Where report versions go in.
+    pub intake: Arc<Intake>,
+    /// Where their files lie.
+    pub artifacts: ArtifactStore,
+    /// Connections for read models.
+    pub reads: PgPool,
+    /// Bounds and addresses.
+    pub config: ApiConfig,
+    /// What is known of the other parts of the process.
+    pub readiness: Arc<dyn Readiness>,
+    /// How far the read models are.
+    pub read_position: Arc<dyn ReadPosition>,
+    /// Orders on deliveries.
+    pub deliveries: Arc<dyn DeliveryCommands>,
+    /// What channels know of addresses.
+    pub address_rules: Arc<dyn AddressRules>,
+    /// The text of `/metrics`.
+    pub metrics: RenderMetrics,
+}
+
+impl ApiState {
+    /// The state over these parts.
+    #[must_use]
+    pub fn new(parts: ApiParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for ApiState {
+    type Target = ApiParts;
+
+    fn deref(&self) -> &ApiParts {
+        &self.0
+    }
+}

@@ -1,0 +1,1 @@
+//! Behaviour of the API on a real server.

@@ -1,0 +1,164 @@
+//! What the API needs of rooms it must not name. Boot puts dispatch, channels and the followers behind these.
+
+use async_trait::async_trait;
+use schema::events::Resolution;
+use schema::{ChannelKind, DeliveryId, Invalid, Metadata, Position};
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use store::{AppendError, CommandRecord};
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+
+/// An address as a channel wants it.
+#[derive(Clone, Debug)]
+pub struct CheckedAddress {
+    /// In the form it is sent to: domains in lower case and ASCII.
+    pub normalised: SecretString,
+    /// Mail domain, or host and port: what limits and pauses speak of. Hashed before it is kept.
+    pub destination: SecretString,
+}
+
+/// What channels know of addresses.
+pub trait AddressRules: Send + Sync {
+    /// Checks an address for a channel.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the rule.
+    fn check(&self, channel: ChannelKind, text: &str) -> Result<CheckedAddress, Invalid>;
+
+    /// A fresh secret to sign webhooks with (`whsec_…`).
+    fn generate_secret(&self) -> SecretString;
+}
+
+/// What came of an operator's order on a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    /// The delivery that goes on: the repetition, after a resend.
+    pub delivery: DeliveryId,
+    /// Where it can be read from; absent when there was nothing to do.
+    pub position: Option<Position>,
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// The tenant has no such delivery.
+    #[error("there is no delivery {0}")]
+    NotFound(DeliveryId),
+    /// The delivery's rules say no.
+    #[error(transparent)]
+    Refused(#[from] aggregates::delivery::Refusal),
+    /// It was decided, but not appended.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The delivery cannot be read or written.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+/// The record of a command whose outcome names a delivery that only the desk knows.
+pub type RecordFor<'a> = &'a (dyn Fn(DeliveryId) -> Option<CommandRecord> + Send + Sync);
+
+/// The desk where operators' orders on deliveries are carried out. The tenant is the metadata's: another tenant's
+/// delivery does not exist.
+#[async_trait]
+pub trait DeliveryCommands: Send + Sync {
+    /// Calls a delivery off that is not under way.
+    ///
+    /// # Errors
+    /// [`OrderError`]
+    async fn cancel(
+        &self,
+        delivery: DeliveryId,
+        reason: String,
+        metadata: Metadata,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError>;
+
+    /// Sends a closed delivery once more, as a delivery of its own.
+    ///
+    /// # Errors
+    /// [`OrderError`]
+    async fn resend(
+        &self,
+        delivery: DeliveryId,
+        metadata: Metadata,
+        command: RecordFor<'_>,
+    ) -> Result<Ordered, OrderError>;
+
+    /// Records what a person found out about an attempt in doubt.
+    ///
+    /// # Errors
+    /// [`OrderError`]
+    async fn resolve(
+        &self,
+        delivery: DeliveryId,
+        finding: Finding,
+        metadata: Metadata,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError>;
+}
+
+/// What a person found out about an attempt in doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which attempt.
+    pub attempt: u32,
+    /// Whether it arrived.
+    pub resolution: Resolution,
+    /// How they know.
+    pub note: String,
+}
+
+/// One part of the process, and whether it does its work.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Part {
+    /// Its name.
+    pub name: String,
+    /// Whether it does its work.
+    pub ok: bool,
+    /// Whether reports cannot be taken without it.
+    pub required: bool,
+    /// Why it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Numbers beside it: lag, who blocks, ….
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = std::collections::BTreeMap<String, Value>)]
+    pub facts: Map<String, Value>,
+}
+
+impl Part {
+    /// A part that does its work.
+    pub fn ok(name: impl Into<String>, required: bool) -> Self {
+        Self { name: name.into(), ok: true, required, reason: None, facts: Map::new() }
+    }
+
+    /// A part that does not.
+    pub fn failed(name: impl Into<String>, required: bool, reason: impl Into<String>) -> Self {
+        Self { ok: false, reason: Some(reason.into()), ..Self::ok(name, required) }
+    }
+
+    /// The same, with a fact.
+    #[must_use]
+    pub fn with(mut self, fact: &str, value: impl Into<Value>) -> Self {
+        self.facts.insert(fact.to_owned(), value.into());
+        self
+    }
+}
+
+/// What is known of the parts that the API does not see: Kafka intake, the tail, followers, dispatch.
+#[async_trait]
+pub trait Readiness: Send + Sync {
+    /// The parts as they are now. Must answer within a second.
+    async fn parts(&self) -> Vec<Part>;
+}
+
+/// How far the read models have come.
+#[async_trait]
+pub trait ReadPosition: Send + Sync {
+    /// The position that this follower has made readable.
+    async fn reached(&self, follower: &str) -> Result<Position, ApiError>;
+}
