@@ -1,0 +1,154 @@
+//! Where a follower's rows come from: from the tail, shared with all others, while it is at the head; read for itself, only
+//! what concerns it and in bounded parts, while it is behind.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use schema::{AggregateType, Position, Sha256};
+use store::{Batch, Ledger, LogIdentity, LogRow, StoreError, Subscription, Tail, TailStep};
+use tokio::sync::watch;
+
+/// Positions looked through at a time while behind, so that a heartbeat comes between.
+const SPAN: i64 = 50_000;
+
+enum Part {
+    Shared(Arc<Batch>),
+    Own(Vec<LogRow>),
+}
+
+impl Part {
+    fn rows(&self) -> &[LogRow] {
+        match self {
+            Self::Shared(batch) => &batch.rows,
+            Self::Own(rows) => rows,
+        }
+    }
+}
+
+/// Rows to apply, with where they end.
+pub(super) struct Portion {
+    parts: Vec<Part>,
+    after: Position,
+    /// The last position looked at.
+    pub through: Position,
+    /// Hash of the event there, where no row tells.
+    hash: Option<Sha256>,
+}
+
+impl Portion {
+    fn of(batch: Arc<Batch>, after: Position) -> Self {
+        let through = batch.through;
+        Self { parts: vec![Part::Shared(batch)], after, through, hash: None }
+    }
+
+    /// The rows, in order. Read while behind, only those that concern the follower.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &LogRow> {
+        self.parts.iter().flat_map(Part::rows).filter(|row| row.position > self.after)
+    }
+
+    /// Hash of the event at its end, if there is one.
+    pub(super) fn end_hash(&self) -> Option<Sha256> {
+        let last = self.parts.last().and_then(|part| part.rows().last());
+        let last = last.filter(|row| row.position == self.through);
+        last.map(LogIdentity::hash).or(self.hash)
+    }
+}
+
+pub(super) struct Feed {
+    ledger: Arc<Ledger>,
+    subscription: Subscription,
+    head: watch::Receiver<Position>,
+    types: Vec<AggregateType>,
+    limit: u32,
+    /// Rows up to here must be read for oneself.
+    known: Position,
+}
+
+impl Feed {
+    pub(super) fn new(
+        ledger: &Arc<Ledger>,
+        tail: &Tail,
+        types: &[AggregateType],
+        limit: u32,
+    ) -> Self {
+        let subscription = tail.subscribe();
+        let head = tail.head();
+        let known = *head.borrow();
+        Self { ledger: Arc::clone(ledger), subscription, head, types: types.to_vec(), limit, known }
+    }
+
+    /// The log's end, as the tail knows it.
+    pub(super) fn head(&self) -> Position {
+        (*self.head.borrow()).max(self.known)
+    }
+
+    /// Whether rows behind `position` must be read for oneself: that does not wait.
+    pub(super) fn is_behind(&self, position: Position) -> bool {
+        position < self.known
+    }
+
+    /// The next part while behind.
+    pub(super) async fn read(&self, position: Position) -> Result<Portion, StoreError> {
+        let through = Position(self.known.0.min(position.0.saturating_add(SPAN)));
+        let rows = self.ledger.read(position, through, self.limit, Some(&self.types)).await?;
+        let Some(last) = rows.last() else {
+            let hash = self.ledger.event_hash(through).await?;
+            return Ok(Portion { parts: vec![], after: position, through, hash });
+        };
+        let through = last.position;
+        Ok(Portion { parts: vec![Part::Own(rows)], after: position, through, hash: None })
+    }
+
+    /// What comes after `position` at the head; nothing when the tail has ended. Safe to drop: nothing that was received is
+    /// lost by it.
+    pub(super) async fn listen(&mut self, position: Position) -> Option<Heard> {
+        let step = self.subscription.next().await;
+        let mut portion = match self.place(position, step) {
+            Placed::Follows(batch) => Portion::of(batch, position),
+            Placed::Old | Placed::Gap => return Some(Heard::Nothing),
+            Placed::Ended => return None,
+        };
+        // What has piled up meanwhile goes into the same transaction.
+        let mut count = portion.rows().count();
+        while count < self.limit as usize {
+            let Some(step) = self.subscription.next().now_or_never() else { break };
+            let Placed::Follows(batch) = self.place(portion.through, step) else { break };
+            count += batch.rows.len();
+            portion.through = batch.through;
+            portion.parts.push(Part::Shared(batch));
+        }
+        Some(Heard::Rows(portion))
+    }
+
+    /// Where a step of the tail stands to `position`. After a gap, what is missing is known and read for oneself.
+    fn place(&mut self, position: Position, step: TailStep) -> Placed {
+        match step {
+            TailStep::Ended => Placed::Ended,
+            TailStep::Lagged => {
+                self.known = self.head();
+                Placed::Gap
+            }
+            TailStep::Batch(batch) if batch.through <= position => Placed::Old,
+            TailStep::Batch(batch) if batch.after > position => {
+                self.known = self.head().max(batch.through);
+                Placed::Gap
+            }
+            TailStep::Batch(batch) => Placed::Follows(batch),
+        }
+    }
+}
+
+/// What was heard at the head.
+pub(super) enum Heard {
+    /// Rows to apply.
+    Rows(Portion),
+    /// Nothing that follows: look whether one is behind.
+    Nothing,
+}
+
+enum Placed {
+    Follows(Arc<Batch>),
+    Old,
+    Gap,
+    Ended,
+}
