@@ -15,8 +15,8 @@ pub mod kafka;
 mod permits;
 mod planning;
 mod receive;
-//CFGT
-//TESTS
+#[cfg(test)]
+mod tests;
 mod trace;
 mod withdraw;
 
