@@ -3,11 +3,13 @@
 
 mod digest;
 mod matching;
+mod resend;
 mod slice;
 #[cfg(test)]
 mod tests;
 
 pub use digest::{canonical_form, version_digest};
+pub use resend::resend_plan;
 pub use slice::{SlicePlan, SliceRequest, plan_slice};
 
 /// So many recipients are looked at in one slice, at most.

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use schema::events::{
-    NotPlanned, NotPlannedReason, RecipientEvent, ReportVersion, RetireReason, SubscriptionBody,
-    SubscriptionEvent,
+    DeliveryPlan, NotPlanned, NotPlannedReason, RecipientEvent, ReportVersion, RetireReason,
+    SubscriptionBody, SubscriptionEvent,
 };
 use schema::{
     AttributeValue, ChannelKind, Format, LedgerEvent, RecipientId, ReportSelector, StreamId,
     Timestamp,
 };
 
-use super::{MAX_PAIRS, MAX_RECIPIENTS, SlicePlan, SliceRequest, canonical_form, plan_slice};
+use super::{
+    MAX_PAIRS, MAX_RECIPIENTS, SlicePlan, SliceRequest, canonical_form, plan_slice, resend_plan,
+};
 use crate::delivery;
 use crate::distribution;
 use crate::retry::{Schedules, default_schedule};
@@ -311,6 +313,16 @@ fn slices_hold_a_bounded_number_of_pairs_but_one_recipient_whole() {
     assert_eq!(considered(0, ""), (MAX_PAIRS as u64 + 1, Some(name("a"))));
     assert_eq!(considered(1, "a"), (MAX_PAIRS as u64, Some(name("c"))));
     assert_eq!(considered(2, "c"), (1, None));
+}
+
+#[test]
+fn a_repetition_has_an_id_of_its_own_and_as_much_time_again() {
+    let (original, id) = (crate::samples::plan(), crate::samples::delivery_id(0));
+    let later = NOW.plus_ms(86_400_000);
+    let (again, plan) = resend_plan(id, &original, 2, later);
+    assert_eq!(again, crate::samples::delivery_id(2));
+    let deadline = later.plus_ms(3_600_000);
+    assert_eq!(plan, DeliveryPlan { deadline, resend_of: Some(id), resend: 2, ..original });
 }
 
 #[test]

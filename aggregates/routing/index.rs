@@ -6,10 +6,10 @@ use schema::{ApiKeyId, LedgerEvent, Position, RecordedEvent, StreamId, TenantId}
 
 use super::early::Early;
 use super::stops::Stops;
-use super::tenant::{Entry, Step, TenantRoutes};
+use super::tenant::{Entry, Place, Source, Step, TenantRoutes};
 use crate::api_key::{self, ApiKey};
 
-/// See the [module](self).
+/// See the [module](crate::routing).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoutingIndex {
     pub(super) tenants: HashMap<TenantId, TenantRoutes>,
@@ -32,10 +32,12 @@ impl RoutingIndex {
         self.read_at
     }
 
-    /// Takes an event from the log's tail, in the log's order.
+    /// Takes an event from the log's tail, in the log's order. What the tail leaves out of a stream (an event that this
+    /// program is too old to read, or was told to skip) holds back nothing that follows.
     pub fn follow(&mut self, recorded: &RecordedEvent) {
         let RecordedEvent { stream, sequence, event, metadata, position, .. } = recorded;
-        self.apply(&metadata.tenant, stream, *sequence, event);
+        let place = Place { sequence: *sequence, source: Source::Tail };
+        self.take(&metadata.tenant, stream, place, event);
         self.reached(*position);
     }
 
@@ -44,8 +46,8 @@ impl RoutingIndex {
         self.read_at = self.read_at.max(position);
     }
 
-    /// Takes an event of `tenant`'s: an own append, as soon as it is durable, or one from the log. Any event any number of times,
-    /// before or after the tail has brought it or what lies before it: all orders end in the same index.
+    /// Takes an event of `tenant`'s that this node appended, as soon as it is durable. Any event any number of times, before or
+    /// after the tail has brought it or what lies before it: all orders end in the same index.
     pub fn apply(
         &mut self,
         tenant: &TenantId,
@@ -53,14 +55,18 @@ impl RoutingIndex {
         sequence: i64,
         event: &LedgerEvent,
     ) {
-        match self.step(tenant, stream, sequence, event) {
+        self.take(tenant, stream, Place { sequence, source: Source::Own }, event);
+    }
+
+    fn take(&mut self, tenant: &TenantId, stream: &StreamId, place: Place, event: &LedgerEvent) {
+        match self.step(tenant, stream, place, event) {
             Step::Known => {}
-            Step::Early => self.early.keep(stream, sequence, event),
+            Step::Early => self.early.keep(stream, place.sequence, event),
             Step::Taken => {
-                let mut next = sequence + 1;
-                while let Some(event) = self.early.take(stream, next) {
+                let mut next = Place { sequence: place.sequence + 1, source: Source::Own };
+                while let Some(event) = self.early.take(stream, next.sequence) {
                     self.step(tenant, stream, next, &event);
-                    next += 1;
+                    next.sequence += 1;
                 }
             }
         }
@@ -70,22 +76,22 @@ impl RoutingIndex {
         &mut self,
         tenant: &TenantId,
         stream: &StreamId,
-        sequence: i64,
+        place: Place,
         event: &LedgerEvent,
     ) -> Step {
         match event {
-            LedgerEvent::Tenant(event) => self.routes(tenant).tenant(sequence, event),
+            LedgerEvent::Tenant(event) => self.routes(tenant).tenant(place, event),
             LedgerEvent::ApiKey(event) => {
-                named(stream, |id| self.api_key(tenant, id, sequence, event))
+                named(stream, |id| self.api_key(tenant, id, place, event))
             }
             LedgerEvent::Report(event) => {
-                named(stream, |id| self.routes(tenant).report(id, sequence, event))
+                named(stream, |id| self.routes(tenant).report(id, place, event))
             }
             LedgerEvent::Recipient(event) => {
-                named(stream, |id| self.routes(tenant).recipient(id, sequence, event))
+                named(stream, |id| self.routes(tenant).recipient(id, place, event))
             }
             LedgerEvent::Subscription(event) => {
-                named(stream, |id| self.routes(tenant).subscription(id, sequence, event))
+                named(stream, |id| self.routes(tenant).subscription(id, place, event))
             }
             LedgerEvent::Distribution(event) => {
                 self.stops.apply(stream, event);
@@ -103,11 +109,11 @@ impl RoutingIndex {
         &mut self,
         tenant: &TenantId,
         id: ApiKeyId,
-        sequence: i64,
+        place: Place,
         event: &ApiKeyEvent,
     ) -> Step {
         let of_tenants = self.keys.entry(id).or_default();
-        of_tenants.entry(tenant.clone()).or_default().take::<api_key::Rules>(sequence, event)
+        of_tenants.entry(tenant.clone()).or_default().take::<api_key::Rules>(place, event)
     }
 }
 

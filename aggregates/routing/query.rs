@@ -28,6 +28,8 @@ pub struct Candidate<'i> {
 pub struct Authorised {
     /// Mail address or URL.
     pub address: Sealed,
+    /// Where sends to it end up, as a pseudonym: limits and pauses go by it. The plan's own is as old as the plan.
+    pub destination: DestinationKey,
     /// Which revision of the address that is.
     pub revision: u32,
     /// BCP 47 language tag.
@@ -192,6 +194,7 @@ fn endpoint(recipient: &Known, plan: &DeliveryPlan) -> Option<Authorised> {
     let endpoint = address.endpoint.as_ref().filter(|_| address.channel == plan.channel)?;
     Some(Authorised {
         address: endpoint.value.clone(),
+        destination: endpoint.destination.clone(),
         revision: address.revision,
         locale: recipient.profile.locale.clone(),
         name: recipient.profile.name.clone(),

@@ -19,6 +19,23 @@ pub(super) struct Entry<S> {
     pub(super) state: S,
 }
 
+/// Who brings an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The node that appended it. What lies before it may still be on its way.
+    Own,
+    /// The log's tail, which brings a stream in its order. What it has not brought by now was left out and will never
+    /// come.
+    Tail,
+}
+
+/// An event's place in its stream, and who brings it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) sequence: i64,
+    pub(super) source: Source,
+}
+
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -31,18 +48,18 @@ pub(super) enum Step {
 }
 
 impl<S> Entry<S> {
-    pub(super) fn take<D>(&mut self, sequence: i64, event: &D::Event) -> Step
+    pub(super) fn take<D>(&mut self, place: Place, event: &D::Event) -> Step
     where
         D: Decider<State = S>,
     {
-        if sequence <= self.sequence {
+        if place.sequence <= self.sequence {
             return Step::Known;
         }
-        if sequence > self.sequence + 1 {
+        if place.source == Source::Own && place.sequence > self.sequence + 1 {
             return Step::Early;
         }
         D::evolve(&mut self.state, event);
-        self.sequence = sequence;
+        self.sequence = place.sequence;
         Step::Taken
     }
 }
@@ -63,32 +80,32 @@ pub(super) struct TenantRoutes {
 }
 
 impl TenantRoutes {
-    pub(super) fn tenant(&mut self, sequence: i64, event: &TenantEvent) -> Step {
-        self.tenant.take::<tenant::Rules>(sequence, event)
+    pub(super) fn tenant(&mut self, place: Place, event: &TenantEvent) -> Step {
+        self.tenant.take::<tenant::Rules>(place, event)
     }
 
-    pub(super) fn report(&mut self, id: ReportName, sequence: i64, event: &ReportEvent) -> Step {
-        entry(&mut self.reports, id).take::<report::Rules>(sequence, event)
+    pub(super) fn report(&mut self, id: ReportName, place: Place, event: &ReportEvent) -> Step {
+        entry(&mut self.reports, id).take::<report::Rules>(place, event)
     }
 
     pub(super) fn recipient(
         &mut self,
         id: RecipientId,
-        sequence: i64,
+        place: Place,
         event: &RecipientEvent,
     ) -> Step {
-        entry(&mut self.recipients, id).take::<recipient::Rules>(sequence, event)
+        entry(&mut self.recipients, id).take::<recipient::Rules>(place, event)
     }
 
     pub(super) fn subscription(
         &mut self,
         id: SubscriptionId,
-        sequence: i64,
+        place: Place,
         event: &SubscriptionEvent,
     ) -> Step {
         let entry = entry(&mut self.subscriptions, id.clone());
         let before = entry.state.body().map(route);
-        let step = entry.take::<subscription::Rules>(sequence, event);
+        let step = entry.take::<subscription::Rules>(place, event);
         let after = entry.state.body().map(route);
         if before != after {
             if let Some((report, recipient)) = before {

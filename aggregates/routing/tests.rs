@@ -1,11 +1,15 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use schema::events::{
     ApiKeyEvent, CancelReason, DistributionEvent, PauseScope, RecipientEvent, ReportEvent,
     ReportProfile, RetireReason, Scope, SubscriptionBody, SubscriptionEvent, SuppressReason,
     TenantEvent,
 };
-use schema::{ChannelKind, LedgerEvent, Position, ReportSelector, StreamId, TenantId};
+use schema::{
+    Actor, ChannelKind, LedgerEvent, Metadata, Position, RecordedEvent, ReportSelector, StreamId,
+    TenantId,
+};
 
 use super::early::Early;
 use super::{Authorised, Denied, MAX_EARLY_EVENTS, RoutingIndex};
@@ -69,6 +73,7 @@ fn ids(index: &RoutingIndex, report: &str, after: Option<&str>) -> Vec<String> {
 fn a_send_is_authorised_with_what_it_needs() {
     let authorised = Authorised {
         address: sealed("ada@x"),
+        destination: name("d1"),
         revision: 1,
         locale: "en-GB".to_owned(),
         name: Some(sealed("Ada")),
@@ -164,6 +169,24 @@ fn what_comes_too_early_waits_for_what_lies_before_it() {
     tell(&mut index, &wish_stream(), 2, paused);
     tell(&mut index, &wish_stream(), 3, resumed);
     assert_eq!(version(&index), Some(3));
+}
+
+#[test]
+fn what_the_tail_leaves_out_holds_nothing_back() {
+    let mut index = ada();
+    let ended = || SubscriptionEvent::Unsubscribed { version: 4, reason: why() };
+    tell(&mut index, &wish_stream(), 4, ended());
+    assert_eq!(denied(&index), None);
+    index.follow(&RecordedEvent {
+        position: Position(30),
+        recorded_at: NOW,
+        stream: wish_stream(),
+        sequence: 3,
+        event: SubscriptionEvent::SubscriptionResumed { version: 3 }.into(),
+        metadata: Arc::new(Metadata::new(acme(), Actor::new("node", "n2"))),
+    });
+    assert_eq!(denied(&index), Some(Denied::Suppress(SuppressReason::Unsubscribed)));
+    assert_eq!(index.read_at(), Position(30));
 }
 
 #[test]
