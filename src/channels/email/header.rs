@@ -44,9 +44,9 @@ impl HeaderBlock {
         let boxes = Mailboxes::from(Mailbox::new(name.map(str::to_owned), address));
         let mut headers = Headers::with_capacity(1);
         if to {
-            headers.set(header::To::from(boxes))
+            headers.set(header::To::from(boxes));
         } else {
-            headers.set(header::From::from(boxes))
+            headers.set(header::From::from(boxes));
         }
         self.text.push_str(&headers.to_string());
         Ok(())

@@ -1,8 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use lettre::message::Body;
-use lettre::message::header::ContentTransferEncoding::QuotedPrintable;
 use schema::{Attachment, ChannelError, FailureClass, Format, Parcel, Sha256};
 use secrecy::ExposeSecret;
 
@@ -159,8 +157,8 @@ fn assemble(parcel: &Parcel, head: &str, words: &Rendered, attachments: &[Bytes]
 }
 
 fn quoted(text: &str) -> Vec<u8> {
-    // Quoted-printable can hold anything: lettre refuses no text for it.
-    Body::new_with_encoding(text.to_owned(), QuotedPrintable).map_or_else(Vec::from, Body::into_vec)
+    let unified = text.replace("\r\n", "\n");
+    quoted_printable::encode(unified.replace('\n', "\r\n"))
 }
 
 /// Headers and base64 lines of one attachment.

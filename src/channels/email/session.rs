@@ -18,6 +18,10 @@ use crate::taxonomy::{SmtpStep, smtp_meaning};
 /// How long a reply is waited for that a relay may have sent before it closed on us in the middle of the content.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// What is said before the content, and the first digit of the answer to it.
+const ENVELOPE: [(SmtpStep, u16); 3] =
+    [(SmtpStep::Sender, 2), (SmtpStep::Recipient, 2), (SmtpStep::Data, 3)];
+
 /// One conversation with the relay.
 pub struct Session {
     pub connection: AsyncSmtpConnection,
@@ -27,6 +31,8 @@ pub struct Session {
     /// A transaction was begun and refused: RSET before the next one.
     pub needs_reset: bool,
     pub last_used: Instant,
+    /// The relay takes several commands in one write.
+    pub pipelines: bool,
 }
 
 /// Why a mail was not handed over, and what it means for the session.
@@ -41,7 +47,7 @@ pub struct Trouble {
 impl Session {
     pub fn new(connection: AsyncSmtpConnection, watch: Arc<WireWatch>) -> Self {
         let last_used = Instant::now();
-        Self { connection, watch, mail_count: 0, needs_reset: false, last_used }
+        Self { connection, watch, mail_count: 0, needs_reset: false, last_used, pipelines: false }
     }
 
     /// One mail to one recipient, step by step, so that the stage of a lost connection is known.
@@ -52,20 +58,50 @@ impl Session {
         command_timeout: Duration,
         deadline: Instant,
     ) -> Result<Response, Box<Trouble>> {
-        let steps = [
-            (SmtpStep::Sender, format!("MAIL FROM:<{sender}>\r\n"), 2),
-            (SmtpStep::Recipient, format!("RCPT TO:<{}>\r\n", mail.to), 2),
-            (SmtpStep::Data, "DATA\r\n".to_owned(), 3),
-        ];
-        for (step, command, expected) in steps {
-            let answered_by = deadline.min(Instant::now() + command_timeout);
-            let answer = timeout_at(answered_by, self.connection.command(command)).await;
-            self.read_answer(step, expected, answer.ok())?;
-        }
+        self.envelope(sender, &mail.to, command_timeout, deadline).await?;
         let response = self.content(mail, deadline).await?;
         self.needs_reset = false;
         self.mail_count += 1;
         Ok(response)
+    }
+
+    /// Sender, recipient and DATA: in one write where the relay offers PIPELINING (RFC 2920), else one by one. None of
+    /// the content leaves before DATA is answered, so a failure here has sent nothing.
+    async fn envelope(
+        &mut self,
+        sender: &str,
+        to: &str,
+        command_timeout: Duration,
+        deadline: Instant,
+    ) -> Result<(), Box<Trouble>> {
+        let mut commands = vec![
+            format!("MAIL FROM:<{sender}>\r\n"),
+            format!("RCPT TO:<{to}>\r\n"),
+            "DATA\r\n".to_owned(),
+        ];
+        if self.pipelines {
+            commands = vec![commands.concat()];
+        }
+        let mut commands = commands.into_iter();
+        let mut trouble: Option<Box<Trouble>> = None;
+        for (step, expected) in ENVELOPE {
+            let answered_by = deadline.min(Instant::now() + command_timeout);
+            let answer = match commands.next() {
+                Some(command) => timeout_at(answered_by, self.connection.command(command)).await,
+                None => timeout_at(answered_by, self.connection.read_response()).await,
+            };
+            match (self.read_answer(step, expected, answer.ok()), &mut trouble) {
+                (Ok(()), None) => {}
+                // DATA was accepted though there is nobody to send to: only closing says that nothing follows.
+                (Ok(()), Some(first)) => first.usable &= step != SmtpStep::Data,
+                (Err(next), Some(first)) => first.usable &= next.usable,
+                (Err(first), None) => trouble = Some(first),
+            }
+            if trouble.as_ref().is_some_and(|trouble| !self.pipelines || !trouble.usable) {
+                break;
+            }
+        }
+        trouble.map_or(Ok(()), Err)
     }
 
     fn read_answer(
@@ -160,7 +196,8 @@ pub fn refused_or_lost(step: SmtpStep, error: &Error) -> ChannelError {
     })
 }
 
-fn is_421(error: &ChannelError) -> bool {
+/// The relay is closing the connection, whatever else it says.
+pub fn is_421(error: &ChannelError) -> bool {
     error.reply.as_deref().is_some_and(|reply| reply.starts_with("421"))
 }
 

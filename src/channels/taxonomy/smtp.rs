@@ -81,6 +81,8 @@ pub fn smtp_meaning(step: SmtpStep, basic: u16, text: &str) -> SmtpMeaning {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
     use schema::FailureClass::{
         Auth, Config, Content, Policy, RecipientPermanent, Throttled, Transient, Unknown,
     };

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,8 @@ pub struct Script {
     pub silent_at: Option<&'static str>,
     /// Extensions offered in answer to EHLO.
     pub offers: Vec<&'static str>,
+    /// Verbs refused with 503 when they come again.
+    pub once: Vec<&'static str>,
     /// For STARTTLS, or from the first byte when `implicit`.
     pub tls: Option<TlsAcceptor>,
     pub implicit: bool,
@@ -90,7 +93,7 @@ async fn converse(stream: Box<dyn Duplex>, script: &Script, seen: &Seen) -> std:
     if script.implicit {
         line = encrypt(line, script).await?;
     }
-    let (mut from, mut to) = (String::new(), String::new());
+    let (mut from, mut to, mut heard) = (String::new(), String::new(), HashSet::new());
     if !answer(&mut line, script, "GREETING", "220 relay.test ESMTP").await? {
         return Ok(());
     }
@@ -102,7 +105,9 @@ async fn converse(stream: Box<dyn Duplex>, script: &Script, seen: &Seen) -> std:
         let command = command.trim_end().to_owned();
         seen.commands.lock().unwrap().push(command.clone());
         let verb = command.split([' ', ':']).next().unwrap_or_default().to_uppercase();
+        let again = !heard.insert(verb.clone()) && script.once.contains(&verb.as_str());
         let usual = match verb.as_str() {
+            _ if again => "503 5.5.1 once is enough".to_owned(),
             "EHLO" => greeting(&script.offers),
             "STARTTLS" => "220 2.0.0 go".to_owned(),
             "AUTH" => "235 2.7.0 welcome".to_owned(),

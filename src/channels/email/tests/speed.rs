@@ -1,3 +1,5 @@
+#![expect(clippy::print_stderr, reason = "the figures are for whoever runs it")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -17,8 +19,8 @@ const FLOOR: f64 = 100.0;
 /// Run it with `--release -- --nocapture` for the figures.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mail_leaves_faster_than_a_delayed_ack_lets_it() {
-    let sink = fast_sink().await;
-    for connections in [1, 8] {
+    for (pipelining, connections) in [(false, 1), (true, 1), (false, 8), (true, 8)] {
+        let sink = fast_sink(pipelining).await;
         let config = EmailConfig {
             host: sink.ip().to_string(),
             port: sink.port(),
@@ -42,7 +44,9 @@ async fn mail_leaves_faster_than_a_delayed_ack_lets_it() {
             })
         });
         futures::future::join_all(senders.collect::<Vec<_>>()).await;
-        report(&format!("{connections} connections, {size_bytes} bytes each"), begun);
+        let what =
+            format!("{connections} connections, {size_bytes} bytes each, pipelining {pipelining}");
+        report(&what, begun);
     }
 }
 

@@ -7,9 +7,13 @@ use super::{EmailChannel, EmailConfig, Script, channel, config, parcel, relay};
 use crate::Channel;
 use crate::testing::{attachment, noise};
 
+/// What becomes of a mail, one command at a time and with all of them in one write: the same.
 async fn failure(script: Script) -> ChannelError {
-    let relay = relay(script).await;
-    channel(&relay).send(&parcel()).await.unwrap_err()
+    let pipelining = Script { offers: vec!["8BITMIME", "PIPELINING"], ..script.clone() };
+    let relays = [relay(script).await, relay(pipelining).await];
+    let error = channel(&relays[0]).send(&parcel()).await.unwrap_err();
+    assert_eq!(channel(&relays[1]).send(&parcel()).await.unwrap_err(), error, "when pipelined");
+    error
 }
 
 fn lost(error: &ChannelError) -> (FailureClass, &str, SendStage) {
@@ -106,6 +110,38 @@ async fn a_refusal_is_read_by_its_step_and_code() {
         let said = error.reply.unwrap();
         assert!(said.starts_with(&reply[..3]) && said.len() <= 512, "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_mail_goes_out_in_one_write_where_the_relay_pipelines() {
+    let relay = relay(Script { offers: vec!["PIPELINING"], ..Script::default() }).await;
+    let channel = channel(&relay);
+    for _ in 0..3 {
+        channel.send(&parcel()).await.unwrap();
+    }
+    assert_eq!((relay.connections(), relay.taken().len()), (1, 3));
+}
+
+#[tokio::test]
+async fn a_relay_that_pipelines_data_after_a_refused_recipient_gets_no_content() {
+    // One relay refuses DATA too, and is used again; one waits for content, and is left.
+    for (data, connections) in [(Some(("DATA", "554 5.5.1 no valid recipients")), 1), (None, 2)] {
+        let mut say = vec![("RCPT", "550 5.1.1 no")];
+        say.extend(data);
+        let relay = relay(Script { offers: vec!["PIPELINING"], say, ..Script::default() }).await;
+        let channel = channel(&relay);
+        for _ in 0..2 {
+            assert_eq!(channel.send(&parcel()).await.unwrap_err().code, "smtp.5.1.1");
+        }
+        assert_eq!((relay.connections(), relay.taken().len()), (connections, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_refuses_a_second_greeting_still_gets_its_mail() {
+    let relay = relay(Script { once: vec!["EHLO"], ..Script::default() }).await;
+    channel(&relay).send(&parcel()).await.unwrap();
+    assert_eq!(relay.taken().len(), 1);
 }
 
 #[tokio::test]

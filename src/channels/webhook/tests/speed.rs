@@ -1,3 +1,5 @@
+#![expect(clippy::print_stderr, reason = "the figures are for whoever runs it")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
