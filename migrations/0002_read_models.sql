@@ -286,7 +286,12 @@ create table reactor.reconciliation (
     tenant        text collate "C" not null,
     planned       bigint not null,
     plan_complete boolean not null,
-    closed        bigint not null
+    delivered     bigint not null,
+    accepted      bigint not null,
+    dead_lettered bigint not null,
+    cancelled     bigint not null,
+    expired       bigint not null,
+    suppressed    bigint not null
 ) with (
     fillfactor = 50,
     autovacuum_vacuum_scale_factor = 0,

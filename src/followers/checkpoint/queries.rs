@@ -10,7 +10,7 @@ const ACQUIRE: &str = "
         updated_at = clock_timestamp()
     where name = $1
       and (node is null or node = $2 or lease_until is null or lease_until < clock_timestamp())
-    returning position, event_hash, system_identifier, epoch, poison_position";
+    returning position, event_hash, system_identifier, epoch";
 
 // First in every transaction: who has lost the lease finds no row and stops before anything is written.
 const ADVANCE: &str = "
@@ -65,7 +65,6 @@ pub(crate) struct Lease {
     pub event_hash: Option<Vec<u8>>,
     pub system_identifier: Option<i64>,
     pub epoch: i64,
-    pub poison_position: Option<i64>,
 }
 
 /// A checkpoint as its runner writes it.
