@@ -2,8 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a test without its server has nothing to say but why")]
 
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -59,6 +60,7 @@ impl TestLedger {
 
         let template = template().await;
         let mut admin = admin().await;
+        reap(&mut admin).await;
         copy(&mut admin, &template, &database).await;
         copy(&mut admin, &format!("{template}_vault"), &vault_database).await;
         admin.close().await.expect("a connection that closes");
@@ -109,21 +111,46 @@ impl TestLedger {
 
 impl Drop for TestLedger {
     fn drop(&mut self) {
-        let databases = [self.database.clone(), format!("{}_vault", self.database)];
-        // Drop cannot wait for the test's own runtime: a thread with one of its own does it.
-        let dropped = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let Ok(runtime) = runtime else { return };
-            runtime.block_on(async {
-                let mut admin = admin().await;
-                for database in databases {
-                    let statement = format!("drop database if exists {database} with (force)");
-                    // What a killed test leaves behind goes with the cluster.
-                    drop(admin.execute(statement.as_str()).await);
-                }
-            });
+        // Not waited for: dropping makes the server write a checkpoint, which takes longer than most tests.
+        drop_databases(vec![self.database.clone(), format!("{}_vault", self.database)]);
+    }
+}
+
+/// Drops databases on a thread with a runtime of its own: a test's own may be ending.
+fn drop_databases(databases: Vec<String>) {
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            let mut admin = admin().await;
+            for database in databases {
+                let statement = format!("drop database if exists {database} with (force)");
+                // One that stays is found by the next process's `reap`.
+                drop(admin.execute(statement.as_str()).await);
+            }
         });
-        drop(dropped.join());
+    });
+}
+
+/// Once per process: drops what processes that have ended left behind.
+async fn reap(admin: &mut PgConnection) {
+    static REAPED: AtomicBool = AtomicBool::new(false);
+    if REAPED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let names: Vec<String> = sqlx::query_scalar(
+        "select datname from pg_database where datname ~ '^waybill_t[0-9]+_' and not datistemplate",
+    )
+    .fetch_all(admin)
+    .await
+    .expect("a server that answers");
+    let ended = |name: &String| {
+        let pid = name.trim_start_matches("waybill_t").split('_').next().unwrap_or_default();
+        !Path::new("/proc").join(pid).exists()
+    };
+    let left: Vec<String> = names.into_iter().filter(ended).collect();
+    if !left.is_empty() {
+        drop_databases(left);
     }
 }
 

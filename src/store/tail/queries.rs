@@ -40,18 +40,21 @@ pub(super) async fn session(
     .await
 }
 
-/// What there is to say about a prepared transaction, by its virtual transaction (`-1/` and its number).
+/// What there is to say about a prepared transaction. It keeps its session's local number, which others may have had,
+/// too: its lock on its own transaction id tells which it is.
 pub(super) async fn prepared(
     connection: &mut PgConnection,
     virtual_transaction: &str,
 ) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar(
-        "select format('prepared transaction %L (%s) for %s s', gid, owner, \
-             round(extract(epoch from clock_timestamp() - prepared)::numeric, 1)) \
-         from pg_prepared_xacts where database = current_database() and '-1/' || transaction = $1",
+        "select string_agg(format('prepared transaction %L (%s) for %s s', gid, owner, \
+             round(extract(epoch from clock_timestamp() - prepared)::numeric, 1)), '; ' order by prepared) \
+         from pg_prepared_xacts where transaction in ( \
+             select transactionid from pg_locks \
+             where pid is null and virtualtransaction = $1 and locktype = 'transactionid')",
     )
     .bind(virtual_transaction)
-    .fetch_optional(connection)
+    .fetch_one(connection)
     .await
 }
 

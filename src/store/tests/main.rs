@@ -3,4 +3,11 @@
 extern crate waybill_store as store;
 
 mod append;
+mod check;
+mod claim;
+mod execute;
+mod immutable;
+mod lost;
 mod support;
+mod tail;
+mod vault;
