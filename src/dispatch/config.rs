@@ -23,7 +23,7 @@ pub struct DispatchConfig {
     /// Rows of the queue claimed in one transaction: 1 to 500. Key `dispatch.claim_rows`.
     pub claim_rows: u32,
     /// What a lease lasts beyond the longest send timeout, in milliseconds, for the commits before and after the
-    /// send: 500 to 600,000. Key `dispatch.lease_margin_ms`.
+    /// send: 1,000 to 600,000. Key `dispatch.lease_margin_ms`.
     pub lease_margin_ms: u64,
     /// Longest pause between two looks at an empty queue, in milliseconds: 10 to 60,000. Key `dispatch.idle_poll_ms`.
     pub idle_poll_ms: u64,
@@ -74,7 +74,7 @@ impl DispatchConfig {
         within("dispatch.destination_permits", self.destination_permits.into(), 1, most)?;
         within("dispatch.retry_percent", self.retry_percent.into(), 1, 90)?;
         within("dispatch.claim_rows", self.claim_rows.into(), 1, 500)?;
-        within("dispatch.lease_margin_ms", self.lease_margin_ms, 500, 600_000)?;
+        within("dispatch.lease_margin_ms", self.lease_margin_ms, 1_000, 600_000)?;
         within("dispatch.idle_poll_ms", self.idle_poll_ms, 10, 60_000)?;
         within("dispatch.cached_versions", self.cached_versions.into(), 1, 100_000)?;
         within("dispatch.cached_artifact_bytes", self.cached_artifact_bytes, 0, 8 << 30)

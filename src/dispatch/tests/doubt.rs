@@ -9,7 +9,7 @@ use schema::events::{AttemptOutcome, DeliveryEvent, NextStep};
 use tokio_util::sync::CancellationToken;
 
 use crate::sink::Answer;
-use crate::world::{LEASE_MARGIN_MS, World, names, path};
+use crate::world::{SHORT_MARGIN_MS, World, names, path};
 
 fn in_doubt(event: &DeliveryEvent) -> Option<(&str, &NextStep)> {
     match event {
@@ -70,7 +70,7 @@ async fn what_a_dead_node_had_under_way_is_in_doubt_and_another_node_goes_on() {
     world.webhook("bob").await;
     world.sink.script(&path("bob"), [Answer::WaitForGate]);
     // A node with a runtime of its own, so that it can die with all its sends.
-    let config = DispatchConfig { lease_margin_ms: LEASE_MARGIN_MS, ..DispatchConfig::default() };
+    let config = DispatchConfig { lease_margin_ms: SHORT_MARGIN_MS, ..DispatchConfig::default() };
     let dispatcher = world.dispatcher("dead", config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.spawn(Arc::clone(&dispatcher).run(CancellationToken::new()));

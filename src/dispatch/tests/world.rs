@@ -34,7 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub const CSV: &[u8] = b"region,value\nnorth,1\n";
-pub const LEASE_MARGIN_MS: u64 = 500;
+pub const LEASE_MARGIN_MS: u64 = 5_000;
+/// A short one, for tests that wait for its end: nothing may then take long.
+pub const SHORT_MARGIN_MS: u64 = 1_000;
 pub const WEBHOOK_TIMEOUT_MS: u64 = 1_000;
 
 pub struct World {
