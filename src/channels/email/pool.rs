@@ -50,10 +50,10 @@ impl Pool {
         loop {
             let mut session = self.idle().pop()?;
             let idle_for = session.last_used.elapsed();
-            if idle_for > self.idle_limit {
+            if idle_for >= self.idle_limit {
                 continue;
             }
-            if !session.needs_reset && idle_for <= self.check_idle_after {
+            if !session.needs_reset && idle_for < self.check_idle_after {
                 return Some(session);
             }
             let answered_by = deadline.min(Instant::now() + self.command_timeout);

@@ -1,7 +1,11 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use schema::SendStage;
+use tokio::time::Instant;
 
+use super::super::connect::Connector;
+use super::super::pool::Pool;
 use super::{EmailChannel, EmailConfig, Relay, Script, channel, config, parcel, relay};
 use crate::Channel;
 
@@ -31,14 +35,16 @@ async fn no_more_connections_than_the_pool_has() {
 
 #[tokio::test]
 async fn a_busy_pool_sends_nothing_when_time_is_up() {
-    let relay = relay(Script { silent_at: Some("DOT"), ..Script::default() }).await;
-    let config = EmailConfig { pool_size: 1, send_timeout_ms: 400, ..config(&relay) };
-    let channel = EmailChannel::try_new(&config).unwrap();
-    let (first, second) = (parcel(), parcel());
-    let (first, second) = tokio::join!(channel.send(&first), channel.send(&second));
-    assert_eq!(first.unwrap_err().code, "smtp.data_unanswered");
-    let second = second.unwrap_err();
-    assert_eq!(second.stage, SendStage::NotSent);
+    let relay = relay(Script::default()).await;
+    let config = EmailConfig { pool_size: 1, ..config(&relay) };
+    let connector = Connector::try_new(&config, "acme.example".to_owned()).unwrap();
+    let pool = Pool::new(&config, connector);
+    let soon = || Instant::now() + Duration::from_millis(30);
+    let held = pool.permit(soon()).await.unwrap();
+    let error = pool.permit(soon()).await.map(|_| ()).unwrap_err();
+    assert_eq!((error.code.as_str(), error.stage), ("smtp.pool_busy", SendStage::NotSent));
+    drop(held);
+    pool.permit(soon()).await.map(|_| ()).unwrap();
 }
 
 #[tokio::test]
@@ -59,7 +65,6 @@ async fn a_pooled_connection_that_the_relay_closes_with_421_is_replaced() {
     let config = EmailConfig { check_idle_after_ms: 0, ..config(&relay) };
     let channel = EmailChannel::try_new(&config).unwrap();
     channel.send(&parcel()).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     channel.send(&parcel()).await.unwrap();
     assert_eq!((relay.connections(), relay.taken().len()), (2, 2));
 }
@@ -105,7 +110,6 @@ async fn a_connection_is_given_up_after_its_share_of_mails_and_after_too_long_a_
     let config = EmailConfig { idle_limit_ms: 0, ..config };
     let channel = EmailChannel::try_new(&config).unwrap();
     channel.send(&parcel()).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     channel.send(&parcel()).await.unwrap();
     assert_eq!(relay.connections(), 4);
 }

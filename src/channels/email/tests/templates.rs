@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use schema::FailureClass;
+use schema::{FailureClass, Parcel};
 use tempfile::TempDir;
 
 use super::super::template::Templates;
@@ -104,4 +104,38 @@ fn text_is_not_escaped_and_html_is() {
     let words = load(directory.path()).unwrap().render(&parcel, "Acme").unwrap();
     assert_eq!(words.text, "<b>a <i> & b</b>");
     assert_eq!(words.html, "<b>a &lt;i&gt; &amp; b</b>");
+}
+
+#[test]
+fn the_built_in_text_reads_well() {
+    let words = Templates::try_load(None).unwrap().render(&parcel(), "Acme Reports").unwrap();
+    assert_eq!(
+        words.text,
+        "Hello Ada Lovelace,\n\
+         \n\
+         a new version of \"Market risk, daily\" is here.\n\
+         \n\
+         Report:    market-risk-daily\n\
+         Version:   2026-11-23\n\
+         Published: 23 November 2026, 06:30 UTC\n\
+         region: emea\n\
+         \n\
+         One file is attached:\n\
+         \n\
+         - risk.csv (CSV, 18 bytes)\n  \
+           SHA-256 413590a5b515c9f84735e5485289b96f3e270277aed1f9f839d1421f36d763c4\n\
+         \n\
+         You receive this mail because you are subscribed to this report.\n\
+         To stop receiving it: https://waybill.example/u/abc\n\
+         \n\
+         -- \n\
+         Acme Reports\n\
+         Delivery 01a20718-de40-8cfc-aa82-f63ea7a1ec11"
+    );
+    let bare =
+        Parcel { recipient_name: None, attachments: vec![], unsubscribe_url: None, ..parcel() };
+    let words = Templates::try_load(None).unwrap().render(&bare, "Acme Reports").unwrap();
+    assert!(words.text.starts_with("Hello,\n\na new version"), "{}", words.text);
+    assert!(words.text.contains("emea\n\nThis version has no files for you.\n\nYou receive"));
+    assert!(words.text.contains("this report.\n\n-- \n") && !words.html.contains("Unsubscribe"));
 }
