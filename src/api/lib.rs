@@ -15,8 +15,10 @@ mod docs;
 mod error;
 mod etag;
 mod extract;
+pub mod graphql;
 mod known;
 mod limits;
+mod minted;
 mod ops;
 mod outcome;
 mod position;
@@ -32,6 +34,7 @@ pub use access::{ACCESS, Access, access};
 pub use auth::{Caller, KEY_PREFIX};
 pub use config::ApiConfig;
 pub use error::{ApiError, Code, Problem};
+pub use minted::MintedKey;
 pub use ops::ops_router;
 pub use serve::serve;
 pub use state::{ApiParts, ApiState, RenderMetrics};
@@ -50,6 +53,7 @@ pub fn router(api: ApiState) -> Router {
     let limits = limits::Limits::new(&api.config);
     routes
         .merge(docs::routes(&docs::completed(&openapi)))
+        .merge(graphql::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .route_layer(from_fn_with_state(api.clone(), auth::guard))

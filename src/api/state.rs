@@ -5,7 +5,7 @@ use aggregates::routing::RoutingIndex;
 use artifacts::ArtifactStore;
 use intake::Intake;
 use sqlx::PgPool;
-use store::{Ledger, Vault};
+use store::{Ledger, Tail, Vault};
 
 use crate::ApiConfig;
 use crate::walls::{AddressRules, DeliveryCommands, ReadPosition, Readiness};
@@ -21,6 +21,8 @@ pub struct ApiState(Arc<ApiParts>);
 pub struct ApiParts {
     /// The log and its queues.
     pub ledger: Arc<Ledger>,
+    /// The log's end, for those who listen.
+    pub tail: Arc<Tail>,
     /// Keys of personal data, secrets, signatures.
     pub vault: Arc<Vault>,
     /// Recipients, subscriptions, keys and pauses in memory.

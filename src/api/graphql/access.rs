@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use async_graphql::extensions::{
-    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextRequest, NextResolve, ResolveInfo,
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextRequest, NextResolve,
+    ResolveInfo,
 };
 use async_graphql::{PathSegment, Response, ServerResult, Value};
 use async_trait::async_trait;
@@ -147,7 +148,9 @@ fn path_of(info: &ResolveInfo<'_>) -> Vec<PathSegment> {
 
 fn allowed(session: Option<&Session>, info: &ResolveInfo<'_>) -> Result<(), Fault> {
     let session = session.ok_or_else(Fault::unauthenticated)?;
-    if info.parent_type.starts_with("__") || (info.parent_type == "Query" && info.name.starts_with("__")) {
+    if info.parent_type.starts_with("__")
+        || (info.parent_type == "Query" && info.name.starts_with("__"))
+    {
         return Ok(());
     }
     match scope_of(info.parent_type, info.name) {

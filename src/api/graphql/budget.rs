@@ -14,7 +14,8 @@ use async_trait::async_trait;
 
 use super::fault::Fault;
 use super::limits::{
-    MAX_ALIASES, MAX_BRACKETS, MAX_DEFINITIONS, MAX_NESTING, MAX_QUERY_BYTES, MAX_ROOT_FIELDS, MAX_SELECTIONS,
+    MAX_ALIASES, MAX_BRACKETS, MAX_DEFINITIONS, MAX_NESTING, MAX_QUERY_BYTES, MAX_ROOT_FIELDS,
+    MAX_SELECTIONS,
 };
 
 /// Refuses documents that are over budget.
@@ -100,7 +101,9 @@ fn check(document: &ExecutableDocument) -> Result<(), Fault> {
 
 fn limit(what: &str, count: usize, most: usize) -> Result<(), Fault> {
     if count > most {
-        return Err(Fault::too_complex(format!("the query has {count} {what}, at most {most} are allowed")));
+        return Err(Fault::too_complex(format!(
+            "the query has {count} {what}, at most {most} are allowed"
+        )));
     }
     Ok(())
 }
@@ -182,7 +185,8 @@ mod tests {
 
     #[test]
     fn an_ordinary_query_passes() {
-        let query = "query($id: ID!) { delivery(id: $id) { id ...F } } fragment F on Delivery { state }";
+        let query =
+            "query($id: ID!) { delivery(id: $id) { id ...F } } fragment F on Delivery { state }";
         assert_eq!(verdict(query), Ok(()));
     }
 
@@ -206,7 +210,10 @@ mod tests {
     fn aliases_and_root_fields_are_counted() {
         let aliases: String = (0..31).map(|n| format!("a{n}: id ")).collect();
         assert_eq!(verdict(&format!("{{ tenant {{ {aliases} }} }}")), Err(FaultCode::TooComplex));
-        assert_eq!(verdict(&format!("{{ {} }}", "tenant { id } ".repeat(21))), Err(FaultCode::TooComplex));
+        assert_eq!(
+            verdict(&format!("{{ {} }}", "tenant { id } ".repeat(21))),
+            Err(FaultCode::TooComplex)
+        );
         assert_eq!(verdict(&format!("{{ {} }}", "tenant { id } ".repeat(20))), Ok(()));
     }
 

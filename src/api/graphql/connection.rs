@@ -2,81 +2,50 @@
 
 use std::num::NonZeroU32;
 
-use async_graphql::{OutputType, SimpleObject};
+use async_graphql::connection::{
+    self, DefaultConnectionName, DefaultEdgeName, DisableNodesField, EmptyFields,
+};
+use async_graphql::{ObjectType, SimpleObject};
 use projections::{Cursor, Order, Page, PageRequest};
 
 use super::fault::Fault;
 use super::limits::{DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS};
-use super::nodes::{Decision, Delivery, Distribution, Recipient, Report, Subscription};
 use super::scalars::Count;
 use super::words::SortOrder;
 
-/// One row of a list with its place in it.
-#[derive(Clone, Debug, SimpleObject)]
-#[graphql(
-    concrete(name = "DecisionEdge", params(Decision)),
-    concrete(name = "DeliveryEdge", params(Delivery)),
-    concrete(name = "DistributionEdge", params(Distribution)),
-    concrete(name = "RecipientEdge", params(Recipient)),
-    concrete(name = "ReportEdge", params(Report)),
-    concrete(name = "SubscriptionEdge", params(Subscription))
-)]
-pub struct Edge<N: OutputType> {
-    /// Its place: opaque, stable while the row is there.
-    pub cursor: String,
-    /// The row.
-    pub node: N,
-}
-
 /// Part of a list.
+pub type Connection<N> = connection::Connection<
+    String,
+    N,
+    Total,
+    EmptyFields,
+    DefaultConnectionName,
+    DefaultEdgeName,
+    DisableNodesField,
+>;
+
+/// What a connection tells of the whole list.
 #[derive(Clone, Debug, SimpleObject)]
-#[graphql(
-    concrete(name = "DecisionConnection", params(Decision)),
-    concrete(name = "DeliveryConnection", params(Delivery)),
-    concrete(name = "DistributionConnection", params(Distribution)),
-    concrete(name = "RecipientConnection", params(Recipient)),
-    concrete(name = "ReportConnection", params(Report)),
-    concrete(name = "SubscriptionConnection", params(Subscription))
-)]
-pub struct Connection<N: OutputType> {
-    /// The rows, in order.
-    pub edges: Vec<Edge<N>>,
-    /// What lies around them.
-    pub page_info: PageInfo,
+pub struct Total {
     /// Rows in the whole list, as filtered. Counted only when asked for.
     pub total_count: Count,
 }
 
-/// What lies around a page.
-#[derive(Clone, Debug, Default, SimpleObject)]
-pub struct PageInfo {
-    /// Whether rows follow.
-    pub has_next_page: bool,
-    /// Whether rows come before.
-    pub has_previous_page: bool,
-    /// The first row's place; none on an empty page.
-    pub start_cursor: Option<String>,
-    /// The last row's place; none on an empty page.
-    pub end_cursor: Option<String>,
-}
-
-impl<N: OutputType> Connection<N> {
-    /// A page as the read model gave it, its rows turned into nodes.
-    ///
-    /// # Errors
-    /// What `node` says of a row.
-    pub fn of<R>(page: Page<R>, total: i64, node: impl Fn(R) -> Result<N, Fault>) -> Result<Self, Fault> {
-        let page_info = PageInfo {
-            has_next_page: page.has_next,
-            has_previous_page: page.has_previous,
-            start_cursor: page.edges.first().map(|edge| edge.cursor.to_string()),
-            end_cursor: page.edges.last().map(|edge| edge.cursor.to_string()),
-        };
-        let edges = page.edges.into_iter().map(|edge| {
-            Ok(Edge { cursor: edge.cursor.to_string(), node: node(edge.row)? })
-        });
-        Ok(Self { edges: edges.collect::<Result<_, Fault>>()?, page_info, total_count: Count(total) })
+/// A page as the read model gave it, its rows turned into nodes.
+///
+/// # Errors
+/// What `node` says of a row.
+pub fn connection_of<R, N: ObjectType>(
+    page: Page<R>,
+    total: i64,
+    node: impl Fn(R) -> Result<N, Fault>,
+) -> Result<Connection<N>, Fault> {
+    let total = Total { total_count: Count(total) };
+    let mut told = Connection::with_additional_fields(page.has_previous, page.has_next, total);
+    for edge in page.edges {
+        told.edges.push(connection::Edge::new(edge.cursor.to_string(), node(edge.row)?));
     }
+    Ok(told)
 }
 
 /// The four arguments of a connection.
@@ -111,13 +80,15 @@ impl PageArguments {
             SortOrder::Ascending => Order::Ascending,
             SortOrder::Descending => Order::Descending,
         };
-        let (after, before) = (cursor("after", self.after.as_deref())?, cursor("before", self.before.as_deref())?);
+        let (after, before) =
+            (cursor("after", self.after.as_deref())?, cursor("before", self.before.as_deref())?);
         Ok(PageRequest { limit, after, before, from_end, order })
     }
 }
 
 fn bounded(field: &str, rows: i32) -> Result<NonZeroU32, Fault> {
-    let rows = u32::try_from(rows).ok().filter(|rows| *rows <= MAX_PAGE_ROWS).and_then(NonZeroU32::new);
+    let rows =
+        u32::try_from(rows).ok().filter(|rows| *rows <= MAX_PAGE_ROWS).and_then(NonZeroU32::new);
     rows.ok_or_else(|| {
         let told = format!("{field} must be 1 to {MAX_PAGE_ROWS}");
         Fault { field: Some(field.to_owned()), ..Fault::bad_input(told) }

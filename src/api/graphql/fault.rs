@@ -1,6 +1,7 @@
 //! What goes wrong, as GraphQL tells it: a sentence and a stable code in `extensions.code`. What the world said stays here.
 
 use async_graphql::{Error, ErrorExtensionValues, Response, ServerError};
+use followers::FollowersError;
 use schema::{Invalid, Position};
 use store::{StoreError, UnsealError, VaultError};
 
@@ -177,6 +178,19 @@ impl From<VaultError> for Fault {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Unavailable(_) => Self::unavailable("the vault is away"),
+            _ => Self::internal(&error.to_string()),
+        }
+    }
+}
+
+impl From<FollowersError> for Fault {
+    fn from(error: FollowersError) -> Self {
+        match error {
+            FollowersError::Database(error) => error.into(),
+            FollowersError::Store(error) => error.into(),
+            FollowersError::NotReached(short) => {
+                Self::new(FaultCode::PositionNotReached, short.to_string())
+            }
             _ => Self::internal(&error.to_string()),
         }
     }

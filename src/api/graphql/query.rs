@@ -1,16 +1,13 @@
 //! The questions. Reads only: there is no mutation here, commands go by REST.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, Object};
 use projections::{
     Edge, Order, Page, PageRequest, deliveries, distributions, recipients, reports, subscriptions,
     tenants,
 };
 use schema::{DeliveryId, DistributionId};
-use store::Tail;
 
-use super::connection::{Connection, PageArguments, page_cost};
+use super::connection::{Connection, PageArguments, connection_of, page_cost};
 use super::fault::Fault;
 use super::loaders::{DeliveryKey, DistributionKey, RecipientKey, ReportKey, SubscriptionKey};
 use super::nodes::{
@@ -77,7 +74,7 @@ impl Query {
         let page = deliveries::queries::page(pool, &filter, sort.into(), &request);
         let total = count(ctx, deliveries::queries::count(pool, &filter));
         let (page, total) = tokio::try_join!(page, total)?;
-        Connection::of(page, total, Delivery::try_from)
+        connection_of(page, total, Delivery::try_from)
     }
 
     /// A distribution: the run that plans and delivers one report version.
@@ -119,7 +116,7 @@ impl Query {
         let page = distributions::queries::page(pool, &filter, sort.into(), &request);
         let total = count(ctx, distributions::queries::count(pool, &filter));
         let (page, total) = tokio::try_join!(page, total)?;
-        Connection::of(page, total, Distribution::try_from)
+        connection_of(page, total, Distribution::try_from)
     }
 
     /// A kind of report.
@@ -156,7 +153,7 @@ impl Query {
         let page = reports::queries::page(pool, &filter, &request);
         let total = count(ctx, reports::queries::count(pool, &filter));
         let (page, total) = tokio::try_join!(page, total)?;
-        Connection::of(page, total, |row| Ok(row.into()))
+        connection_of(page, total, |row| Ok(row.into()))
     }
 
     /// A recipient.
@@ -193,7 +190,7 @@ impl Query {
         let page = recipients::queries::page(pool, &filter, &request);
         let total = count(ctx, recipients::queries::count(pool, &filter));
         let (page, total) = tokio::try_join!(page, total)?;
-        Connection::of(page, total, Recipient::try_from)
+        connection_of(page, total, Recipient::try_from)
     }
 
     /// A subscription.
@@ -230,7 +227,7 @@ impl Query {
         let page = subscriptions::queries::page(pool, &filter, &request);
         let total = count(ctx, subscriptions::queries::count(pool, &filter));
         let (page, total) = tokio::try_join!(page, total)?;
-        Connection::of(page, total, Subscription::try_from)
+        connection_of(page, total, Subscription::try_from)
     }
 
     /// Why recipients got a report version, or did not, in the order of decisions: name a run by `distribution`, or by `report`
@@ -261,10 +258,12 @@ impl Query {
             total += count(ctx, deliveries::queries::count(pool, &filter)).await?;
         }
         if let Some(filter) = against {
-            pages.push(decided(distributions::queries::not_planned(pool, &filter, &request).await?)?);
+            pages.push(decided(
+                distributions::queries::not_planned(pool, &filter, &request).await?,
+            )?);
             total += count(ctx, distributions::queries::count_not_planned(pool, &filter)).await?;
         }
-        Connection::of(merged(pages, &request), total, Ok)
+        connection_of(merged(pages, &request), total, Ok)
     }
 
     /// How the channels do: ended attempts by span of time, channel, destination and result, oldest first.
@@ -279,9 +278,12 @@ impl Query {
         let minutes = filter.every_minutes;
         let filter = filter.of(session.tenant())?;
         session.reach(at_least_position).await?;
-        let rows = deliveries::queries::health(&session.api().reads, &filter, MAX_HEALTH_ROWS + 1).await?;
+        let rows =
+            deliveries::health::health(&session.api().reads, &filter, MAX_HEALTH_ROWS + 1).await?;
         if rows.len() > MAX_HEALTH_ROWS as usize {
-            let told = format!("more than {MAX_HEALTH_ROWS} rows: ask for less time, longer spans or one channel");
+            let told = format!(
+                "more than {MAX_HEALTH_ROWS} rows: ask for less time, longer spans or one channel"
+            );
             return Err(Fault::too_complex(told));
         }
         rows.into_iter().map(|row| ChannelHealth::of(row, minutes)).collect()
@@ -308,7 +310,7 @@ impl Query {
     async fn log_status(&self, ctx: &Context<'_>) -> Result<LogStatus, Fault> {
         let session = Session::of(ctx)?;
         let read_at = session.reach(None).await?;
-        let tail = ctx.data_opt::<Arc<Tail>>().ok_or_else(|| Fault::internal("there is no tail"))?;
+        let tail = &session.api().tail;
         let head = *tail.head().borrow();
         Ok(LogStatus::new(head, read_at, session.checkpoints().status().await?))
     }
@@ -326,9 +328,10 @@ fn decided<R>(page: Page<R>) -> Result<Page<Decision>, Fault>
 where
     Decision: TryFrom<R, Error = Fault>,
 {
-    let edges = page.edges.into_iter().map(|edge| {
-        Ok(Edge { cursor: edge.cursor, row: Decision::try_from(edge.row)? })
-    });
+    let edges = page
+        .edges
+        .into_iter()
+        .map(|edge| Ok(Edge { cursor: edge.cursor, row: Decision::try_from(edge.row)? }));
     let edges = edges.collect::<Result<_, Fault>>()?;
     Ok(Page { edges, has_next: page.has_next, has_previous: page.has_previous })
 }

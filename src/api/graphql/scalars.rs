@@ -64,7 +64,9 @@ impl ScalarType for Instant {
         let Value::String(text) = &value else {
             return Err(InputValueError::expected_type(value));
         };
-        text.parse().map(Self).map_err(|invalid: schema::Invalid| InputValueError::custom(invalid.rule))
+        text.parse()
+            .map(Self)
+            .map_err(|invalid: schema::Invalid| InputValueError::custom(invalid.rule))
     }
 
     fn to_value(&self) -> Value {

@@ -9,7 +9,7 @@ use async_graphql::dataloader::DataLoader;
 use followers::Checkpoints;
 use schema::{Position, TenantId};
 
-use super::fault::{Fault, FaultCode};
+use super::fault::Fault;
 use super::limits::LOADER_BATCH;
 use super::loaders::Rows;
 use super::scalars::LogPosition;
@@ -85,9 +85,15 @@ impl Session {
     /// # Errors
     /// Position not reached; unavailable.
     pub async fn await_position(&self, wanted: Position) -> Result<Position, Fault> {
-        let patience = Duration::from_millis(self.api.config.position_wait_ms);
-        let reached = self.checkpoints().await_position(&READ_MODELS, wanted, patience).await?;
-        reached.map_err(|short| Fault::new(FaultCode::PositionNotReached, short.to_string()))
+        await_position(&self.api, wanted).await
+    }
+
+    /// Waits, within bounds, until every read model has reached what the operation insists on.
+    ///
+    /// # Errors
+    /// Position not reached; unavailable.
+    pub async fn wait(&self) -> Result<(), Fault> {
+        self.await_position(self.at_least.0.unwrap_or_default()).await.map(|_| ())
     }
 
     /// How far each reader of the log has come.
@@ -104,4 +110,14 @@ impl Session {
     pub fn position(&self) -> Option<Position> {
         *self.read_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits, within bounds, until every read model has reached `wanted`; says which position all have reached.
+///
+/// # Errors
+/// Position not reached; unavailable.
+pub async fn await_position(api: &ApiState, wanted: Position) -> Result<Position, Fault> {
+    let patience = Duration::from_millis(api.config.position_wait_ms);
+    let checkpoints = Checkpoints::new(Arc::clone(&api.ledger));
+    Ok(checkpoints.await_position(&READ_MODELS, wanted, patience).await?)
 }

@@ -177,7 +177,10 @@ mod tests {
             assert_eq!(Channel::read(kind.as_str()).map(Channel::as_str), Ok(kind.as_str()));
         }
         for class in schema::FailureClass::ALL {
-            assert_eq!(FailureClass::read(class.as_str()).map(FailureClass::as_str), Ok(class.as_str()));
+            assert_eq!(
+                FailureClass::read(class.as_str()).map(FailureClass::as_str),
+                Ok(class.as_str())
+            );
         }
         for reason in schema::events::NotPlannedReason::ALL {
             let read = NotPlannedReason::read(reason.as_str());

@@ -59,8 +59,11 @@ impl Loader<DistributionKey> for Rows {
 
     async fn load(&self, keys: &[DistributionKey]) -> Found<DistributionKey, Distribution> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let rows = distributions::queries::by_ids(&self.api.reads, self.tenant.as_str(), &ids).await?;
-        rows.into_iter().map(|row| Ok((DistributionKey(row.distribution), row.try_into()?))).collect()
+        let rows =
+            distributions::queries::by_ids(&self.api.reads, self.tenant.as_str(), &ids).await?;
+        rows.into_iter()
+            .map(|row| Ok((DistributionKey(row.distribution), row.try_into()?)))
+            .collect()
     }
 }
 
@@ -93,7 +96,8 @@ impl Loader<RecipientKey> for Rows {
 
     async fn load(&self, keys: &[RecipientKey]) -> Found<RecipientKey, Recipient> {
         let names: Vec<String> = keys.iter().map(|key| key.0.clone()).collect();
-        let rows = recipients::queries::by_ids(&self.api.reads, self.tenant.as_str(), &names).await?;
+        let rows =
+            recipients::queries::by_ids(&self.api.reads, self.tenant.as_str(), &names).await?;
         rows.into_iter()
             .map(|row| Ok((RecipientKey(row.recipient.clone()), row.try_into()?)))
             .collect()

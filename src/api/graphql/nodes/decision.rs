@@ -183,7 +183,8 @@ impl DecisionFilter {
         match (&self.distribution, &self.report, &self.version) {
             (Some(id), None, None) => distribution_id(id),
             (None, Some(report), Some(version)) => {
-                let (report, version) = (ReportName::try_new(report)?, VersionName::try_new(version)?);
+                let (report, version) =
+                    (ReportName::try_new(report)?, VersionName::try_new(version)?);
                 Ok(DistributionId::of(tenant, &report, &version).as_uuid())
             }
             _ => Err(Fault::bad_input("name one run: distribution, or report and version")),

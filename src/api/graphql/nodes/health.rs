@@ -91,7 +91,9 @@ impl ChannelHealthFilter {
     pub fn of(self, tenant: &TenantId) -> Result<HealthFilter, Fault> {
         let span = self.until.0.micros_since(self.from.0);
         if !(1..=MAX_DAYS * DAY_US).contains(&span) {
-            return Err(Fault::bad_input(format!("until must be after from, by {MAX_DAYS} days at most")));
+            return Err(Fault::bad_input(format!(
+                "until must be after from, by {MAX_DAYS} days at most"
+            )));
         }
         if !(1..=MAX_SPAN_MINUTES).contains(&self.every_minutes) {
             return Err(Fault::bad_input(format!("everyMinutes must be 1 to {MAX_SPAN_MINUTES}")));

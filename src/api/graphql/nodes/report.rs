@@ -58,6 +58,10 @@ impl ReportFilter {
     /// The same question of one tenant's read model.
     #[must_use]
     pub fn of(self, tenant: &schema::TenantId) -> queries::ReportFilter {
-        queries::ReportFilter { retired: self.retired, owner: self.owner, ..queries::ReportFilter::of(tenant.as_str()) }
+        queries::ReportFilter {
+            retired: self.retired,
+            owner: self.owner,
+            ..queries::ReportFilter::of(tenant.as_str())
+        }
     }
 }

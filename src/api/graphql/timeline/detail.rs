@@ -60,7 +60,8 @@ mod tests {
         let sealed = json!({ "key": "k", "box": "b", "tag": "t" });
         let mut body = json!({ "outcome": { "fault": { "code": "http.500", "reply": sealed } } });
         replace_sealed(&mut body, &json!("550 no such user"));
-        let expected = json!({ "outcome": { "fault": { "code": "http.500", "reply": "550 no such user" } } });
+        let expected =
+            json!({ "outcome": { "fault": { "code": "http.500", "reply": "550 no such user" } } });
         assert_eq!(body, expected);
     }
 }

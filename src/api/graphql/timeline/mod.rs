@@ -112,7 +112,9 @@ const fn reply_of(event: &DeliveryEvent) -> Option<&Sealed> {
         },
         DeliveryEvent::EvidenceRecorded { evidence } => match evidence {
             Evidence::LateSuccess { receipt, .. } => receipt.reply.as_ref(),
-            Evidence::LateFailure { fault, .. } | Evidence::Bounced { fault } => fault.reply.as_ref(),
+            Evidence::LateFailure { fault, .. } | Evidence::Bounced { fault } => {
+                fault.reply.as_ref()
+            }
             Evidence::Resent { .. } => None,
         },
         DeliveryEvent::DeliveryScheduled(_)

@@ -1,6 +1,6 @@
 use schema::events::{
-    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, Evidence, NextStep,
-    Resolution, SuppressReason,
+    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, Evidence,
+    NextStep, Resolution, SuppressReason,
 };
 use schema::{Fault, Proof, Receipt};
 
@@ -9,7 +9,9 @@ pub(super) fn of(event: &DeliveryEvent) -> String {
     match event {
         DeliveryEvent::DeliveryScheduled(plan) => scheduled(plan),
         DeliveryEvent::AttemptStarted { attempt, node, address_revision } => {
-            format!("attempt {attempt} began on node {node}, to revision {address_revision} of the address")
+            format!(
+                "attempt {attempt} began on node {node}, to revision {address_revision} of the address"
+            )
         }
         DeliveryEvent::AttemptEnded { attempt, elapsed_us, outcome, .. } => {
             ended(*attempt, *elapsed_us, outcome)
@@ -29,9 +31,9 @@ pub(super) fn of(event: &DeliveryEvent) -> String {
 }
 
 fn scheduled(plan: &DeliveryPlan) -> String {
-    let again = plan.resend_of.map_or_else(String::new, |id| {
-        format!(" as repetition {} of {id}", plan.resend)
-    });
+    let again = plan
+        .resend_of
+        .map_or_else(String::new, |id| format!(" as repetition {} of {id}", plan.resend));
     format!(
         "planned{again} for {} by {} to address {}, because of subscription {} (version {}) under grant {}, until {}",
         plan.recipient,
@@ -73,13 +75,15 @@ const fn proof(receipt: &Receipt) -> &'static str {
 fn sent(receipt: &Receipt) -> String {
     let digest = receipt.content_sha256.to_string();
     let digest = digest.get(..12).unwrap_or(&digest).to_owned();
-    format!("answer {}, {} bytes sent with SHA-256 {digest}…", receipt.status, receipt.content_bytes)
+    format!(
+        "answer {}, {} bytes sent with SHA-256 {digest}…",
+        receipt.status, receipt.content_bytes
+    )
 }
 
 fn told(fault: &Fault) -> String {
-    let asked = fault.retry_after_ms.map_or_else(String::new, |ms| {
-        format!(", asked to wait {} ms", ms)
-    });
+    let asked =
+        fault.retry_after_ms.map_or_else(String::new, |ms| format!(", asked to wait {} ms", ms));
     format!("{} ({}){asked}", fault.code, fault.class)
 }
 

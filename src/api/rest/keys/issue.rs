@@ -2,20 +2,17 @@ use std::collections::BTreeSet;
 
 use aggregates::api_key::{ApiKey, Command, IssuedKey, Rules};
 use axum::extract::State;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::Rng;
 use schema::events::Scope;
-use schema::{ApiKeyId, Invalid, StreamId};
-use secrecy::{ExposeSecret, SecretString};
+use schema::{Invalid, StreamId};
 
 use super::body::{KeyAnswer, KeyBody};
-use crate::auth::{Caller, KEY_PREFIX};
+use crate::auth::Caller;
 use crate::carry_out::{Plan, carry_out};
 use crate::change::Change;
 use crate::clock::now;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, instant};
+use crate::minted::MintedKey;
 use crate::outcome::{Done, answer};
 use crate::rest::words::ScopeWord;
 use crate::state::ApiState;
@@ -40,14 +37,8 @@ pub async fn issue_key(
     if let Some(end) = expires_at.filter(|end| *end <= now()) {
         return Err(Invalid::new("expires_at", &end.to_string(), "must lie in the future").into());
     }
-    let key = ApiKeyId::try_new(format!("{:016x}", rand::rng().random::<u64>()))?;
-    let secret = SecretString::from(URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>()));
-    let issued = IssuedKey {
-        title: body.value.title,
-        secret_hash: api.vault.hash_api_secret(secret.expose_secret()),
-        scopes,
-        expires_at,
-    };
+    let MintedKey { id: key, whole, secret_hash } = MintedKey::mint(&api.vault)?;
+    let issued = IssuedKey { title: body.value.title, secret_hash, scopes, expires_at };
     let plan = Plan {
         location: Some(format!("/v1/keys/{key}")),
         ..Plan::of(StreamId::api_key(&change.caller.tenant, &key), &body.bytes)
@@ -55,8 +46,7 @@ pub async fn issue_key(
     let choose = |_: &ApiKey| Ok(Command::Issue(issued.clone()));
     let done =
         carry_out::<Rules>(&api, &change, plan, choose, |_| answer("key", key.as_str())).await?;
-    let whole = format!("{KEY_PREFIX}{key}_{}", secret.expose_secret());
-    Ok(done.showing(Some(SecretString::from(whole))))
+    Ok(done.showing(Some(whole)))
 }
 
 fn scopes(caller: &Caller, words: &[ScopeWord]) -> Result<BTreeSet<Scope>, ApiError> {

@@ -1,1 +1,19 @@
-//! Behaviour of the API on a real server.
+//! Behaviour of the API on a real Postgres, through the router as boot builds it. Dispatch's desk, the channels' rules
+//! and the projections are the real ones; nothing is sent.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![expect(clippy::panic, reason = "a failed expectation fails the test")]
+
+mod bad_input;
+mod deliveries;
+mod description;
+mod idempotency;
+mod keys;
+mod operations;
+mod publishing;
+mod recipients;
+mod security;
+mod socket;
+mod subscriptions;
+mod support;
+mod unsubscribe;

@@ -1,0 +1,63 @@
+//! Reading by GraphQL: what is there, why, and what happens. Reads only; every command goes by REST.
+//!
+//! This room decides nothing and writes nothing. Each field is closed until [`access`] opens it for a scope, each answer is
+//! bounded by [`limits`], and no error leaves without a stable code.
+
+pub mod access;
+mod budget;
+mod connection;
+mod fault;
+mod graphiql;
+mod http;
+mod limits;
+mod live;
+mod loaders;
+mod nodes;
+mod query;
+mod scalars;
+mod session;
+mod socket;
+mod timeline;
+mod words;
+
+use async_graphql::{EmptyMutation, Schema};
+use axum::Router;
+use axum::routing::{any, get, post};
+
+use crate::state::ApiState;
+
+pub use fault::FaultCode;
+
+/// The published schema.
+pub type WaybillSchema = Schema<query::Query, EmptyMutation, live::LiveUpdates>;
+
+/// The schema with its bounds. Who asks comes with each request.
+#[must_use]
+pub fn schema() -> WaybillSchema {
+    Schema::build(query::Query, EmptyMutation, live::LiveUpdates)
+        .limit_depth(limits::MAX_DEPTH)
+        .limit_recursive_depth(limits::MAX_NESTING)
+        .limit_complexity(limits::MAX_COMPLEXITY)
+        .limit_directives(limits::MAX_DIRECTIVES)
+        .extension(access::Guard)
+        .extension(budget::Budget)
+        .finish()
+}
+
+/// The published description of the schema, as it is checked in.
+#[must_use]
+pub fn sdl() -> String {
+    schema().sdl()
+}
+
+/// `POST /graphql`, the WebSocket at `/graphql/ws` and GraphiQL. Each proves its caller itself, so that errors have
+/// GraphQL's form; the page and its files hold nobody's data.
+pub(crate) fn routes() -> Router<ApiState> {
+    let graphql = http::GraphQl::new(schema());
+    Router::new()
+        .route("/graphql", post(http::answer))
+        .route("/graphql/ws", any(socket::upgrade))
+        .route("/graphiql", get(graphiql::page))
+        .route("/graphiql/{file}", get(graphiql::file))
+        .layer(axum::Extension(graphql))
+}

@@ -1,0 +1,1 @@
+//! GraphQL as its clients meet it.

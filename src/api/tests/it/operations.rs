@@ -1,0 +1,70 @@
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Api, request};
+
+async fn open(api: &Api, path: &str) -> Answer {
+    api.send(request("", Method::GET, path, None, &[])).await
+}
+
+fn part<'a>(view: &'a Value, name: &str) -> &'a Value {
+    let parts = view["parts"].as_array().unwrap();
+    parts.iter().find(|part| part["name"] == name).unwrap()
+}
+
+#[tokio::test]
+async fn readiness_names_what_limps_and_why() {
+    let api = Api::start().await;
+    let view = open(&api, "/readyz").await.ok(200);
+    assert_eq!((&view["ready"], &view["degraded"]), (&json!(true), &json!(["tail"])));
+    assert_eq!(part(&view, "database")["ok"], true);
+    assert_eq!(part(&view, "vault")["ok"], true);
+    assert_eq!(part(&view, "tail")["reason"], "held up by backend 4711");
+    assert_eq!(part(&view, "tail")["facts"]["blocked_ms"], 1200);
+}
+
+#[tokio::test]
+async fn without_its_database_nothing_is_acknowledged() {
+    let api = Api::start().await;
+    api.audience().await;
+    api.ledger.ledger.close().await;
+    let view = open(&api, "/readyz").await;
+    assert_eq!(view.status, 503);
+    assert_eq!(part(&view.json(), "database")["ok"], false);
+    let put = api.put("/v1/reports/other", json!({ "title": "t", "owner": "o" })).await;
+    assert_eq!(put.problem(503)["code"], "unavailable");
+    assert!(!put.header("retry-after").is_empty());
+    let published = api.post("/v1/reports", json!({ "report": "risk", "version": "v1" })).await;
+    assert_eq!(published.problem(503)["code"], "unavailable");
+    assert_eq!(api.get("/v1/reports").await.problem(503)["code"], "unavailable");
+    assert_eq!(open(&api, "/healthz").await.ok(200)["status"], "ok");
+}
+
+#[tokio::test]
+async fn a_position_that_never_comes_is_a_problem_within_bounds() {
+    let api = Api::start_with(|config| config.position_wait_ms = 20).await;
+    let problem = api.get("/v1/reports?at_least_position=999999").await;
+    assert_eq!(problem.problem(504)["code"], "position_not_reached");
+    assert_eq!(problem.problem(504)["field"], "at_least_position");
+    let headers = [("waybill-at-least-position", "999999")];
+    let answer = api.send(request(&api.key, Method::GET, "/v1/reports", None, &headers)).await;
+    assert_eq!(answer.problem(504)["code"], "position_not_reached");
+}
+
+#[tokio::test]
+async fn what_was_written_is_read_at_its_position() {
+    let api = Api::start().await;
+    let put = api.put("/v1/reports/risk", json!({ "title": "Risk", "owner": "desk" })).await;
+    let path = format!("/v1/reports/risk?at_least_position={}", put.position());
+    assert_eq!(api.get(&path).await.ok(200)["title"], "Risk");
+}
+
+#[tokio::test]
+async fn every_wrong_value_of_the_configuration_is_named() {
+    let good = waybill_api::ApiConfig::default();
+    assert_eq!(good.check(), Ok(()));
+    let wrong = waybill_api::ApiConfig { request_limit: 0, ..good.clone() };
+    assert_eq!(wrong.check().unwrap_err().field, "api.request_limit");
+    let wrong = waybill_api::ApiConfig { public_url: "waybill".to_owned(), ..good };
+    assert_eq!(wrong.check().unwrap_err().field, "api.public_url");
+}

@@ -1,0 +1,85 @@
+use std::sync::{Arc, RwLock};
+
+use aggregates::routing::RoutingIndex;
+use async_trait::async_trait;
+use dispatch::{Act, DeliveryDesk, DeskError};
+use schema::{ChannelKind, DeliveryId, Invalid, Metadata};
+use secrecy::SecretString;
+use store::{CommandRecord, Ledger};
+use waybill_api::walls::{
+    AddressRules, CheckedAddress, DeliveryCommands, Finding, OrderError, Ordered, RecordFor,
+};
+
+/// Dispatch's own desk, as boot puts it behind the API's wall.
+pub struct Desk(DeliveryDesk);
+
+impl Desk {
+    pub fn new(ledger: Arc<Ledger>, routing: Arc<RwLock<RoutingIndex>>) -> Self {
+        Self(DeliveryDesk::new(ledger, routing, 30_000))
+    }
+}
+
+fn told(error: DeskError) -> OrderError {
+    match error {
+        DeskError::NotFound { delivery } => OrderError::NotFound(delivery),
+        DeskError::Refused(refusal) => OrderError::Refused(refusal),
+        DeskError::Append(error) => OrderError::Append(error),
+        DeskError::State(error) => OrderError::Damaged(error.to_string()),
+    }
+}
+
+#[async_trait]
+impl DeliveryCommands for Desk {
+    async fn cancel(
+        &self,
+        delivery: DeliveryId,
+        reason: String,
+        metadata: Metadata,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError> {
+        let done =
+            self.0.cancel(delivery, reason, Act { metadata, command }).await.map_err(told)?;
+        Ok(Ordered { delivery, position: done.position })
+    }
+
+    async fn resend(
+        &self,
+        delivery: DeliveryId,
+        metadata: Metadata,
+        command: RecordFor<'_>,
+    ) -> Result<Ordered, OrderError> {
+        let resent = self.0.resend(delivery, metadata, command).await.map_err(told)?;
+        Ok(Ordered { delivery: resent.delivery, position: resent.position })
+    }
+
+    async fn resolve(
+        &self,
+        delivery: DeliveryId,
+        finding: Finding,
+        metadata: Metadata,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError> {
+        let Finding { attempt, resolution, note } = finding;
+        let act = Act { metadata, command };
+        let done = self.0.resolve(delivery, attempt, resolution, note, act).await.map_err(told)?;
+        Ok(Ordered { delivery, position: done.position })
+    }
+}
+
+/// The channels' own rules.
+pub struct Rules;
+
+impl AddressRules for Rules {
+    fn check(&self, channel: ChannelKind, text: &str) -> Result<CheckedAddress, Invalid> {
+        let normalised = match channel {
+            ChannelKind::Mail => channels::validate_mail_address(text)?,
+            ChannelKind::Webhook => channels::validate_url(text)?.to_string(),
+        };
+        let destination = channels::destination_of(channel, &normalised);
+        Ok(CheckedAddress { normalised: normalised.into(), destination: destination.into() })
+    }
+
+    fn generate_secret(&self) -> SecretString {
+        channels::generate_secret()
+    }
+}
