@@ -7,6 +7,7 @@
 mod bad_input;
 mod deliveries;
 mod description;
+mod graphql;
 mod idempotency;
 mod keys;
 mod operations;

@@ -20,8 +20,9 @@ use schema::{
 };
 use serde_json::Value;
 use store::testing::TestLedger;
-use store::{Append, Unit};
+use store::{Append, Tail, TailConfig, Unit};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use waybill_api::walls::{Part, Readiness};
 use waybill_api::{ApiConfig, ApiParts, ApiState, router};
@@ -115,10 +116,13 @@ impl Api {
             permits: Arc::new(NoPermits),
             schedules: Schedules::default(),
         };
+        let stop = CancellationToken::new();
+        let tail = Tail::start(&ledger.ledger, TailConfig::default(), stop).await.unwrap();
         let mut config = ApiConfig::default();
         change(&mut config);
         let state = ApiState::new(ApiParts {
             ledger: Arc::clone(&ledger.ledger),
+            tail: Arc::new(tail),
             vault: Arc::clone(&ledger.vault),
             routing: Arc::clone(&routing),
             intake: Arc::new(Intake::try_new(IntakeConfig::default(), "test", near).unwrap()),

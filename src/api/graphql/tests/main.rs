@@ -1,1 +1,0 @@
-//! GraphQL as its clients meet it.
