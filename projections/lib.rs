@@ -16,5 +16,10 @@ pub mod reports;
 pub mod subscriptions;
 pub mod tenants;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use page::{Cursor, Edge, Order, Page, PageRequest};
 pub use projection::{ALL, Projection, ProjectionError, Table};

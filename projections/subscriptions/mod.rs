@@ -62,6 +62,9 @@ fn fold(
 ) -> Result<(), ProjectionError> {
     if let SubscriptionEvent::Subscribed { version, body } = change {
         let before = subscriptions.get(&event.stream.aggregate_id);
+        if before.is_none() && event.sequence > 1 {
+            return Err(ProjectionError::row_missing(event));
+        }
         let row = subscribed(event, *version, body, before);
         subscriptions.put(row);
         return Ok(());
