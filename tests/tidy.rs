@@ -1,1 +1,247 @@
-fn main(){}
+//! The house rules as a test: arrows, sizes, door plates, words. Each failure says where and which rule.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A → what A may name (DESIGN §3). A room not listed here is a failure, so a new one is drawn first.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("schema", &[]),
+    ("aggregates", &["schema"]),
+    ("projections", &["schema"]),
+    ("src/store", &["schema"]),
+    ("src/artifacts", &["schema"]),
+    ("src/channels", &["schema"]),
+    ("src/intake", &["schema", "store", "artifacts", "aggregates", "projections"]),
+    ("src/dispatch", &["schema", "store", "channels", "artifacts", "aggregates"]),
+    ("src/followers", &["schema", "store", "projections"]),
+    ("src/reactors", &["schema", "followers", "store", "aggregates"]),
+    (
+        "src/api",
+        &["schema", "intake", "store", "artifacts", "aggregates", "projections", "followers"],
+    ),
+    ("bench", &["schema", "store", "aggregates", "channels", "projections", "followers", "dispatch"]),
+];
+
+const FILE_LIMIT: usize = 400;
+const TEST_FILE_LIMIT: usize = 600;
+const FUNCTION_LIMIT: usize = 70;
+const WIDTH_LIMIT: usize = 120;
+const FORBIDDEN_NAMES: &[&str] =
+    &["job", "jobs", "task", "tasks", "item", "items", "manager", "helper", "helpers", "util", "utils", "common", "v2"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !name.starts_with('.') && name != "target" && name != "node_modules" {
+                rust_files(&path, found);
+            }
+        } else if name.ends_with(".rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    rust_files(&root(), &mut files);
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            (name, text)
+        })
+        .collect()
+}
+
+fn is_test(name: &str) -> bool {
+    name.starts_with("tests/")
+        || name.ends_with("tests.rs")
+        || name.contains("/tests/")
+        || name.contains("/properties/")
+        || name.contains("/examples/")
+        || name.contains("/testing")
+}
+
+fn fail_if(broken: &[String], rule: &str) {
+    assert!(broken.is_empty(), "{rule}\n  {}", broken.join("\n  "));
+}
+
+#[test]
+fn crates_name_only_what_their_arrows_allow() {
+    let mut broken = Vec::new();
+    let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let rooms: Vec<&str> = arrows.keys().map(|dir| dir.trim_start_matches("src/")).collect();
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = workspace.lines().find(|line| line.starts_with("members")).unwrap();
+    for member in members.split('"').skip(1).step_by(2) {
+        let Some(allowed) = arrows.get(member) else {
+            broken.push(format!("{member} is in the workspace but has no line in ARROWS"));
+            continue;
+        };
+        let manifest = fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
+        let dependencies = manifest.split("[dev-dependencies]").next().unwrap();
+        for line in dependencies.lines() {
+            let named = line.split(['.', ' ', '=']).next().unwrap();
+            if rooms.contains(&named) && !allowed.contains(&named) {
+                broken.push(format!("{member}/Cargo.toml names {named}"));
+            }
+        }
+    }
+    fail_if(&broken, "An arrow is wrong (DESIGN §3).");
+}
+
+#[test]
+fn files_and_lines_stay_readable() {
+    let mut broken = Vec::new();
+    for (name, text) in sources() {
+        let limit = if is_test(&name) { TEST_FILE_LIMIT } else { FILE_LIMIT };
+        let lines = text.lines().count();
+        if lines > limit {
+            broken.push(format!("{name}: {lines} lines, at most {limit}"));
+        }
+        for (number, line) in text.lines().enumerate() {
+            let width = line.chars().count();
+            if width > WIDTH_LIMIT && !line.contains("://") && !line.contains('"') && !line.contains("//") {
+                broken.push(format!("{name}:{}: {width} columns", number + 1));
+            }
+        }
+    }
+    fail_if(&broken, "A file is too long or too wide (STYLE, Shape).");
+}
+
+#[test]
+fn functions_stay_short() {
+    let mut broken = Vec::new();
+    for (name, text) in sources().into_iter().filter(|(name, _)| !is_test(name)) {
+        let lines: Vec<&str> = text.lines().collect();
+        for (start, line) in lines.iter().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let opens = line.trim_start();
+            let is_fn = ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(crate) fn ", "pub(super) fn "]
+                .iter()
+                .any(|start| opens.starts_with(start));
+            if !is_fn {
+                continue;
+            }
+            let close = format!("{}}}", " ".repeat(indent));
+            let length = lines[start..].iter().position(|line| **line == close).unwrap_or(0);
+            if length > FUNCTION_LIMIT {
+                broken.push(format!("{name}:{}: {length} lines, at most {FUNCTION_LIMIT}", start + 1));
+            }
+        }
+    }
+    fail_if(&broken, "A function is too long (STYLE, Shape).");
+}
+
+#[test]
+fn every_room_has_a_door_plate() {
+    let mut broken = Vec::new();
+    for (name, text) in sources() {
+        let is_door = name.ends_with("/lib.rs") || name.ends_with("/mod.rs") || name == "src/main.rs";
+        let plate = text.lines().next().unwrap_or_default();
+        if is_door && (!plate.starts_with("//! ") || plate.len() < 24) {
+            broken.push(format!("{name} opens with {plate:?}"));
+        }
+    }
+    fail_if(&broken, "A room has no door plate: `//!` what it is, what it must never know (STYLE, Order).");
+}
+
+#[test]
+fn aggregates_have_the_same_rooms() {
+    let mut broken = Vec::new();
+    for aggregate in ["tenant", "api_key", "report", "recipient", "subscription", "distribution", "delivery"] {
+        for file in ["mod", "state", "command", "decide", "refusal"] {
+            if !root().join(format!("aggregates/{aggregate}/{file}.rs")).exists() {
+                broken.push(format!("aggregates/{aggregate}/{file}.rs is missing"));
+            }
+        }
+        let room = root().join(format!("aggregates/{aggregate}"));
+        if !room.join("tests.rs").exists() && !room.join("tests").exists() {
+            broken.push(format!("aggregates/{aggregate} has no tests"));
+        }
+    }
+    fail_if(&broken, "Every aggregate's room has the same six names (DESIGN §2).");
+}
+
+#[test]
+fn every_event_has_a_golden_file() {
+    let mut broken = Vec::new();
+    for aggregate in ["tenant", "api_key", "report", "recipient", "subscription", "distribution", "delivery"] {
+        let text = fs::read_to_string(root().join(format!("schema/events/{aggregate}.rs"))).unwrap();
+        let (_, names) = text.split_once("fn event_type(&self)").unwrap();
+        for event in names.split('"').skip(1).step_by(2) {
+            let golden = format!("schema/golden/{aggregate}/{event}.v1.json");
+            if !root().join(&golden).exists() {
+                broken.push(format!("{golden} is missing"));
+            }
+        }
+    }
+    fail_if(&broken, "The past stays readable: one golden file per event version.");
+}
+
+#[test]
+fn names_are_the_words_of_the_field() {
+    let mut broken = Vec::new();
+    for (name, _) in sources() {
+        for part in name.trim_end_matches(".rs").split(['/', '_']) {
+            if FORBIDDEN_NAMES.contains(&part) {
+                broken.push(format!("{name}: {part}"));
+            }
+        }
+    }
+    fail_if(&broken, "A file is named with a word that says nothing (STYLE, Names).");
+}
+
+#[test]
+fn nothing_unfinished_hides() {
+    let marks = ["todo!", "unimplemented!", "FIXME", "XXX", "#[ignore", "#[allow("];
+    let mut broken = Vec::new();
+    for (name, text) in sources().into_iter().filter(|(name, _)| name != "tests/tidy.rs") {
+        for (number, line) in text.lines().enumerate() {
+            if let Some(mark) = marks.iter().find(|mark| line.contains(**mark)) {
+                broken.push(format!("{name}:{}: {mark}", number + 1));
+            }
+        }
+    }
+    fail_if(&broken, "Unfinished or silenced code (STYLE, Lints and Tests).");
+}
+
+#[test]
+fn only_the_store_names_the_events_table() {
+    let mut broken = Vec::new();
+    let sql = ["from events", "into events", "update events", "delete from events"];
+    for (name, text) in sources() {
+        let may = name.starts_with("src/store/")
+            || name.starts_with("bench/")
+            || name.contains("demo")
+            || is_test(&name);
+        let lower = text.to_lowercase();
+        if !may && sql.iter().any(|words| lower.contains(words)) {
+            broken.push(name);
+        }
+    }
+    fail_if(&broken, "Nothing outside `store` reads or writes the events table (DESIGN §1).");
+}
+
+#[test]
+fn no_machine_leaks_into_the_tree() {
+    let mut broken = Vec::new();
+    let homes = [["/ro", "ot/"].concat(), ["/wo", "rk/"].concat()];
+    for (name, text) in sources() {
+        for (number, line) in text.lines().enumerate() {
+            if homes.iter().any(|home| line.contains(home.as_str())) {
+                broken.push(format!("{name}:{}", number + 1));
+            }
+        }
+    }
+    fail_if(&broken, "A path of one machine stands in the tree.");
+}

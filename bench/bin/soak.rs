@@ -1,0 +1,104 @@
+//! `make soak`: kills, races and what they left behind. Exits 1 when a promise was broken.
+#![expect(clippy::print_stdout, reason = "a report to a person")]
+
+use anyhow::Result;
+use clap::Parser;
+use comfy_table::{Table, presets};
+use waybill_bench::soak::kill::{Arena, KillVerdict, PERMITS, SIZE};
+use waybill_bench::soak::tail::{self, TailVerdict, WRITERS};
+use waybill_bench::soak::Scene;
+
+/// Share of kills that must fall between 5 and 95 percent of the work.
+const WELL_PLACED: f64 = 0.9;
+
+/// Kills and races against real servers.
+#[derive(Parser)]
+struct Args {
+    /// Kills of `waybill serve`.
+    #[arg(long, default_value_t = 50)]
+    kills: u64,
+    /// Events that race past the tail.
+    #[arg(long, default_value_t = 5_000_000)]
+    tail_events: u64,
+    /// First seed; each kill has its own.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let scene = Scene::from_env()?;
+    let mut kept = true;
+    if args.kills > 0 {
+        kept &= kills(&scene, &args).await?;
+    }
+    if args.tail_events > 0 {
+        kept &= tail_race(&scene, &args).await?;
+    }
+    println!("{}", if kept { "every promise was kept" } else { "A PROMISE WAS BROKEN" });
+    std::process::exit(i32::from(!kept));
+}
+
+async fn kills(scene: &Scene, args: &Args) -> Result<bool> {
+    println!("{} kills of `waybill serve`, {SIZE} deliveries each, {PERMITS} permits", args.kills);
+    let mut arena = Arena::set_up(scene).await?;
+    let mut verdicts = Vec::new();
+    for seed in args.seed..args.seed + args.kills {
+        let verdict = arena.round(seed).await?;
+        println!("{}", line(&verdict));
+        verdicts.push(verdict);
+    }
+    arena.finish()?;
+    let well_placed =
+        verdicts.iter().filter(|verdict| (0.05..=0.95).contains(&verdict.share_done)).count();
+    let all = verdicts.iter().all(KillVerdict::kept);
+    let enough = well_placed as f64 >= WELL_PLACED * verdicts.len() as f64;
+    println!("{}", sums(&verdicts, well_placed));
+    Ok(all && enough)
+}
+
+fn line(verdict: &KillVerdict) -> String {
+    format!(
+        "seed {:4}  done at kill {:5.1} %  lost {}  duplicate events {}  duplicate sends {} (unmarked {})  \
+         in doubt {}  {}",
+        verdict.seed,
+        verdict.share_done * 100.0,
+        verdict.lost,
+        verdict.duplicate_events,
+        verdict.duplicate_sends,
+        verdict.unmarked,
+        verdict.in_doubt,
+        if verdict.kept() { "kept" } else { "BROKEN" }
+    )
+}
+
+fn sums(verdicts: &[KillVerdict], well_placed: usize) -> Table {
+    let sum = |of: fn(&KillVerdict) -> u64| verdicts.iter().map(of).sum::<u64>().to_string();
+    let most_in_doubt = verdicts.iter().map(|verdict| verdict.in_doubt).max().unwrap_or(0);
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["kills", "at 5 to 95 %", "lost", "dup. events", "dup. sends", "unmarked", "most in doubt"]);
+    table.add_row([
+        verdicts.len().to_string(),
+        well_placed.to_string(),
+        sum(|verdict| verdict.lost),
+        sum(|verdict| verdict.duplicate_events),
+        sum(|verdict| verdict.duplicate_sends),
+        sum(|verdict| verdict.unmarked),
+        format!("{most_in_doubt} of {PERMITS}"),
+    ]);
+    table
+}
+
+async fn tail_race(scene: &Scene, args: &Args) -> Result<bool> {
+    println!("{WRITERS} writers race past the tail, Postgres is killed half way");
+    let TailVerdict { stored, rolled_back, missed, twice, phantom, disorder, took } =
+        tail::run(scene, args.seed, args.tail_events).await?;
+    println!(
+        "tail: {stored} events stored, {rolled_back} rolled back, missed {missed}, twice {twice}, \
+         not in the table {phantom}, out of order {disorder}, in {:.0} s",
+        took.as_secs_f64()
+    );
+    Ok(stored >= args.tail_events && missed + twice + phantom + disorder == 0)
+}

@@ -1,0 +1,9 @@
+//! The other side: servers that take what Waybill sends and keep their own record of it.
+
+mod records;
+mod smtp;
+mod webhook;
+
+pub use records::{Arrival, Records};
+pub use smtp::SmtpSink;
+pub use webhook::{WebhookSink, WebhookSinkConfig};

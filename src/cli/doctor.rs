@@ -1,0 +1,183 @@
+//! `waybill doctor`: looks at each neighbour and each part, and says in sentences what is wrong and what to do.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use serde_json::{Value, json};
+use store::{DoctorFacts, Identity, Vault};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::output::{Output, print_rows, text_at};
+use crate::boot;
+use crate::config::Config;
+
+/// How long a neighbour has to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A transaction open for longer slows claims from the queue.
+const LONG_TRANSACTION_S: f64 = 60.0;
+
+/// Looks at everything; false when something is wrong.
+pub async fn run(config: &Config, output: Output) -> Result<bool> {
+    let mut findings = Vec::new();
+    ledger(config, &mut findings).await;
+    findings.push(vault(config).await);
+    findings.extend(kafka(config).await);
+    findings.push(relay(config).await);
+    findings.push(artifacts(config).await);
+    let healthy = findings.iter().all(|finding| finding["ok"] == json!(true));
+    let rows = findings
+        .iter()
+        .map(|finding| {
+            let verdict = if finding["ok"] == json!(true) { "ok" } else { "WRONG" };
+            vec![text_at(finding, "/part"), verdict.to_owned(), text_at(finding, "/says")]
+        })
+        .collect();
+    print_rows(output, &["part", "", "what it says"], rows, &Value::Array(findings.clone()));
+    Ok(healthy)
+}
+
+fn finding(part: &str, ok: bool, says: impl Into<String>) -> Value {
+    json!({ "part": part, "ok": ok, "says": says.into() })
+}
+
+async fn ledger(config: &Config, findings: &mut Vec<Value>) {
+    let ledger = match boot::open_ledger(config).await {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            let says = format!("{error:#}. Is Postgres up, and was `waybill migrate` run?");
+            findings.push(finding("database", false, says));
+            return;
+        }
+    };
+    match ledger.doctor().await {
+        Ok(facts) => findings.extend(of_facts(&facts)),
+        Err(error) => findings.push(finding("database", false, error.to_string())),
+    }
+    findings.push(match ledger.verify_identity(&boot::identity_file(config)).await {
+        Ok(Identity::Same) => finding("log identity", true, "the log is the one we knew"),
+        Ok(Identity::Unknown) => finding("log identity", true, "no checkpoint outside yet"),
+        Ok(Identity::RestoredBackup { stored, head, .. }) => finding(
+            "log identity",
+            false,
+            format!(
+                "the log ends at {head} and does not hold the event we last knew at {}: an older backup was restored, \
+                 or this is another database. Nothing is sent until that is settled.",
+                stored.position
+            ),
+        ),
+        Err(error) => finding("log identity", false, error.to_string()),
+    });
+}
+
+fn of_facts(facts: &DoctorFacts) -> Vec<Value> {
+    let mut findings = vec![finding(
+        "database",
+        true,
+        format!("{}; the log ends at position {}", facts.server, facts.head),
+    )];
+    findings.push(if facts.holders.is_empty() {
+        finding("tail", true, "nobody holds it up")
+    } else {
+        let says = format!("held up by {}. End that transaction.", facts.holders.join("; "));
+        finding("tail", false, says)
+    });
+    if facts.oldest_transaction_s > LONG_TRANSACTION_S {
+        let says = format!(
+            "a transaction has been open for {:.0} s: claims from the queue grow slow. Find it in pg_stat_activity.",
+            facts.oldest_transaction_s
+        );
+        findings.push(finding("transactions", false, says));
+    }
+    for checkpoint in &facts.checkpoints {
+        let part = format!("follower {}", checkpoint.name);
+        let lag = facts.head.0 - checkpoint.position.0;
+        findings.push(match checkpoint.poison_position {
+            None => finding(&part, true, format!("at {}, {lag} behind", checkpoint.position)),
+            Some(position) => {
+                let why = checkpoint.poison_error.as_deref().unwrap_or("unknown reason");
+                let name = &checkpoint.name;
+                let says = format!(
+                    "stands still at event {position}: {why}. Mend the program, or `waybill projections skip {name} \
+                     --position {position} --reason …`."
+                );
+                finding(&part, false, says)
+            }
+        });
+    }
+    findings
+}
+
+async fn vault(config: &Config) -> Value {
+    match Vault::connect(boot::vault_config(config)).await {
+        Ok(_) => finding("vault", true, "its keys can be read"),
+        Err(error) => finding("vault", false, format!("{error}. Nothing personal can be read.")),
+    }
+}
+
+async fn kafka(config: &Config) -> Vec<Value> {
+    let Some(brokers) = config.kafka.brokers.clone() else {
+        return vec![finding("kafka", true, "not configured: no intake from Kafka")];
+    };
+    let wanted: Vec<String> = config
+        .kafka
+        .topics
+        .iter()
+        .map(|topic| topic.topic.clone())
+        .chain([config.kafka.rejected_topic.clone()])
+        .collect();
+    let asked = tokio::task::spawn_blocking(move || topics(&brokers)).await;
+    match asked {
+        Ok(Ok(there)) => wanted
+            .into_iter()
+            .filter(|topic| !there.contains(topic))
+            .map(|topic| {
+                let says = format!("topic {topic} does not exist. Create it; Waybill does not.");
+                finding("kafka", false, says)
+            })
+            .chain([finding("kafka", true, format!("answers, with {} topics", there.len()))])
+            .collect(),
+        Ok(Err(error)) => {
+            let says = format!("{error}. REST intake and deliveries go on.");
+            vec![finding("kafka", false, says)]
+        }
+        Err(error) => vec![finding("kafka", false, error.to_string())],
+    }
+}
+
+fn topics(brokers: &str) -> rdkafka::error::KafkaResult<Vec<String>> {
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", brokers).create()?;
+    let metadata = consumer.fetch_metadata(None, PATIENCE)?;
+    Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+}
+
+async fn relay(config: &Config) -> Value {
+    let address = (config.mail.host.as_str(), config.mail.port);
+    match timeout(PATIENCE, TcpStream::connect(address)).await {
+        Ok(Ok(_)) => finding("mail relay", true, "answers"),
+        Ok(Err(error)) => {
+            finding("mail relay", false, format!("{error}. Mails are retried until it is back."))
+        }
+        Err(_) => finding("mail relay", false, "does not answer within 3 s. Mails are retried."),
+    }
+}
+
+async fn artifacts(config: &Config) -> Value {
+    let probe = config.artifacts.dir.join(".doctor");
+    let written = match tokio::fs::create_dir_all(&config.artifacts.dir).await {
+        Ok(()) => tokio::fs::write(&probe, b"doctor").await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(()) => {
+            // A probe left behind does no harm.
+            let _ = tokio::fs::remove_file(&probe).await;
+            finding("artifacts", true, "the directory can be written")
+        }
+        Err(error) => finding("artifacts", false, format!("{error}. No file can be taken in.")),
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line. `serve` runs the product; the rest asks it or looks after its ledger. Holds no rule of its own.
+
+mod client;
+mod deliveries;
+mod demo;
+mod doctor;
+mod keys;
+mod log;
+mod migrate;
+mod output;
+mod projections;
+mod publish;
+mod queue;
+mod serve;
+mod subscriptions;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use self::output::Output;
+use crate::config::Config;
+
+/// The delivery ledger for reports.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+pub struct Cli {
+    /// Configuration file (TOML). Variables named `WAYBILL_<SECTION>__<KEY>` win over it.
+    #[arg(long, global = true, env = "WAYBILL_CONFIG")]
+    config: Option<PathBuf>,
+    /// How to answer.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    output: Output,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run: intake, planning, dispatch, followers, API.
+    Serve,
+    /// Show the whole product at work on real data.
+    Demo(demo::DemoArgs),
+    /// Bring the databases to this program's version.
+    Migrate,
+    /// Say what is wrong, and what to do about it.
+    Doctor,
+    /// Tenants and their API keys, on the database itself.
+    Keys(keys::KeysArgs),
+    /// Publish a report version.
+    Publish(publish::PublishArgs),
+    /// Look at subscriptions and change them.
+    Subscriptions(subscriptions::SubscriptionsArgs),
+    /// Look at deliveries, cancel, resend, resolve.
+    Deliveries(deliveries::DeliveriesArgs),
+    /// Read models: status, rebuild, skip.
+    Projections(projections::ProjectionsArgs),
+    /// The write side's to-do list: check it against the log, rebuild it.
+    Queue(queue::QueueArgs),
+    /// Read the log.
+    Log(log::LogArgs),
+}
+
+/// Runs what was asked for and turns its end into an exit code: 0 done, 1 failed or found something wrong.
+pub async fn run(cli: Cli) -> ExitCode {
+    match Box::pin(carry_out(cli)).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("waybill: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(cli: Cli) -> Result<bool> {
+    let (file, output) = (cli.config.as_deref(), cli.output);
+    match cli.command {
+        Command::Serve => serve::run(Config::load(file)?).await,
+        Command::Demo(args) => demo::run(file, args).await,
+        Command::Migrate => migrate::run(&Config::load(file)?, output).await,
+        Command::Doctor => doctor::run(&Config::load(file)?, output).await,
+        Command::Keys(args) => keys::run(&Config::load(file)?, args, output).await,
+        Command::Publish(args) => publish::run(args, output).await,
+        Command::Subscriptions(args) => subscriptions::run(args, output).await,
+        Command::Deliveries(args) => deliveries::run(args, output).await,
+        Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
+        Command::Queue(args) => queue::run(&Config::load(file)?, args, output).await,
+        Command::Log(args) => log::run(&Config::load(file)?, args, output).await,
+    }
+}

@@ -1,0 +1,63 @@
+//! How a command answers: a table for people, JSON for programs.
+#![expect(clippy::print_stdout, reason = "printing is what this room is for")]
+
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+/// For whom a command answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A table for people.
+    #[default]
+    Table,
+    /// One JSON document for programs.
+    Json,
+}
+
+/// Prints rows under a header; as JSON, `raw` whole.
+pub fn print_rows(output: Output, header: &[&str], rows: Vec<Vec<String>>, raw: &Value) {
+    match output {
+        Output::Json => println!("{raw:#}"),
+        Output::Table => println!("{}", table(header, rows)),
+    }
+}
+
+/// Prints named facts one below the other; as JSON, `raw` whole.
+pub fn print_facts(output: Output, facts: &[(&str, String)], raw: &Value) {
+    match output {
+        Output::Json => println!("{raw:#}"),
+        Output::Table => {
+            let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+            for (name, value) in facts {
+                println!("{name:width$}  {value}");
+            }
+        }
+    }
+}
+
+/// Prints a sentence; nothing for programs, who read the exit code.
+pub fn say(output: Output, sentence: &str) {
+    if output == Output::Table {
+        println!("{sentence}");
+    }
+}
+
+/// A table as text.
+pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.iter().copied());
+    table.add_rows(rows);
+    table
+}
+
+/// The value at `path` in a JSON document as a person reads it; empty when absent.
+pub fn text_at(document: &Value, path: &str) -> String {
+    match document.pointer(path) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}

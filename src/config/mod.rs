@@ -1,0 +1,163 @@
+//! What an operator may set: a TOML file, then variables `WAYBILL_<SECTION>__<KEY>`. Nothing else reads the
+//! environment. Every wrong value is named, all of them at once.
+
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use api::ApiConfig;
+use artifacts::ArtifactsConfig;
+use channels::email::EmailConfig;
+use channels::webhook::WebhookConfig;
+use dispatch::DispatchConfig;
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::de::DeserializeOwned;
+
+pub use sections::{
+    DatabaseSection, KafkaSection, LogConfig, LogFormat, NodeSection, RetrySection,
+    VaultSection,
+};
+
+/// The sections there are. A variable or a table of another name is an error.
+const SECTIONS: [&str; 11] = [
+    "node", "api", "database", "vault", "kafka", "artifacts", "mail", "webhook", "dispatch", "retry",
+    "log",
+];
+
+/// Variables with the prefix that are not settings: the command line's own, and the test servers'.
+const NOT_SETTINGS: [&str; 5] = ["config", "url", "key", "test_", "bless"];
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This process.
+    pub node: NodeSection,
+    /// The API.
+    pub api: ApiConfig,
+    /// The ledger's database.
+    pub database: DatabaseSection,
+    /// The keys' database.
+    pub vault: VaultSection,
+    /// Kafka; no intake from it without brokers.
+    pub kafka: KafkaSection,
+    /// Artifacts on disk.
+    pub artifacts: ArtifactsConfig,
+    /// The mail channel.
+    pub mail: EmailConfig,
+    /// The webhook channel.
+    pub webhook: WebhookConfig,
+    /// Sends.
+    pub dispatch: DispatchConfig,
+    /// Retry schedules by channel.
+    pub retry: RetrySection,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Reads the file, if any, and the environment.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let mut figment = Figment::new();
+        if let Some(file) = file {
+            if !file.is_file() {
+                bail!("configuration: {} is no file", file.display());
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let setting = |name: &figment::value::UncasedStr| {
+            let name = name.as_str().to_ascii_lowercase();
+            !NOT_SETTINGS.iter().any(|other| name.starts_with(other))
+        };
+        Self::from_figment(&figment.merge(Env::prefixed("WAYBILL_").filter(setting).split("__")))
+    }
+
+    fn from_figment(figment: &Figment) -> Result<Self> {
+        let mut wrong = unknown_sections(figment);
+        let config = (
+            section(figment, "node", &mut wrong),
+            section(figment, "api", &mut wrong),
+            section(figment, "database", &mut wrong),
+            section(figment, "vault", &mut wrong),
+            section(figment, "kafka", &mut wrong),
+            section(figment, "artifacts", &mut wrong),
+            section(figment, "mail", &mut wrong),
+            section(figment, "webhook", &mut wrong),
+            section(figment, "dispatch", &mut wrong),
+            section(figment, "retry", &mut wrong),
+            section(figment, "log", &mut wrong),
+        );
+        let (
+            Some(node),
+            Some(api),
+            Some(database),
+            Some(vault),
+            Some(kafka),
+            Some(artifacts),
+            Some(mail),
+            Some(webhook),
+            Some(dispatch),
+            Some(retry),
+            Some(log),
+        ) = config
+        else {
+            bail!("configuration: {}", wrong.join("\n  "));
+        };
+        let config = Self {
+            node, api, database, vault, kafka, artifacts, mail, webhook, dispatch, retry, log,
+        };
+        config.check(&mut wrong);
+        if wrong.is_empty() { Ok(config) } else { bail!("configuration: {}", wrong.join("\n  ")) }
+    }
+
+    /// The rules that types cannot hold.
+    fn check(&self, wrong: &mut Vec<String>) {
+        let checks = [
+            self.api.check(),
+            self.database.check(),
+            self.vault.check(),
+            self.kafka.check(),
+            self.artifacts.check(),
+            self.dispatch.check(),
+            self.retry.check(),
+            self.log.check(),
+        ];
+        wrong.extend(checks.into_iter().filter_map(Result::err).map(|invalid| invalid.to_string()));
+    }
+}
+
+fn unknown_sections(figment: &Figment) -> Vec<String> {
+    let Ok(all) = figment.extract::<figment::value::Dict>() else { return Vec::new() };
+    all.keys()
+        .filter(|name| !SECTIONS.contains(&name.as_str()))
+        .map(|name| format!("{name}: is no section; there are {}", SECTIONS.join(", ")))
+        .collect()
+}
+
+/// A section, or its defaults where they suffice; what is wrong in it goes to `wrong`.
+fn section<T: DeserializeOwned>(figment: &Figment, name: &str, wrong: &mut Vec<String>) -> Option<T> {
+    let result = if figment.contains(name) {
+        figment.extract_inner::<T>(name)
+    } else {
+        Figment::new().extract::<T>()
+    };
+    match result {
+        Ok(section) => Some(section),
+        Err(errors) => {
+            wrong.extend(errors.into_iter().map(|error| describe(name, &error)));
+            None
+        }
+    }
+}
+
+fn describe(section: &str, error: &figment::Error) -> String {
+    let mut path = error.path.clone();
+    if path.first().is_none_or(|first| first != section) {
+        path.insert(0, section.to_owned());
+    }
+    let source = error.metadata.as_ref().map_or_else(String::new, |from| format!(" (in {})", from.name));
+    format!("{}: {}{source}", path.join("."), error.kind)
+}

@@ -1,0 +1,64 @@
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
+
+use figment::Figment;
+use figment::providers::{Format, Toml};
+
+use super::Config;
+
+const LEAST: &str = r#"
+    [database]
+    url = "postgres://app@localhost/waybill"
+    [vault]
+    url = "postgres://app@localhost/vault"
+    master_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+"#;
+
+fn wrong(more: &str) -> String {
+    let text = format!("{LEAST}\n{more}");
+    match Config::from_figment(&Figment::new().merge(Toml::string(&text))) {
+        Ok(_) => panic!("{more} was taken"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn two_urls_and_a_key_are_enough() {
+    let config = Config::from_figment(&Figment::new().merge(Toml::string(LEAST))).unwrap();
+    assert_eq!(config.api.bind, "127.0.0.1:8080");
+    assert!(config.kafka.brokers.is_none());
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let error = Config::from_figment(&Figment::new()).unwrap_err().to_string();
+    assert!(error.contains("database"), "{error}");
+    assert!(error.contains("vault"), "{error}");
+}
+
+#[test]
+fn every_wrong_value_is_named_at_once() {
+    let error = wrong("[api]\nrequest_limit = \"few\"\n[mail]\nport = \"many\"\n");
+    assert!(error.contains("api.request_limit"), "{error}");
+    assert!(error.contains("mail.port"), "{error}");
+}
+
+#[test]
+fn an_unknown_key_or_section_is_an_error() {
+    assert!(wrong("[api]\nbinnd = \"127.0.0.1:1\"").contains("api"));
+    assert!(wrong("[smtp]\nhost = \"x\"").contains("smtp: is no section"));
+}
+
+#[test]
+fn a_value_out_of_its_range_names_the_range() {
+    let error = wrong("[dispatch]\npermits = 1");
+    assert!(error.contains("dispatch.permits"), "{error}");
+    let error = wrong("[retry.mail]\nbase_ms = 9\ncap_ms = 1\nattempt_limit = 1\nretry_after_cap_ms = 1\ndoubt_limit = 1");
+    assert!(error.contains("retry.mail.base_ms"), "{error}");
+}
+
+#[test]
+fn secrets_do_not_appear_in_what_is_printed() {
+    let config = Config::from_figment(&Figment::new().merge(Toml::string(LEAST))).unwrap();
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("AAAAAAAA") && !printed.contains("app@localhost"), "{printed}");
+}
