@@ -30,7 +30,7 @@ pub(crate) struct Prepared {
 #[derive(Debug)]
 pub(crate) enum Unsent {
     /// The delivery ends here.
-    Closed(Command),
+    Closed(Box<Command>),
     /// The attempt failed before anything left.
     Failed(ChannelError),
 }
@@ -39,6 +39,10 @@ impl From<ChannelError> for Unsent {
     fn from(error: ChannelError) -> Self {
         Self::Failed(error)
     }
+}
+
+fn closed(command: Command) -> Unsent {
+    Unsent::Closed(Box::new(command))
 }
 
 /// Makes the parcel. Nothing has left while this runs.
@@ -50,12 +54,12 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared, Unsent> {
     let attempt = send.carried.state.attempt_count();
     if now >= plan.deadline {
-        return Err(Unsent::Closed(Command::Expire { attempt: Some(attempt), now }));
+        return Err(closed(Command::Expire { attempt: Some(attempt), now }));
     }
     let tenant = &send.carried.tenant;
     let now_allowed = authorise(dispatcher, tenant, plan, attempt, now)?;
     // The revision that was recorded is used, even if another one came in meanwhile.
-    let Authorised { address, revision, locale, name } =
+    let Authorised { address, revision, locale, name, destination: _ } =
         send.authorised.clone().unwrap_or(now_allowed);
 
     let version = dispatcher.versions.get(&dispatcher.ledger, plan.distribution).await;
@@ -101,7 +105,7 @@ fn authorise(
     let index = dispatcher.index.read().unwrap_or_else(PoisonError::into_inner);
     index.authorise(tenant, plan, now).map_err(|denied| {
         let attempt = Some(attempt);
-        Unsent::Closed(match denied {
+        closed(match denied {
             Denied::Cancel(reason) => Command::Cancel { attempt, reason },
             Denied::Suppress(reason) => Command::Suppress { attempt, reason },
         })
@@ -118,7 +122,7 @@ async fn unseal(
     let tenant = &send.carried.tenant;
     match dispatcher.vault.unseal(tenant, &plan.recipient, place, sealed).await {
         Ok(clear) => Ok(clear),
-        Err(UnsealError::Erased) => Err(Unsent::Closed(Command::Suppress {
+        Err(UnsealError::Erased) => Err(closed(Command::Suppress {
             attempt: Some(send.carried.state.attempt_count()),
             reason: SuppressReason::RecipientRetired,
         })),

@@ -65,7 +65,7 @@ async fn attempted(
     let Prepared { parcel, address_revision, version } =
         match prepare(dispatcher, send, plan, now()).await {
             Ok(prepared) => prepared,
-            Err(Unsent::Closed(command)) => return Err(command),
+            Err(Unsent::Closed(command)) => return Err(*command),
             Err(Unsent::Failed(error)) => return Ok(unsent(error)),
         };
     let longest = Duration::from_millis(channel.timeout_ms()) + GRACE;

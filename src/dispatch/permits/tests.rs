@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use super::*;
 
 fn permits(permits: u32, destination_permits: u32) -> Permits {
