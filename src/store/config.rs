@@ -7,7 +7,7 @@ pub struct LedgerConfig {
     pub url: SecretString,
     /// Connections that commit batches of units; 2 to 4. More make smaller batches, not more throughput.
     pub connections: u32,
-    /// Connections for reading, at most; 1 to 100.
+    /// Connections for loading streams, at most, and as many for the queries of other crates; 1 to 100.
     pub read_connections: u32,
     /// Connections for claims and rare writes, at most; 1 to 20.
     pub claim_connections: u32,
@@ -25,7 +25,7 @@ impl LedgerConfig {
     pub const fn new(url: SecretString) -> Self {
         Self {
             url,
-            connections: 2,
+            connections: 3,
             read_connections: 8,
             claim_connections: 3,
             max_pending: 20_000,

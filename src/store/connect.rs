@@ -1,8 +1,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::{ConnectOptions, Connection};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::StoreError;
 
@@ -15,9 +15,20 @@ pub(crate) fn options(url: &str, name: &str) -> Result<PgConnectOptions, StoreEr
         .disable_statement_logging())
 }
 
+/// For statements that are known to find all they need by an index. A plan made while a table was new and empty, and
+/// kept with the prepared statement, would read all of it later.
+pub(crate) fn by_index(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([("enable_seqscan", "off"), ("enable_bitmapscan", "off")])
+}
+
+/// For statements of other crates: planned anew each time, for the same reason.
+pub(crate) fn planned_anew(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([("plan_cache_mode", "force_custom_plan")])
+}
+
 /// A pool whose connections are made when they are first needed.
-pub(crate) fn pool(url: &str, name: &str, connections: u32) -> Result<PgPool, StoreError> {
-    Ok(PgPoolOptions::new()
+pub(crate) fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
+    PgPoolOptions::new()
         .max_connections(connections.max(1))
         .acquire_timeout(Duration::from_secs(5))
         .test_before_acquire(false)
@@ -30,5 +41,5 @@ pub(crate) fn pool(url: &str, name: &str, connections: u32) -> Result<PgPool, St
                 Ok(true)
             })
         })
-        .connect_lazy_with(options(url, name)?))
+        .connect_lazy_with(options)
 }

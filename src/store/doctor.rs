@@ -72,7 +72,7 @@ impl Ledger {
     /// [`StoreError::Unavailable`].
     pub async fn doctor(&self) -> Result<DoctorFacts, StoreError> {
         let head = self.head().await?;
-        let mut connection = self.reads.acquire().await?;
+        let mut connection = self.shared.acquire().await?;
         let holders = log_holders(&mut connection).await?;
         let holders = describe(&mut connection, &holders).await?;
         let (server, oldest_transaction_s) = sqlx::query_as(

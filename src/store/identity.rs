@@ -144,8 +144,8 @@ impl Ledger {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Identity::Unknown),
             Err(error) => return Err(in_file(file)(error)),
         };
-        let stored: StoredIdentity = serde_json::from_str(&text)
-            .map_err(|error| in_file(file)(io::Error::other(error)))?;
+        let stored: StoredIdentity =
+            serde_json::from_str(&text).map_err(|error| in_file(file)(io::Error::other(error)))?;
         let found = self.event_hash(stored.position).await?;
         if found == Some(stored.event_hash) {
             return Ok(Identity::Same);

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use crate::append::Writers;
 use crate::claim::Floors;
+use crate::connect::{by_index, planned_anew};
 use crate::{LedgerConfig, StoreError, connect};
 
 /// Told of each unit this process appended, after its commit and before its caller is answered. Must be quick.
@@ -16,6 +17,7 @@ pub type OnAppend = Arc<dyn Fn(&[RecordedEvent]) + Send + Sync>;
 pub struct Ledger {
     pub(crate) config: LedgerConfig,
     pub(crate) reads: PgPool,
+    pub(crate) shared: PgPool,
     pub(crate) claims: PgPool,
     pub(crate) writers: Writers,
     pub(crate) floors: Floors,
@@ -29,14 +31,19 @@ impl Ledger {
     /// [`StoreError::Unavailable`] when the database does not answer, [`StoreError::Database`] when it has no ledger.
     pub async fn connect(config: LedgerConfig) -> Result<Arc<Self>, StoreError> {
         let url = config.url.expose_secret();
-        let reads = connect::pool(url, "waybill-read", config.read_connections)?;
-        let claims = connect::pool(url, "waybill-claim", config.claim_connections)?;
+        let of = |name| connect::options(url, name);
+        let reads = connect::pool(by_index(of("waybill-load")?), config.read_connections);
+        let shared = connect::pool(planned_anew(of("waybill-read")?), config.read_connections);
+        // A sort would read every due row before the first is claimed.
+        let claims = by_index(of("waybill-claim")?).options([("enable_sort", "off")]);
+        let claims = connect::pool(claims, config.claim_connections);
         sqlx::query("select position from events limit 0").execute(&reads).await?;
         let announcer = Arc::new(Announcer::default());
         let writers = Writers::start(&config, &announcer)?;
         Ok(Arc::new(Self {
             config,
             reads,
+            shared,
             claims,
             writers,
             floors: Floors::default(),
@@ -47,7 +54,7 @@ impl Ledger {
     /// Connections for reading: for the own tables of projections, followers and queries.
     #[must_use]
     pub const fn pool(&self) -> &PgPool {
-        &self.reads
+        &self.shared
     }
 
     /// From now on `observer` is told of every unit this process appends.
@@ -60,6 +67,7 @@ impl Ledger {
         self.writers.close().await;
         self.claims.close().await;
         self.reads.close().await;
+        self.shared.close().await;
     }
 }
 

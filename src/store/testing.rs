@@ -219,12 +219,9 @@ async fn make_template(admin: &mut PgConnection, name: &str) {
     let mut owner = connect(&url("WAYBILL_TEST_ADMIN_URL", &vault)).await;
     owner.execute("grant create on schema public to waybill_app").await.expect("a grant");
     owner.close().await.expect("a connection that closes");
-    migrate::migrate(
-        &url("WAYBILL_DATABASE__OWNER_URL", name),
-        &url("WAYBILL_VAULT__URL", &vault),
-    )
-    .await
-    .expect("migrations that run");
+    migrate::migrate(&url("WAYBILL_DATABASE__OWNER_URL", name), &url("WAYBILL_VAULT__URL", &vault))
+        .await
+        .expect("migrations that run");
     let statement = format!("alter database {name} with is_template true");
     admin.execute(statement.as_str()).await.expect("a template");
 }

@@ -25,7 +25,8 @@ impl Encoded {
         for append in &unit.appends {
             for event in &append.events {
                 if event.aggregate_type() != append.stream.aggregate_type {
-                    let (stream, rule) = (append.stream.to_string(), "takes events of its own kind");
+                    let (stream, rule) =
+                        (append.stream.to_string(), "takes events of its own kind");
                     return Err(StoreError::from(Invalid::new("stream", &stream, rule)).into());
                 }
                 payloads.push(event.encode()?);

@@ -65,10 +65,11 @@ impl Session {
 }
 
 async fn backend(connection: &mut PgConnection) -> sqlx::Result<Backend> {
-    let (pid, started) =
-        sqlx::query_as("select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()")
-            .fetch_one(connection)
-            .await?;
+    let (pid, started) = sqlx::query_as(
+        "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()",
+    )
+    .fetch_one(connection)
+    .await?;
     Ok(Backend { pid, started })
 }
 

@@ -5,11 +5,11 @@ use metrics::{counter, histogram};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
+use super::queries::write;
 use super::resolve::committed;
 use super::session::Session;
 use super::split::{Failure, conflict, same};
 use super::writers::{Line, Waiting};
-use super::queries::write;
 use super::{Columns, EventPlace};
 use crate::ledger::Announcer;
 use crate::{AppendError, StoreError};

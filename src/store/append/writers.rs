@@ -39,10 +39,7 @@ pub(crate) struct Writers {
 }
 
 impl Writers {
-    pub fn start(
-        config: &LedgerConfig,
-        announcer: &Arc<Announcer>,
-    ) -> Result<Self, StoreError> {
+    pub fn start(config: &LedgerConfig, announcer: &Arc<Announcer>) -> Result<Self, StoreError> {
         let line = Arc::new(Line {
             units: Mutex::new(VecDeque::new()),
             arrived: Notify::new(),
@@ -50,6 +47,7 @@ impl Writers {
             give_up: Duration::from_millis(config.give_up_ms),
         });
         let options = connect::options(config.url.expose_secret(), "waybill-write")?;
+        let options = connect::by_index(options);
         let mut running = JoinSet::new();
         for _ in 0..config.connections.max(1) {
             let writer = Writer {

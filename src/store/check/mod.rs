@@ -91,7 +91,8 @@ impl Ledger {
                 }
             }
             let queue = queries::rows_between(&self.reads, after, upto).await?;
-            let queue: Result<Vec<QueueRow>, _> = queue.into_iter().map(TryFrom::try_from).collect();
+            let queue: Result<Vec<QueueRow>, _> =
+                queue.into_iter().map(TryFrom::try_from).collect();
             suspects.extend(compare(expected, queue?).iter().map(QueueDifference::delivery));
             if suspects.len() > MAX_DIFFERENCES {
                 break;

@@ -66,7 +66,7 @@ pub(super) async fn row_of(
     .await
 }
 
-/// One transaction at a time changes the queue's row of a delivery that has none; the events' own key holds it off.
+/// Holds off whoever changes the row, if there is one, until it is mended.
 pub(super) async fn lock_row(
     connection: &mut PgConnection,
     delivery: DeliveryId,

@@ -8,8 +8,8 @@ mod row;
 use std::collections::BTreeSet;
 
 use schema::{DeliveryId, DistributionId, Timestamp};
-use sqlx::postgres::PgConnection;
 use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 use tracing::error;
 
@@ -153,7 +153,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
-        let depths = queries::depths(&self.reads).await?;
+        let depths = queries::depths(&self.shared).await?;
         depths.into_iter().map(QueueDepth::try_from).collect()
     }
 }
@@ -162,7 +162,9 @@ impl Ledger {
 fn storable(unit: Unit) -> Option<Encoded> {
     let first = unit.appends.first().map(|append| append.stream.to_string());
     Encoded::try_new(unit)
-        .inspect_err(|error| error!(error = %error, "a claimed row's unit on {first:?} is left out"))
+        .inspect_err(
+            |error| error!(error = %error, "a claimed row's unit on {first:?} is left out"),
+        )
         .ok()
 }
 
@@ -193,7 +195,8 @@ async fn one_by_one(
     let mut written = Vec::new();
     let mut appended = Vec::new();
     for unit in units {
-        let is_ours = unit.unit.queue.iter().all(|change| free.contains(&change.delivery().as_uuid()));
+        let is_ours =
+            unit.unit.queue.iter().all(|change| free.contains(&change.delivery().as_uuid()));
         if !is_ours {
             continue;
         }

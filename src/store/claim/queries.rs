@@ -100,10 +100,7 @@ pub(super) async fn rows_of(
     .await
 }
 
-pub(super) async fn row(
-    pool: &PgPool,
-    delivery: DeliveryId,
-) -> sqlx::Result<Option<RawQueueRow>> {
+pub(super) async fn row(pool: &PgPool, delivery: DeliveryId) -> sqlx::Result<Option<RawQueueRow>> {
     sqlx::query_as(
         "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent \
          from delivery_queue where delivery = $1",

@@ -1,6 +1,10 @@
-//! How fast the ledger appends on this machine: `cargo run --release -p waybill-store --example rates [seconds]`.
+//! How fast the ledger appends on this machine: `cargo run --release -p waybill-store --example rates [seconds [writers]]`.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement: prints, or fails aloud")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement: prints, or fails aloud"
+)]
 
 extern crate waybill_store as store;
 
@@ -23,11 +27,8 @@ fn delivery() -> DeliveryId {
 }
 
 fn append() -> Append {
-    let event = DeliveryEvent::AttemptStarted {
-        attempt: 1,
-        node: "node-1".into(),
-        address_revision: 1,
-    };
+    let event =
+        DeliveryEvent::AttemptStarted { attempt: 1, node: "node-1".into(), address_revision: 1 };
     Append { stream: StreamId::delivery(delivery()), expected: 0, events: vec![event.into()] }
 }
 
@@ -92,19 +93,24 @@ async fn bare(test: &TestLedger, connections: usize, events: usize, seconds: u64
 
 #[tokio::main]
 async fn main() {
-    let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(5);
-    for connections in [1, 2, 3, 4] {
+    let number = |at| std::env::args().nth(at).and_then(|text| text.parse::<u32>().ok());
+    let seconds = u64::from(number(1).unwrap_or(5));
+    let writers = number(2).map_or(1..=4, |only| only..=only);
+    for connections in writers {
         let test = TestLedger::start_with(|config| config.connections = connections).await;
         let mut line = format!("{connections} writers:");
-        for (in_flight, events) in [(1, 1), (32, 1), (256, 1), (4, 100), (16, 100)] {
+        let mut last = 0;
+        for (in_flight, events) in [(1, 1), (32, 1), (256, 1), (16, 100)] {
             let rate = rate(&test.ledger, in_flight, events, seconds).await;
-            line += &format!("  {in_flight}x{events} {rate:.0} ev/s");
+            let batch: f64 = sqlx::query_scalar("select count(*)::float8 / count(distinct xmin::text) from events where position > $1").bind(last).fetch_one(test.ledger.pool()).await.unwrap();
+            last = test.ledger.head().await.unwrap().0;
+            line += &format!("  {in_flight}x{events} {rate:.0} ev/s ({batch:.0} a batch)");
         }
         println!("{line}");
     }
     let test = TestLedger::start().await;
     let mut line = "bare statements:".to_owned();
-    for (connections, events) in [(1, 1), (32, 1), (1, 100), (2, 100)] {
+    for (connections, events) in [(1, 1), (32, 1), (1, 100), (2, 100), (4, 100)] {
         let rate = bare(&test, connections, events, seconds).await;
         line += &format!("  {connections}x{events} {rate:.0} ev/s");
     }

@@ -24,7 +24,8 @@ impl Ledger {
         stream: &StreamId,
         after_sequence: i64,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
-        queries::stream(&self.reads, stream, after_sequence).await?.into_iter().map(decoded).collect()
+        let rows = queries::stream(&self.reads, stream, after_sequence).await?;
+        rows.iter().map(RawRow::decode).collect()
     }
 
     /// The events of many streams of one kind. Streams without events are absent.
@@ -38,7 +39,7 @@ impl Ledger {
     ) -> Result<HashMap<String, Vec<RecordedEvent>>, StoreError> {
         let mut streams: HashMap<String, Vec<RecordedEvent>> = HashMap::with_capacity(ids.len());
         for row in queries::streams(&self.reads, aggregate_type, ids).await? {
-            let event = decoded(row)?;
+            let event = row.decode()?;
             match streams.get_mut(&event.stream.aggregate_id) {
                 Some(events) => events.push(event),
                 None => {
@@ -136,8 +137,4 @@ impl Ledger {
             })
             .collect()
     }
-}
-
-fn decoded(row: RawRow) -> Result<RecordedEvent, StoreError> {
-    row.decode()
 }

@@ -86,7 +86,9 @@ impl CommandScope {
                     .aggregate_id
                     .split_once('/')
                     .is_some_and(|(owner, _)| owner == tenant.as_str()),
-                AggregateType::Tenant | AggregateType::Distribution | AggregateType::Delivery => true,
+                AggregateType::Tenant | AggregateType::Distribution | AggregateType::Delivery => {
+                    true
+                }
             },
         }
     }

@@ -50,9 +50,7 @@ impl Follow {
         blocked: watch::Sender<Option<Blocked>>,
     ) -> Result<Self, StoreError> {
         let url = ledger.config.url.expose_secret();
-        // The windows are narrow and each partition has its index: no statistics may talk the planner out of it.
-        let options = connect::options(url, "waybill-tail")?
-            .options([("enable_seqscan", "off"), ("enable_bitmapscan", "off")]);
+        let options = connect::by_index(connect::options(url, "waybill-tail")?);
         Ok(Self {
             options,
             announcer: Arc::clone(&ledger.announcer),

@@ -38,9 +38,8 @@ pub(crate) async fn describe(
             Some(pid) => queries::session(connection, pid).await?,
             None => queries::prepared(connection, &holder.virtual_transaction).await?,
         };
-        described.push(
-            found.unwrap_or_else(|| format!("transaction {}", holder.virtual_transaction)),
-        );
+        described
+            .push(found.unwrap_or_else(|| format!("transaction {}", holder.virtual_transaction)));
     }
     described.sort();
     Ok(described)

@@ -1,8 +1,13 @@
 //! What appending promises.
 
-use schema::{Position, Sha256};
+use std::sync::{Arc, Mutex};
+
+use schema::{AddressId, Position, RecipientId, Sha256};
 use store::testing::TestLedger;
-use store::{AppendError, CommandOutcome, CommandRecord, StoreError, Unit};
+use store::{
+    AddressChange, AppendError, CommandOutcome, CommandRecord, Ledger, LedgerConfig, StoreError,
+    Unit,
+};
 
 use crate::support::{append_to, metadata, one, stream, tenant, unit};
 
@@ -25,7 +30,8 @@ async fn a_stale_decision_is_a_conflict_that_names_the_stream() {
     let test = TestLedger::start().await;
     test.ledger.append(one("a", 0)).await.unwrap();
 
-    let refused = test.ledger.append(unit(vec![append_to("b", 0, &["x"]), append_to("a", 0, &["y"])]));
+    let refused =
+        test.ledger.append(unit(vec![append_to("b", 0, &["x"]), append_to("a", 0, &["y"])]));
 
     let Err(AppendError::Conflict { stream: named }) = refused.await else {
         panic!("no conflict");
@@ -107,4 +113,87 @@ async fn a_unit_without_events_keeps_its_command() {
     let outcome = test.ledger.command(&tenant(), "noop", &Sha256::of(b"body")).await.unwrap();
     assert!(matches!(outcome, Some(CommandOutcome::Seen { .. })));
     assert!(test.ledger.append(Unit::new(metadata())).await.unwrap().events.is_empty());
+}
+
+#[tokio::test]
+async fn positions_rise_in_the_units_own_order() {
+    let test = TestLedger::start().await;
+    let streams = ["z", "a", "m"];
+    let appends = streams.map(|name| append_to(name, 0, &["one", "two"])).to_vec();
+
+    let appended = test.ledger.append(unit(appends)).await.unwrap();
+
+    let order = |event: &schema::RecordedEvent| (event.position.0, event.stream.clone());
+    let expected = ["z", "z", "a", "a", "m", "m"].map(stream);
+    let expected: Vec<_> = (1..).zip(expected).collect();
+    assert_eq!(appended.events.iter().map(order).collect::<Vec<_>>(), expected);
+    let log = test.ledger.read(Position(0), Position(6), 100, None).await.unwrap();
+    let log: Vec<_> = log.into_iter().map(|row| order(&row.decoded.unwrap())).collect();
+    assert_eq!(log, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn units_that_want_the_same_streams_in_opposite_orders_all_end() {
+    let test = TestLedger::start().await;
+    let other = Ledger::connect(LedgerConfig::new(test.app_url.clone())).await.unwrap();
+    for round in 0..10 {
+        let race = |ledger: Arc<Ledger>, first: &str, second: &str| {
+            let appends =
+                [first, second].map(|name| append_to(&format!("{name}{round}"), 0, &["x"]));
+            async move { ledger.append(unit(appends.to_vec())).await }
+        };
+        let (here, there) =
+            tokio::join!(race(test.ledger.clone(), "a", "b"), race(other.clone(), "b", "a"));
+        let won = [&here, &there].into_iter().filter(|result| result.is_ok()).count();
+        assert_eq!(won, 1, "{here:?} {there:?}");
+        let lost = if here.is_ok() { there } else { here };
+        assert!(matches!(lost, Err(AppendError::Conflict { .. })), "{lost:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_observer_is_told_before_the_caller_is_answered() {
+    let test = TestLedger::start().await;
+    let told = Arc::new(Mutex::new(vec![]));
+    let listener = Arc::clone(&told);
+    test.ledger
+        .on_append(Arc::new(move |events| listener.lock().unwrap().extend_from_slice(events)));
+    let appended = test.ledger.append(one("a", 0)).await.unwrap();
+    assert_eq!(*told.lock().unwrap(), appended.events);
+}
+
+#[tokio::test]
+async fn an_event_on_a_stream_of_another_kind_is_refused() {
+    let test = TestLedger::start().await;
+    let mut wrong = append_to("a", 0, &["x"]);
+    wrong.stream.aggregate_type = schema::AggregateType::Report;
+    let refused = test.ledger.append(unit(vec![wrong])).await;
+    assert!(matches!(refused, Err(AppendError::Store(StoreError::Invalid(_)))));
+}
+
+#[tokio::test]
+async fn streams_are_loaded_together_and_addresses_found_by_their_tag() {
+    let test = TestLedger::start().await;
+    let appends = ["a", "b", "c"].map(|name| append_to(name, 0, &["x", "y"])).to_vec();
+    let bob = RecipientId::try_new("bob").unwrap();
+    let work = AddressId::try_new("work").unwrap();
+    let (recipient, address) = (bob.clone(), work.clone());
+    let put = AddressChange::Put { recipient, address, tag: "t1".into() };
+    let with_address = Unit { addresses: vec![put], ..unit(appends) };
+    test.ledger.append(with_address).await.unwrap();
+
+    let ids = ["a".to_owned(), "c".to_owned(), "none".to_owned()];
+    let kind = schema::AggregateType::Tenant;
+    let streams = test.ledger.load_streams(kind, &ids).await.unwrap();
+    assert_eq!(streams.len(), 2);
+    assert_eq!(streams["c"].len(), 2);
+    let count = |count: &mut u32, _: &schema::RecordedEvent| *count += 1;
+    assert_eq!(test.ledger.load(&stream("b"), count).await.unwrap(), (2, 2));
+
+    let found = test.ledger.find_by_address(&tenant(), "t1").await.unwrap();
+    assert_eq!(found, [(bob.clone(), work.clone())]);
+    let gone = AddressChange::Remove { recipient: bob, address: work };
+    let removal = Unit { addresses: vec![gone], ..Unit::new(metadata()) };
+    test.ledger.append(removal).await.unwrap();
+    assert_eq!(test.ledger.find_by_address(&tenant(), "t1").await.unwrap(), []);
 }

@@ -28,7 +28,8 @@ async fn fill(test: &TestLedger) {
         for number in chunk * 1_000..(chunk + 1) * 1_000 {
             all.appends.push(started(number, 0, 1));
             if number % 2 == 0 {
-                all.queue.push(QueueChange::Put(queue_row(number, 0, 1), Due::Leased { lease_ms: 9 }));
+                all.queue
+                    .push(QueueChange::Put(queue_row(number, 0, 1), Due::Leased { lease_ms: 9 }));
             } else {
                 all.appends.push(in_doubt(number, 1, 1));
             }
@@ -117,9 +118,11 @@ async fn a_restored_backup_is_recognised_even_after_new_events() {
 async fn doctor_tells_tables_and_followers() {
     let test = TestLedger::start().await;
     let mut app = test.app().await;
-    app.execute("insert into checkpoints (name, position, epoch, node) values ('mirror', 7, 2, 'n1')")
-        .await
-        .unwrap();
+    app.execute(
+        "insert into checkpoints (name, position, epoch, node) values ('mirror', 7, 2, 'n1')",
+    )
+    .await
+    .unwrap();
     let facts = test.ledger.doctor().await.unwrap();
     assert_eq!(facts.checkpoints[0].name, "mirror");
     assert_eq!(facts.checkpoints[0].position.0, 7);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schema::{DeliveryId, Timestamp};
 use store::testing::TestLedger;
 use store::{
-    Claimed, ClaimRequest, Due, Ledger, LedgerConfig, PlanningChange, PlanningRow, QueueChange,
+    ClaimRequest, Claimed, Due, Ledger, LedgerConfig, PlanningChange, PlanningRow, QueueChange,
     Unit,
 };
 
@@ -134,9 +134,8 @@ async fn a_row_whose_unit_cannot_be_stored_does_not_hold_up_the_others() {
     test.ledger.append(unit(vec![started(4, 0, 1)])).await.unwrap();
 
     let ten = request(10, 60_000);
-    let appended = test.ledger.claim(&ten, |rows| {
-        rows.iter().map(|claimed| start(claimed, 60_000)).collect()
-    });
+    let appended =
+        test.ledger.claim(&ten, |rows| rows.iter().map(|claimed| start(claimed, 60_000)).collect());
 
     assert_eq!(appended.await.unwrap().len(), 9);
     assert_eq!(test.ledger.queue_row(delivery(4)).await.unwrap().unwrap().sequence, 0);

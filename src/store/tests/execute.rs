@@ -100,7 +100,9 @@ async fn a_stream_of_another_tenant_is_out_of_reach() {
     test.ledger.append(one("acme", 0)).await.unwrap();
     let other = Metadata::new(TenantId::try_new("other").unwrap(), Actor::new("key", "1"));
     let refused = test.ledger.execute::<Pauses>(&stream("acme"), 9, CommandScope::new(other)).await;
-    assert!(matches!(refused, Err(ExecuteError::OtherTenant { stream: named }) if named == stream("acme")));
+    assert!(
+        matches!(refused, Err(ExecuteError::OtherTenant { stream: named }) if named == stream("acme"))
+    );
 }
 
 #[tokio::test]

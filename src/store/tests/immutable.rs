@@ -45,8 +45,10 @@ async fn what_was_appended_cannot_be_changed_by_the_application_or_the_owner() {
 async fn the_application_cannot_forge_a_position_or_a_time() {
     let test = TestLedger::start().await;
     let mut app = test.app().await;
-    let columns = "aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata";
-    let values = "'tenant', 'acme', 1, 'TenantCreated', '1', '{\"title\":\"x\"}', '{\"tenant\":\"acme\"}'";
+    let columns =
+        "aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata";
+    let values =
+        "'tenant', 'acme', 1, 'TenantCreated', '1', '{\"title\":\"x\"}', '{\"tenant\":\"acme\"}'";
     for statement in [
         format!("insert into events ({columns}, position) values ({values}, 7)"),
         format!("insert into events ({columns}, recorded_at) values ({values}, now())"),

@@ -29,8 +29,10 @@ async fn a_connection_lost_during_a_commit_loses_and_doubles_nothing() {
             let name = format!("c{client}");
             for expected in 0..20 {
                 let reason = format!("step {expected}");
-                let appended =
-                    ledger.append(unit(vec![append_to(&name, expected, &[&reason])])).await.unwrap();
+                let appended = ledger
+                    .append(unit(vec![append_to(&name, expected, &[&reason])]))
+                    .await
+                    .unwrap();
                 assert_eq!(appended.events[0].sequence, expected + 1);
             }
         }
@@ -58,10 +60,7 @@ async fn a_database_that_is_away_is_said_in_bounded_time_and_found_again() {
 
     let began = Instant::now();
     let refused = test.ledger.append(one("b", 0)).await;
-    assert!(
-        matches!(refused, Err(AppendError::Store(StoreError::Unavailable(_)))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(AppendError::Store(StoreError::Unavailable(_)))), "{refused:?}");
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 
     let open = format!("alter database {} connection limit -1", test.database);

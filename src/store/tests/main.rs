@@ -1,5 +1,7 @@
 //! Behaviour of the store on a real server.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails aloud")]
+
 extern crate waybill_store as store;
 
 mod append;

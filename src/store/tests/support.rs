@@ -64,8 +64,7 @@ pub fn queue_row(number: u32, lane: i16, sequence: i64) -> QueueRow {
 }
 
 pub fn started(number: u32, expected: i64, attempt: u32) -> Append {
-    let event =
-        DeliveryEvent::AttemptStarted { attempt, node: "test".into(), address_revision: 1 };
+    let event = DeliveryEvent::AttemptStarted { attempt, node: "test".into(), address_revision: 1 };
     Append { stream: StreamId::delivery(delivery(number)), expected, events: vec![event.into()] }
 }
 

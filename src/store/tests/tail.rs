@@ -23,12 +23,18 @@ const INSERT: &str = "insert into events \
 
 async fn insert(connection: &mut PgConnection, id: &str) -> i64 {
     // Both partitions; what cannot be decoded is handed on like everything else.
-    let kind = if id.len() % 2 == 0 { "tenant" } else { "delivery" };
+    let kind = if id.len().is_multiple_of(2) { "tenant" } else { "delivery" };
     sqlx::query_scalar(INSERT).bind(kind).bind(id).fetch_one(connection).await.unwrap()
 }
 
 /// Follows the tail as a follower does, until it has reached `through`; every position, in the order of arrival.
-async fn follow(ledger: Arc<Ledger>, mut places: Subscription, tail: Tail, from: i64, stop: watch::Receiver<i64>) -> Vec<i64> {
+async fn follow(
+    ledger: Arc<Ledger>,
+    mut places: Subscription,
+    tail: Tail,
+    from: i64,
+    stop: watch::Receiver<i64>,
+) -> Vec<i64> {
     let mut seen = vec![];
     let mut cursor = from;
     let mut stop = stop;
@@ -52,18 +58,26 @@ async fn follow(ledger: Arc<Ledger>, mut places: Subscription, tail: Tail, from:
                 seen.extend(rows.filter(|position| *position > cursor));
                 cursor = cursor.max(upto);
             }
-            _ => while cursor < upto {
-                let rows = ledger.read(Position(cursor), Position(upto), 500, None).await.unwrap();
-                let Some(last) = rows.last() else { break };
-                cursor = last.position.0;
-                seen.extend(rows.iter().map(|row| row.position.0));
-            },
+            _ => {
+                while cursor < upto {
+                    let rows =
+                        ledger.read(Position(cursor), Position(upto), 500, None).await.unwrap();
+                    let Some(last) = rows.last() else { break };
+                    cursor = last.position.0;
+                    seen.extend(rows.iter().map(|row| row.position.0));
+                }
+            }
         }
     }
 }
 
 /// One writer's transactions, each ending in one of the ways there are. Returns what it committed.
-async fn write(mut connection: PgConnection, writer: u64, seed: u64, transactions: u32) -> BTreeSet<i64> {
+async fn write(
+    mut connection: PgConnection,
+    writer: u64,
+    seed: u64,
+    transactions: u32,
+) -> BTreeSet<i64> {
     let mut random = StdRng::seed_from_u64(seed ^ writer);
     let mut committed = BTreeSet::new();
     for number in 0..transactions {
@@ -167,7 +181,8 @@ async fn a_session_that_idles_after_reading_the_sequence_is_named() {
     let stop = CancellationToken::new();
     let tail = Tail::start(&test.ledger, TailConfig::default(), stop).await.unwrap();
     let mut reader = test.app().await;
-    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut reader).await.unwrap();
+    let pid: i32 =
+        sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut reader).await.unwrap();
     reader.execute("begin; select last_value from pg_sequences").await.unwrap();
 
     let appended = test.ledger.append(one("a", 0)).await.unwrap();
@@ -234,7 +249,8 @@ async fn an_unrelated_long_transaction_holds_nothing_up() {
 #[tokio::test]
 async fn an_event_that_cannot_be_decoded_is_a_value() {
     let test = TestLedger::start().await;
-    let tail = Tail::start(&test.ledger, TailConfig::default(), CancellationToken::new()).await.unwrap();
+    let tail =
+        Tail::start(&test.ledger, TailConfig::default(), CancellationToken::new()).await.unwrap();
     let mut places = tail.subscribe();
     let mut app = test.app().await;
     sqlx::query(&INSERT.replace("'1', '{", "'999', '{"))

@@ -132,7 +132,10 @@ async fn tags_and_destinations_are_each_tenants_own() {
     let there = test.vault.destination_key(&globex, "example.org:443").await.unwrap();
     assert_ne!(here, there);
     assert!(!here.as_str().contains("example"));
-    assert_ne!(test.vault.index_tag(&tenant(), "example.org:443").await.unwrap(), here.as_str()[1..]);
+    assert_ne!(
+        test.vault.index_tag(&tenant(), "example.org:443").await.unwrap(),
+        here.as_str()[1..]
+    );
 }
 
 #[tokio::test]

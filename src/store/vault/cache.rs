@@ -50,13 +50,7 @@ impl KeyCache {
     }
 
     /// `since`: when the statement began that read them, so that an erasure meanwhile is not outlived.
-    pub fn put(
-        &self,
-        tenant: &TenantId,
-        subject: &RecipientId,
-        since: Instant,
-        keys: SubjectKeys,
-    ) {
+    pub fn put(&self, tenant: &TenantId, subject: &RecipientId, since: Instant, keys: SubjectKeys) {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
         let name = name(tenant, subject);
         // A reader that began before an erasure must not bring the key back.

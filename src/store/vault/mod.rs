@@ -42,8 +42,8 @@ impl Vault {
     /// [`VaultError::MasterKeyForm`], [`VaultError::WrongMasterKey`], [`VaultError::Unavailable`].
     pub async fn connect(config: VaultConfig) -> Result<Arc<Self>, VaultError> {
         let master = parse_master_key(&config.master_key)?;
-        let pool = connect::pool(config.url.expose_secret(), "waybill-vault", config.connections)
-            .map_err(VaultError::from)?;
+        let options = connect::options(config.url.expose_secret(), "waybill-vault")?;
+        let pool = connect::pool(connect::by_index(options), config.connections);
         let proof = derive(&master, "waybill vault check");
         if !queries::check(&pool, proof.bytes()).await? {
             return Err(VaultError::WrongMasterKey);
@@ -92,7 +92,8 @@ impl Vault {
     }
 
     async fn tenant_key(&self, tenant: &TenantId) -> Result<Box32, VaultError> {
-        let known = self.tenants.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
+        let known =
+            self.tenants.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
         if let Some(key) = known {
             return Ok(key);
         }

@@ -27,7 +27,10 @@ impl Vault {
     ) -> Result<Sealed, VaultError> {
         let (id, key) = match self.cache.get(tenant, subject).and_then(|keys| keys.live) {
             Some(live) => live,
-            None => self.make_keys(tenant, &BTreeSet::from([subject])).await?.remove(subject)
+            None => self
+                .make_keys(tenant, &BTreeSet::from([subject]))
+                .await?
+                .remove(subject)
                 .ok_or_else(|| damaged(subject.as_str()))?,
         };
         seal(&id, &key, aad, clear)
@@ -73,9 +76,8 @@ impl Vault {
         aad: &str,
         sealed: &Sealed,
     ) -> Result<SecretString, UnsealError> {
-        let id: KeyId = decode(&sealed.key)
-            .and_then(|id| id.try_into().ok())
-            .ok_or(UnsealError::WrongKey)?;
+        let id: KeyId =
+            decode(&sealed.key).and_then(|id| id.try_into().ok()).ok_or(UnsealError::WrongKey)?;
         let known = self.cache.get(tenant, subject).and_then(|keys| key_of(&keys, &id));
         let key = match known {
             Some(key) => key?,
@@ -100,10 +102,8 @@ impl Vault {
         tenant: &TenantId,
         subjects: &[RecipientId],
     ) -> Result<(), VaultError> {
-        let unknown: BTreeSet<&RecipientId> = subjects
-            .iter()
-            .filter(|subject| self.cache.get(tenant, subject).is_none())
-            .collect();
+        let unknown: BTreeSet<&RecipientId> =
+            subjects.iter().filter(|subject| self.cache.get(tenant, subject).is_none()).collect();
         if !unknown.is_empty() {
             self.load(tenant, &unknown).await?;
         }
@@ -115,11 +115,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Unavailable`]: then nothing is known to be destroyed.
-    pub async fn erase(
-        &self,
-        tenant: &TenantId,
-        subject: &RecipientId,
-    ) -> Result<u64, VaultError> {
+    pub async fn erase(&self, tenant: &TenantId, subject: &RecipientId) -> Result<u64, VaultError> {
         let destroyed = queries::destroy(&self.pool, tenant, subject.as_str()).await?;
         self.load(tenant, &BTreeSet::from([subject])).await?;
         Ok(destroyed)
@@ -190,11 +186,7 @@ impl Vault {
         Ok(loaded)
     }
 
-    fn unwrap_rows(
-        &self,
-        tenant: &TenantId,
-        rows: Vec<KeyRow>,
-    ) -> Result<SubjectKeys, VaultError> {
+    fn unwrap_rows(&self, tenant: &TenantId, rows: Vec<KeyRow>) -> Result<SubjectKeys, VaultError> {
         let mut live = None;
         let mut destroyed = Vec::new();
         for row in rows {
