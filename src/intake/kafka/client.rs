@@ -5,7 +5,6 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::FutureProducer;
-use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext};
 use secrecy::ExposeSecret;
@@ -22,10 +21,6 @@ const MAX_REJECTED_BYTES: &str = "2097152";
 pub(super) struct Watch(pub(super) Status);
 
 impl ClientContext for Watch {
-    fn stats(&self, statistics: Statistics) {
-        self.0.connected(statistics.brokers.values().any(|broker| broker.state == "UP"));
-    }
-
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.0.connected(false);
@@ -38,14 +33,13 @@ impl ConsumerContext for Watch {
     fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(partitions) => {
-                self.0.connected(true);
-                self.0.client_trouble(None);
+                self.0.works();
                 tracing::info!(partitions = partitions.count(), "kafka partitions assigned");
             }
             Rebalance::Revoke(partitions) => {
                 tracing::info!(partitions = partitions.count(), "kafka partitions revoked");
             }
-            Rebalance::Error(error) => self.0.client_trouble(Some(error.to_string())),
+            Rebalance::Error(error) => self.0.client_trouble(error.to_string()),
         }
     }
 }
@@ -63,13 +57,13 @@ pub(super) fn consumer(
         .set("auto.commit.interval.ms", "500")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")
-        .set("topic.metadata.refresh.interval.ms", "10000")
-        .set("statistics.interval.ms", "1000")
+        // A topic that was missing is found once it is made.
+        .set("topic.metadata.refresh.interval.ms", "5000")
         // What is fetched ahead waits in memory.
         .set("queued.min.messages", "200")
         .set("queued.max.messages.kbytes", "16384");
     let consumer: StreamConsumer<Watch> = client.create_with_context(Watch(status.clone()))?;
-    let topics: Vec<&str> = config.topics.iter().map(|topic| topic.topic.as_str()).collect();
+    let topics: Vec<&str> = reports(config).collect();
     consumer.subscribe(&topics)?;
     Ok(consumer)
 }
@@ -102,9 +96,8 @@ fn base(config: &KafkaConfig) -> ClientConfig {
 /// [`KafkaError`] when the brokers do not answer or refuse.
 pub async fn ensure_topics(config: &KafkaConfig, partitions: i32) -> Result<(), KafkaError> {
     let admin: AdminClient<DefaultClientContext> = base(config).create()?;
-    let of_reports = config.topics.iter().map(|topic| topic.topic.as_str());
     let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-    let mut topics: Vec<_> = of_reports.map(topic).collect();
+    let mut topics: Vec<_> = reports(config).map(topic).collect();
     topics.push(topic(&config.rejected_topic).set("max.message.bytes", MAX_REJECTED_BYTES));
     let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
     for made in admin.create_topics(&topics, &options).await? {
@@ -125,11 +118,31 @@ pub async fn ensure_topics(config: &KafkaConfig, partitions: i32) -> Result<(), 
 /// [`KafkaError`] when the brokers do not answer.
 pub fn missing_topics(config: &KafkaConfig, timeout: Duration) -> Result<Vec<String>, KafkaError> {
     let consumer: BaseConsumer = base(config).create()?;
-    let metadata = consumer.fetch_metadata(None, timeout)?;
-    let is_there = |name: &str| {
-        metadata.topics().iter().any(|topic| topic.name() == name && topic.error().is_none())
-    };
-    let of_reports = config.topics.iter().map(|topic| topic.topic.as_str());
-    let all = of_reports.chain([config.rejected_topic.as_str()]);
-    Ok(all.filter(|name| !is_there(name)).map(ToOwned::to_owned).collect())
+    let rejected = std::iter::once(config.rejected_topic.as_str());
+    missing_of(&consumer, reports(config).chain(rejected), timeout)
+}
+
+/// Those of `topics` that the brokers do not have. Blocks for at most `timeout` each.
+pub(super) fn missing_of<'t, C, X>(
+    consumer: &C,
+    topics: impl Iterator<Item = &'t str>,
+    timeout: Duration,
+) -> Result<Vec<String>, KafkaError>
+where
+    C: Consumer<X>,
+    X: ConsumerContext,
+{
+    let mut missing = Vec::new();
+    for topic in topics {
+        let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
+        if metadata.topics().iter().any(|found| found.error().is_some()) {
+            missing.push(topic.to_owned());
+        }
+    }
+    Ok(missing)
+}
+
+/// Topics that carry reports.
+pub(super) fn reports(config: &KafkaConfig) -> impl Iterator<Item = &str> {
+    config.topics.iter().map(|topic| topic.topic.as_str())
 }

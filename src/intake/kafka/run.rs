@@ -22,6 +22,11 @@ use crate::figures;
 /// When nothing could be begun for so long, the brokers are told to hold back, and the group is kept alive.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
 
+/// How long the brokers may take to say which topics they have.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause between two such questions.
+const WATCH_PAUSE: Duration = Duration::from_secs(2);
+
 type Work<'w> = Pin<Box<dyn Future<Output = Answered> + Send + 'w>>;
 
 /// The messages of one run.
@@ -44,7 +49,7 @@ impl KafkaIntake {
     /// # Errors
     /// [`KafkaIntakeError::Client`] when the client library does not accept the configuration.
     pub async fn run(&self, cancel: CancellationToken) -> Result<(), KafkaIntakeError> {
-        let consumer = client::consumer(&self.config, &self.status)?;
+        let consumer = Arc::new(client::consumer(&self.config, &self.status)?);
         let mut messages = Messages {
             kafka: self,
             consumer: &consumer,
@@ -55,7 +60,10 @@ impl KafkaIntake {
             waiting: VecDeque::new(),
             is_paused: false,
         };
-        messages.until_cancelled().await;
+        tokio::select! {
+            () = messages.until_cancelled() => {}
+            () = self.watch(&consumer) => {}
+        }
         messages.finish().await;
         drop(messages);
         self.status.ended();
@@ -65,6 +73,22 @@ impl KafkaIntake {
         });
         drop(closed.await);
         Ok(())
+    }
+
+    /// Asks again and again whether the brokers are there and have every topic. Never ends.
+    async fn watch(&self, consumer: &Arc<StreamConsumer<Watch>>) {
+        loop {
+            let (consumer, config) = (Arc::clone(consumer), self.config.clone());
+            let asked = tokio::task::spawn_blocking(move || {
+                client::missing_of(&*consumer, client::reports(&config), WATCH_TIMEOUT)
+            });
+            let missing = asked.await.ok().and_then(Result::ok);
+            self.status.connected(missing.is_some());
+            if let Some(missing) = missing {
+                self.status.missing(&missing);
+            }
+            tokio::time::sleep(WATCH_PAUSE).await;
+        }
     }
 }
 
@@ -98,8 +122,7 @@ impl<'r> Messages<'r> {
             Ok(message) => message,
             Err(error) => return self.trouble(&error),
         };
-        self.kafka.status.connected(true);
-        self.kafka.status.client_trouble(None);
+        self.kafka.status.works();
         let Some((topic, tenant)) = self.kafka.tenants.get_key_value(message.topic()) else {
             // Only topics of the configuration are subscribed to.
             warn!(topic = message.topic(), "a message of a topic that belongs to nobody");
@@ -115,10 +138,11 @@ impl<'r> Messages<'r> {
     }
 
     fn trouble(&self, error: &KafkaError) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.kafka.status.connected(false);
-        } else {
-            self.kafka.status.client_trouble(Some(error.to_string()));
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => self.kafka.status.connected(false),
+            // The watch over the topics says which.
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {}
+            _ => self.kafka.status.client_trouble(error.to_string()),
         }
         warn!(%error, "kafka cannot be read");
     }

@@ -21,6 +21,8 @@ struct Facts {
     is_connected: bool,
     /// What the client last complained about.
     client: Option<String>,
+    /// Which topics are missing.
+    missing: Option<String>,
     /// What keeps messages from being answered.
     work: Option<String>,
     has_ended: bool,
@@ -31,8 +33,19 @@ impl Status {
         self.facts().is_connected = is_connected;
     }
 
-    pub(super) fn client_trouble(&self, reason: Option<String>) {
-        self.facts().client = reason;
+    pub(super) fn client_trouble(&self, reason: String) {
+        self.facts().client = Some(reason);
+    }
+
+    /// Partitions were assigned, or a message was read.
+    pub(super) fn works(&self) {
+        let mut facts = self.facts();
+        (facts.is_connected, facts.client) = (true, None);
+    }
+
+    pub(super) fn missing(&self, topics: &[String]) {
+        let told = || format!("topics are missing: {}", topics.join(", "));
+        self.facts().missing = (!topics.is_empty()).then(told);
     }
 
     pub(super) fn work_trouble(&self, reason: Option<String>) {
@@ -50,7 +63,8 @@ impl Status {
         } else if !facts.is_connected {
             Some("no broker can be reached")
         } else {
-            facts.client.as_deref().or(facts.work.as_deref())
+            let troubles = [&facts.missing, &facts.client, &facts.work];
+            troubles.into_iter().flatten().map(String::as_str).next()
         };
         match reason {
             Some(reason) => KafkaReadiness::NotReady { reason: reason.to_owned() },

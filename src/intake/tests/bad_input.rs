@@ -41,7 +41,8 @@ async fn an_artifact_of_which_the_tenant_has_no_bytes_is_refused() {
     let artifact =
         ArtifactRef { name: "a.csv".to_owned(), format: Format::Csv, sha256, size_bytes: 6 };
     let given = ReceiveReport { artifacts: vec![artifact], ..report("1") };
-    let told = format!("artifacts[0].sha256: no artifact with SHA-256 {sha256} was uploaded before");
+    let told =
+        format!("artifacts[0].sha256: no artifact with SHA-256 {sha256} was uploaded before");
     assert_eq!(refusal(&world, given).await, ("artifact_missing", told));
 }
 
@@ -110,9 +111,7 @@ async fn while_the_database_is_away_nothing_is_acknowledged_and_the_same_call_la
     assert!(refused.is_passing());
     let open = format!("alter database {database} connection limit -1");
     admin.execute(open.as_str()).await.unwrap();
-    until("the ledger answers again", || async {
-        world.intake.receive(report("1")).await.is_ok()
-    })
-    .await;
+    until("the ledger answers again", || async { world.intake.receive(report("1")).await.is_ok() })
+        .await;
     assert_eq!(world.distributions().await.len(), 2);
 }

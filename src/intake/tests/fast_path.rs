@@ -62,11 +62,8 @@ async fn one_unit_holds_the_version_its_plan_and_the_attempts_with_a_permit() {
     assert_eq!(events[1].event, planned.into());
     let plan = plan(0, &expected);
     assert_eq!(events[2].event, DeliveryEvent::DeliveryScheduled(plan).into());
-    let started = DeliveryEvent::AttemptStarted {
-        attempt: 1,
-        node: "one".to_owned(),
-        address_revision: 1,
-    };
+    let started =
+        DeliveryEvent::AttemptStarted { attempt: 1, node: "one".to_owned(), address_revision: 1 };
     assert_eq!(events[3].event, started.into());
 }
 
@@ -129,7 +126,8 @@ async fn what_is_paused_is_planned_but_not_started() {
 
     assert_eq!(received.planned, 4);
     let launched = world.permits.launched.lock().unwrap();
-    let channels: Vec<_> = launched.iter().filter_map(|one| Some(one.state.plan()?.channel)).collect();
+    let channels: Vec<_> =
+        launched.iter().filter_map(|one| Some(one.state.plan()?.channel)).collect();
     assert_eq!(channels, [ChannelKind::Webhook, ChannelKind::Webhook]);
 }
 

@@ -7,32 +7,38 @@ use schema::events::{
 use schema::{Actor, ChannelKind};
 use tokio_util::sync::CancellationToken;
 
-use super::support::{World, acme, named, report, subscription, subscription_stream, until, version};
+use super::support::{
+    World, acme, named, report, subscription, subscription_stream, until, version,
+};
 use crate::{Intake, IntakeConfig, WithdrawVersion};
 
 const WEBHOOK: &[ChannelKind] = &[ChannelKind::Webhook];
 
 /// One slice a turn, and a lease that ends soon.
 fn one_slice_a_turn() -> IntakeConfig {
-    IntakeConfig { turn_slices: 1, planning_lease_ms: 1_000, planning_poll_ms: 20, ..Default::default() }
+    IntakeConfig {
+        turn_slices: 1,
+        planning_lease_ms: 1_000,
+        planning_poll_ms: 20,
+        ..Default::default()
+    }
 }
 
 /// Runs the planner while `until` waits.
 async fn plan_until_complete(world: &World, intakes: &[&Arc<Intake>]) {
     let cancel = CancellationToken::new();
-    let planners = intakes.iter().map(|intake| {
-        tokio::spawn(Arc::clone(intake).plan(cancel.clone()))
-    });
+    let planners =
+        intakes.iter().map(|intake| tokio::spawn(Arc::clone(intake).plan(cancel.clone())));
     let planners: Vec<_> = planners.collect();
     until("every plan is complete", || async {
         let complete = |event: &DistributionEvent| {
             matches!(event, DistributionEvent::SlicePlanned { through: None, .. })
         };
         let events = world.distributions().await;
-        let received = |event: &DistributionEvent| {
-            matches!(event, DistributionEvent::ReportReceived(_))
-        };
-        let count = |is: &dyn Fn(&DistributionEvent) -> bool| events.iter().filter(|e| is(e)).count();
+        let received =
+            |event: &DistributionEvent| matches!(event, DistributionEvent::ReportReceived(_));
+        let count =
+            |is: &dyn Fn(&DistributionEvent) -> bool| events.iter().filter(|e| is(e)).count();
         count(&complete) == count(&received)
     })
     .await;
@@ -190,7 +196,8 @@ async fn a_planner_that_is_told_to_stop_leaves_the_rest_free_for_others_at_once(
         .await;
         stopped.cancel();
     };
-    let long_turns = IntakeConfig { turn_slices: 100, planning_lease_ms: 600_000, ..Default::default() };
+    let long_turns =
+        IntakeConfig { turn_slices: 100, planning_lease_ms: 600_000, ..Default::default() };
     futures::join!(begun, world.node("one", long_turns).plan(cancel));
 
     if slices(&world.distributions().await).len() < 5 {

@@ -7,8 +7,8 @@ use aggregates::retry::Schedules;
 use aggregates::routing::RoutingIndex;
 use artifacts::{ArtifactStore, ArtifactsConfig};
 use schema::events::{
-    ArtifactRef, DeliveryEvent, DistributionEvent, RecipientEvent, RecipientKind,
-    RecipientProfile, ReportEvent, ReportProfile, SubscriptionBody, SubscriptionEvent,
+    ArtifactRef, DeliveryEvent, DistributionEvent, RecipientEvent, RecipientKind, RecipientProfile,
+    ReportEvent, ReportProfile, SubscriptionBody, SubscriptionEvent,
 };
 use schema::{
     Actor, AddressId, AggregateType, Attributes, ChannelKind, DestinationKey, Format, GrantId,
