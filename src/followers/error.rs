@@ -50,7 +50,10 @@ impl From<ProjectionError> for FollowerError {
 
 impl From<StoreError> for FollowerError {
     fn from(error: StoreError) -> Self {
-        Self::again(error)
+        match error {
+            StoreError::Codec(_) | StoreError::Invalid(_) => Self::refused(error),
+            world => Self::again(world),
+        }
     }
 }
 
