@@ -46,3 +46,26 @@ impl ArtifactsConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ArtifactsConfig;
+
+    fn told(config: &ArtifactsConfig) -> Option<String> {
+        config.check().err().map(|invalid| invalid.to_string())
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_key_and_rule() {
+        assert_eq!(told(&ArtifactsConfig::default()), None);
+        let none = ArtifactsConfig { max_bytes: 0, ..Default::default() };
+        let rule = r#"artifacts.max_bytes: "0" must be 1 to 1099511627776"#;
+        assert_eq!(told(&none).as_deref(), Some(rule));
+        let many = ArtifactsConfig { concurrent_operations: 513, ..Default::default() };
+        let rule = r#"artifacts.concurrent_operations: "513" must be 1 to 512"#;
+        assert_eq!(told(&many).as_deref(), Some(rule));
+        let nowhere = ArtifactsConfig { dir: "".into(), ..Default::default() };
+        let rule = r#"artifacts.dir: "" must name a directory"#;
+        assert_eq!(told(&nowhere).as_deref(), Some(rule));
+    }
+}

@@ -145,3 +145,53 @@ fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), Invalid> {
     }
     Err(Invalid::new(key, &value.to_string(), format!("must be {least} to {most}")))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use super::*;
+
+    fn kafka(change: impl FnOnce(&mut KafkaConfig)) -> Result<(), String> {
+        let tenant = TenantId::try_new("acme").unwrap();
+        let topic = TopicConfig { topic: "reports.ready".to_owned(), tenant };
+        let mut config = KafkaConfig {
+            brokers: "localhost:9092".to_owned(),
+            topics: vec![topic],
+            ..Default::default()
+        };
+        change(&mut config);
+        config.check().map_err(|invalid| invalid.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_right_and_without_brokers_nothing_else_is_asked_for() {
+        assert_eq!(IntakeConfig::default().check(), Ok(()));
+        assert_eq!(KafkaConfig::default().check(), Ok(()));
+        assert_eq!(kafka(|_| {}), Ok(()));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_key_and_rule() {
+        let config = IntakeConfig { planning_lease_ms: 10, ..Default::default() };
+        let told = config.check().unwrap_err().to_string();
+        assert_eq!(told, r#"intake.planning_lease_ms: "10" must be 1000 to 600000"#);
+
+        let told = kafka(|config| config.topics.clear());
+        assert_eq!(told, Err(r#"kafka.topics: "0" must be 1 to 64"#.to_owned()));
+        let told = kafka(|config| config.topics[0].topic = "reports ready".to_owned());
+        assert!(told.unwrap_err().starts_with(r#"kafka.topics[].topic: "reports ready" must be"#));
+        let told = kafka(|config| config.rejected_topic = "reports.ready".to_owned());
+        let rule = r#"kafka.topics[].topic: "reports.ready" must be named once"#;
+        assert_eq!(told, Err(rule.to_owned()));
+    }
+
+    #[test]
+    fn what_durability_rests_on_cannot_be_configured_away() {
+        let told = kafka(|config| {
+            config.properties.insert("enable.auto.offset.store".to_owned(), "true".into());
+        });
+        let told = told.unwrap_err();
+        assert!(told.starts_with(r#"kafka.properties: "enable.auto.offset.store""#), "{told}");
+    }
+}

@@ -2,7 +2,6 @@ use std::any::Any;
 use std::time::Instant;
 
 use aggregates::delivery::Delivery;
-use aggregates::routing::Authorised;
 use schema::{ChannelKind, DeliveryId, DestinationKey, TenantId};
 
 /// The right to have one send under way. Dropping it gives it back.
@@ -37,8 +36,6 @@ pub struct Started {
     pub sequence: i64,
     /// The folded state, attempt under way.
     pub state: Delivery,
-    /// What the recipient's side said when the attempt was recorded.
-    pub authorised: Authorised,
     /// Given back when the attempt is over.
     pub permit: PermitGuard,
     /// When the lease began, or a little earlier: an instant before the unit was appended.

@@ -118,14 +118,13 @@ pub async fn ensure_topics(config: &KafkaConfig, partitions: i32) -> Result<(), 
 /// [`KafkaError`] when the brokers do not answer.
 pub fn missing_topics(config: &KafkaConfig, timeout: Duration) -> Result<Vec<String>, KafkaError> {
     let consumer: BaseConsumer = base(config).create()?;
-    let rejected = std::iter::once(config.rejected_topic.as_str());
-    missing_of(&consumer, reports(config).chain(rejected), timeout)
+    missing_of(&consumer, config, timeout)
 }
 
-/// Those of `topics` that the brokers do not have. Blocks for at most `timeout` each.
-pub(super) fn missing_of<'t, C, X>(
+/// Those of the configuration's topics that the brokers do not have. Blocks for at most `timeout` each.
+pub(super) fn missing_of<C, X>(
     consumer: &C,
-    topics: impl Iterator<Item = &'t str>,
+    config: &KafkaConfig,
     timeout: Duration,
 ) -> Result<Vec<String>, KafkaError>
 where
@@ -133,7 +132,7 @@ where
     X: ConsumerContext,
 {
     let mut missing = Vec::new();
-    for topic in topics {
+    for topic in reports(config).chain([config.rejected_topic.as_str()]) {
         let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
         if metadata.topics().iter().any(|found| found.error().is_some()) {
             missing.push(topic.to_owned());
@@ -143,6 +142,6 @@ where
 }
 
 /// Topics that carry reports.
-pub(super) fn reports(config: &KafkaConfig) -> impl Iterator<Item = &str> {
+fn reports(config: &KafkaConfig) -> impl Iterator<Item = &str> {
     config.topics.iter().map(|topic| topic.topic.as_str())
 }

@@ -80,7 +80,7 @@ impl KafkaIntake {
         loop {
             let (consumer, config) = (Arc::clone(consumer), self.config.clone());
             let asked = tokio::task::spawn_blocking(move || {
-                client::missing_of(&*consumer, client::reports(&config), WATCH_TIMEOUT)
+                client::missing_of(&*consumer, &config, WATCH_TIMEOUT)
             });
             let missing = asked.await.ok().and_then(Result::ok);
             self.status.connected(missing.is_some());

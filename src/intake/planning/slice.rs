@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use aggregates::delivery::{self, Command, Delivery, Refusal, Rules};
 use aggregates::planning::{SlicePlan, SliceRequest, plan_slice};
-use aggregates::routing::{Authorised, RoutingIndex};
+use aggregates::routing::RoutingIndex;
 use aggregates::run;
 use schema::events::DeliveryPlan;
 use schema::{DeliveryId, LedgerEvent, StreamId, TenantId};
@@ -25,7 +25,7 @@ pub(crate) struct Planned {
 /// Why a delivery's first attempt may start now.
 struct Start {
     permit: PermitGuard,
-    authorised: Authorised,
+    address_revision: u32,
 }
 
 impl Intake {
@@ -55,8 +55,8 @@ impl Intake {
             return None;
         }
         let permit = self.near.permits.try_permit(tenant, plan.channel, &plan.destination)?;
-        let authorised = index.authorise(tenant, plan, now).ok()?;
-        Some(Start { permit, authorised })
+        let address_revision = index.authorise(tenant, plan, now).ok()?.revision;
+        Some(Start { permit, address_revision })
     }
 
     /// Writes the slice's deliveries into `unit`. What comes back may be sent once the unit is appended.
@@ -80,13 +80,12 @@ impl Intake {
             let row = Row { id, tenant: request.tenant, sequence, state: &state };
             let lease_ms = self.near.permits.lease_ms();
             unit.queue.push(row.queue_change(lease_ms, traceparent.clone())?);
-            if let Some(Start { permit, authorised }) = start {
+            if let Some(Start { permit, .. }) = start {
                 started.push(Started {
                     delivery: id,
                     tenant: request.tenant.clone(),
                     sequence,
                     state,
-                    authorised,
                     permit,
                     leased_at: Instant::now(),
                     traceparent,
@@ -104,7 +103,7 @@ impl Intake {
     ) -> Result<Vec<delivery::Event>, Refusal> {
         let command = Command::StartAttempt {
             node: self.node.clone(),
-            address_revision: start.authorised.revision,
+            address_revision: start.address_revision,
             now: request.now,
         };
         run::<Rules>(state, command)
