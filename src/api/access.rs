@@ -85,3 +85,10 @@ pub fn access(method: &Method, path: &str) -> Option<Access> {
     let key: (&str, &str) = (path, method);
     BY_ROUTE.get(&key).copied()
 }
+
+/// The methods of a path, as an Allow header lists them; empty for a path nobody knows.
+#[must_use]
+pub fn allowed(path: &str) -> String {
+    let of_path = ACCESS.iter().filter(|(_, known, _)| *known == path);
+    of_path.map(|(method, ..)| method.as_str()).collect::<Vec<_>>().join(", ")
+}

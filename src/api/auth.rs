@@ -7,16 +7,16 @@ use std::sync::PoisonError;
 
 use aggregates::api_key::{ApiKey, IssuedKey};
 use axum::extract::{FromRequestParts, MatchedPath, OptionalFromRequestParts, Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{ALLOW, AUTHORIZATION};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use schema::events::Scope;
 use schema::{Actor, ApiKeyId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::access::{Access, access};
+use crate::access::{Access, access, allowed};
 use crate::error::{ApiError, Code};
 use crate::state::ApiState;
 
@@ -109,14 +109,30 @@ pub(crate) async fn guard(
             caller
         }
         None => {
-            authenticate(&api, request.headers())?;
-            return Err(ApiError::new(Code::ScopeMissing, "no key is allowed on this route"));
+            let allow = path.map(|path| allowed(path.as_str())).unwrap_or_default();
+            return Ok(unlisted(&api, request.headers(), &allow));
         }
     };
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
     response.extensions_mut().insert(caller);
     Ok(response)
+}
+
+/// The answer where nobody said who may: that the method is wrong, when the path knows others; else no to everyone.
+fn unlisted(api: &ApiState, headers: &HeaderMap, allow: &str) -> Response {
+    if let Ok(allow) = HeaderValue::try_from(allow)
+        && !allow.is_empty()
+    {
+        let detail = "the Allow header names the methods this path knows";
+        let mut response = ApiError::new(Code::MethodNotAllowed, detail).into_response();
+        response.headers_mut().insert(ALLOW, allow);
+        return response;
+    }
+    match authenticate(api, headers) {
+        Ok(_) => ApiError::new(Code::ScopeMissing, "no key is allowed here").into_response(),
+        Err(error) => error.into_response(),
+    }
 }
 
 fn unauthenticated(detail: &str) -> ApiError {

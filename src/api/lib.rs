@@ -54,7 +54,6 @@ pub fn router(api: ApiState) -> Router {
     routes
         .merge(docs::routes(&docs::completed(&openapi)))
         .merge(graphql::routes())
-        .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .route_layer(from_fn_with_state(api.clone(), auth::guard))
         .layer(DefaultBodyLimit::disable())
@@ -75,8 +74,4 @@ fn described() -> OpenApiRouter<ApiState> {
 
 async fn not_found() -> impl IntoResponse {
     ApiError::new(Code::NotFound, "no such path; /docs describes those there are")
-}
-
-async fn method_not_allowed() -> impl IntoResponse {
-    ApiError::new(Code::MethodNotAllowed, "the Allow header names the methods this path knows")
 }

@@ -260,3 +260,54 @@ impl From<ArtifactError> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aggregates::{delivery, distribution, recipient};
+    use schema::{Sha256, VersionName};
+
+    use super::*;
+
+    fn status(error: impl Into<ApiError>) -> u16 {
+        error.into().code.status().as_u16()
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one_and_neither_is_the_callers_fault() {
+        assert_eq!(status(ArtifactError::DiskFull), 507);
+        assert_eq!(status(ArtifactError::Disk(std::io::Error::other("gone"))), 503);
+        assert_eq!(status(ArtifactError::Damaged { sha256: Sha256::of(b"") }), 500);
+    }
+
+    #[test]
+    fn a_ledger_that_is_away_asks_to_come_again() {
+        assert_eq!(status(StoreError::Closed), 503);
+        assert_eq!(
+            status(AppendError::Store(StoreError::Unavailable(sqlx::Error::PoolTimedOut))),
+            503
+        );
+        assert_eq!(status(VaultError::Unavailable(sqlx::Error::PoolTimedOut)), 503);
+        assert_eq!(status(sqlx::Error::PoolTimedOut), 503);
+        assert_eq!(status(sqlx::Error::RowNotFound), 500);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_from_what_is_refused() {
+        assert_eq!(status(recipient::Refusal::NotRegistered), 404);
+        assert_eq!(status(recipient::Refusal::Retired), 409);
+        assert_eq!(status(delivery::Refusal::NotClosed), 409);
+        let invalid = schema::Invalid::new("title", "", "must have 1 to 200 bytes");
+        assert_eq!(status(recipient::Refusal::Invalid(invalid)), 422);
+    }
+
+    #[test]
+    fn a_refusal_carries_the_stable_name_of_its_rule() {
+        let corrects = VersionName::try_new("v1")
+            .map(|version| distribution::Refusal::CorrectsItself { version });
+        let error = corrects.map(|refusal| ApiError::from(ReceiveError::from(refusal)));
+        let told = error.map(|error| (error.code, error.rule, error.field));
+        let expected =
+            (Code::Refused, Some("corrects_itself".to_owned()), Some("corrects".to_owned()));
+        assert_eq!(told, Ok(expected));
+    }
+}

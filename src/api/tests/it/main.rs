@@ -10,6 +10,7 @@ mod description;
 mod graphql;
 mod idempotency;
 mod keys;
+mod logs;
 mod operations;
 mod publishing;
 mod recipients;

@@ -40,7 +40,7 @@ pub struct Api {
     pub router: Router,
     pub ledger: TestLedger,
     pub document: Value,
-    pub files: TempDir,
+    _files: TempDir,
     /// A key of [`ACME`] that may do everything.
     pub key: String,
 }
@@ -137,7 +137,7 @@ impl Api {
         });
         let document = waybill_api::openapi();
         let router = router(state.clone());
-        let mut api = Self { state, router, ledger, document, files, key: String::new() };
+        let mut api = Self { state, router, ledger, document, _files: files, key: String::new() };
         api.tenant(ACME).await;
         api.key = api.key_of(ACME, &Scope::ALL).await;
         api
