@@ -30,59 +30,84 @@ struct Standing {
 }
 
 impl Intake {
-    /// Plans the next slices of one distribution.
+    /// Plans the next slices of one distribution. While one is being appended, the next is drafted on what that one will
+    /// have made of it.
     pub(super) async fn turn(
         self: &Arc<Self>,
         row: PlanningRow,
         cancel: &CancellationToken,
     ) -> Result<Ended, ReceiveError> {
         let PlanningRow { distribution, tenant, .. } = row;
-        let mut standing = self.standing(distribution, &tenant).await?;
-        let Some(mut before) = next_slice(&standing.state) else {
+        let standing = self.standing(distribution, &tenant).await?;
+        let Some(mut slice) = next_slice(&standing.state) else {
             self.forget(&standing, distribution).await?;
             return Ok(Ended::Complete);
         };
         let mut left = self.config.turn_slices;
-        loop {
+        let mut is_last = || {
             left = left.saturating_sub(1);
-            let is_last = left == 0 || cancel.is_cancelled();
-            let appended = self.append_slice(distribution, standing, is_last).await?;
-            let is_appended = appended.is_some();
-            standing = match appended {
-                Some(standing) => standing,
-                None => self.standing(distribution, &tenant).await?,
+            left == 0 || cancel.is_cancelled()
+        };
+        let mut draft = self.draft(distribution, standing, is_last()).await?;
+        loop {
+            let Draft { unit, started, standing, is_last: was_last, sums } = draft;
+            let next = next_slice(&standing.state);
+            let ahead = async {
+                match next {
+                    Some(_) if !was_last => {
+                        self.draft(distribution, standing, is_last()).await.map(Some)
+                    }
+                    Some(_) | None => Ok(None),
+                }
             };
-            match next_slice(&standing.state) {
-                None if is_appended => return Ok(Ended::Complete),
-                Some(_) if is_appended && is_last => return Ok(Ended::Unfinished),
-                Some(next) if is_appended || next == before => before = next,
-                None | Some(_) => return Ok(Ended::TakenOver),
-            }
+            let (appended, ahead) = futures::join!(self.append_slice(unit, started, sums), ahead);
+            draft = match (appended?, ahead?, next) {
+                (true, Some(ahead), Some(next)) => {
+                    slice = next;
+                    ahead
+                }
+                (true, _, Some(_)) => return Ok(Ended::Unfinished),
+                (true, _, None) => return Ok(Ended::Complete),
+                (false, ahead, _) => {
+                    drop(ahead);
+                    let standing = self.standing(distribution, &tenant).await?;
+                    if next_slice(&standing.state) != Some(slice) {
+                        return Ok(Ended::TakenOver);
+                    }
+                    self.draft(distribution, standing, was_last).await?
+                }
+            };
         }
     }
 
-    /// Plans one slice on a blocking thread, appends it and hands over what may be sent. Nothing, when the distribution's
-    /// stream has moved on meanwhile.
-    async fn append_slice(
+    /// Drafts the next slice on a blocking thread. Behind the last one of a turn the plan is free for others at once.
+    async fn draft(
         self: &Arc<Self>,
         distribution: DistributionId,
         standing: Standing,
         is_last: bool,
-    ) -> Result<Option<Standing>, ReceiveError> {
+    ) -> Result<Draft, ReceiveError> {
         let intake = Arc::clone(self);
-        let lease_ms = if is_last { 0 } else { self.config.planning_lease_ms };
         let drafted = tokio::task::spawn_blocking(move || {
-            intake.draft_slice(distribution, standing, lease_ms)
+            intake.draft_slice(distribution, standing, is_last)
         });
-        let Draft { unit, started, standing, considered, planned } =
-            drafted.await.map_err(|error| ReceiveError::Broken(error.to_string()))??;
+        drafted.await.map_err(|error| ReceiveError::Broken(error.to_string()))?
+    }
+
+    /// Appends a slice and hands over what may be sent. False when the distribution's stream has moved on meanwhile.
+    async fn append_slice(
+        &self,
+        unit: Unit,
+        started: Vec<Started>,
+        (considered, planned): (u64, u64),
+    ) -> Result<bool, ReceiveError> {
         match self.near.ledger.append(unit).await {
             Ok(_) => {
                 figures::planned(considered, planned, started.len());
                 self.near.permits.launch(started);
-                Ok(Some(standing))
+                Ok(true)
             }
-            Err(AppendError::Conflict { .. }) => Ok(None),
+            Err(AppendError::Conflict { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -92,7 +117,7 @@ impl Intake {
         &self,
         distribution: DistributionId,
         mut standing: Standing,
-        lease_ms: u64,
+        is_last: bool,
     ) -> Result<Draft, ReceiveError> {
         let mut unit = Unit::new(Metadata::new(standing.tenant.clone(), self.actor.clone()));
         unit.metadata.traceparent.clone_from(&standing.traceparent);
@@ -113,7 +138,7 @@ impl Intake {
         };
         let planned = self.plan_slice(request);
         let sums = &planned.plan.slice.sums;
-        let (considered, planned_count) = (sums.considered, sums.planned);
+        let sums = (sums.considered, sums.planned);
         let command = Command::PlanSlice(planned.plan.slice.clone());
         let events = run::<Rules>(&mut standing.state, command)?;
         let expected = standing.sequence;
@@ -123,10 +148,11 @@ impl Intake {
             expected,
             events: events.into_iter().map(LedgerEvent::from).collect(),
         });
+        let lease_ms = if is_last { 0 } else { self.config.planning_lease_ms };
         let rest = unfinished(&standing.tenant, distribution, &standing.state, lease_ms);
         unit.planning.push(rest.unwrap_or(PlanningChange::Remove { distribution }));
         let started = self.write_deliveries(&mut unit, planned, request)?;
-        Ok(Draft { unit, started, standing, considered, planned: planned_count })
+        Ok(Draft { unit, started, standing, is_last, sums })
     }
 
     /// Reads how the distribution stands. Whether it was withdrawn or corrected is told to the routing index at once: the tail
@@ -174,9 +200,12 @@ impl Intake {
 struct Draft {
     unit: Unit,
     started: Vec<Started>,
+    /// How the distribution stands after it.
     standing: Standing,
-    considered: u64,
-    planned: u64,
+    /// Whether others may have their turn after it.
+    is_last: bool,
+    /// Pairs considered, deliveries planned.
+    sums: (u64, u64),
 }
 
 fn planning(state: &Distribution) -> Option<&Planning> {

@@ -53,7 +53,7 @@ impl Intake {
         }
         for _ in 0..MAX_TRIES {
             let corrected = self.corrected(&given).await?;
-            let mut draft = self.draft(&given, &version, distribution)?;
+            let mut draft = self.draft_version(&given, &version, distribution)?;
             draft.unit.appends.extend(corrected);
             match self.near.ledger.append(draft.unit).await {
                 Ok(appended) => {
@@ -87,7 +87,7 @@ impl Intake {
     }
 
     /// The unit of a version that nobody has seen before.
-    fn draft(
+    fn draft_version(
         &self,
         given: &ReceiveReport,
         version: &ReportVersion,
