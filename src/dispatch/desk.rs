@@ -1,15 +1,16 @@
 use std::sync::{Arc, PoisonError};
 
 use aggregates::delivery::{Command, Delivery, Refusal};
+use aggregates::planning::resend_plan;
 use aggregates::recipient::Recipient;
+use rand::Rng;
 use schema::events::{CancelReason, DeliveryPlan, Evidence, Resolution};
-use schema::{DeliveryId, Metadata, Position, StreamId, Timestamp};
+use schema::{DeliveryId, Metadata, Position, StreamId};
 use store::{AppendError, CommandRecord, Ledger, StoreError, Unit};
 
 use crate::SharedRoutingIndex;
 use crate::carried::{Carried, DecideError};
 use crate::clock::now;
-use rand::Rng;
 
 /// How often a command is decided anew because someone else was faster.
 const MAX_CONFLICTS: u32 = 5;
@@ -164,14 +165,8 @@ impl DeliveryDesk {
             }
             _ => return Err(Refusal::NotClosed.into()),
         };
-        let again = DeliveryId::of(
-            plan.distribution,
-            plan.received_at,
-            &plan.recipient,
-            plan.channel,
-            resend,
-        );
-        let plan = self.repetition(&original, plan, resend, now());
+        let (again, plan) = resend_plan(delivery, plan, resend, now());
+        let plan = self.readdressed(&original, plan);
         let mut repetition = Carried {
             delivery: again,
             tenant: original.tenant.clone(),
@@ -188,29 +183,18 @@ impl DeliveryDesk {
         Ok(Resent { delivery: again, resend, position })
     }
 
-    /// The plan of a repetition: to where the recipient is reached now, and with as much time as the first had.
-    fn repetition(
-        &self,
-        original: &Carried,
-        plan: &DeliveryPlan,
-        resend: u32,
-        now: Timestamp,
-    ) -> DeliveryPlan {
+    /// To where the recipient is reached now: what was wrong with the first may have been its address.
+    fn readdressed(&self, original: &Carried, mut plan: DeliveryPlan) -> DeliveryPlan {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let mut plan = plan.clone();
-        if let Recipient::Active(known) = index.recipient(&original.tenant, &plan.recipient) {
-            let same = known
-                .address(&plan.address)
-                .and_then(|address| Some((address, address.endpoint.as_ref()?)));
-            if let Some((address, endpoint)) = same.or_else(|| known.reachable(plan.channel)) {
-                plan.address = address.id.clone();
-                plan.destination = endpoint.destination.clone();
-            }
+        let Recipient::Active(known) = index.recipient(&original.tenant, &plan.recipient) else {
+            return plan;
+        };
+        let same = known.address(&plan.address);
+        let same = same.and_then(|address| Some((address, address.endpoint.as_ref()?)));
+        if let Some((address, endpoint)) = same.or_else(|| known.reachable(plan.channel)) {
+            plan.address = address.id.clone();
+            plan.destination = endpoint.destination.clone();
         }
-        let time_to_live_us = plan.deadline.micros_since(plan.received_at).max(0);
-        plan.deadline = now.plus_ms(time_to_live_us.unsigned_abs() / 1000);
-        plan.resend_of = Some(original.delivery);
-        plan.resend = resend;
         plan
     }
 

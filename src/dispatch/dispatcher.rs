@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::bells::Bells;
 use crate::cache::Cache;
+use crate::figures::Unrecorded;
 use crate::permits::{Permit, Permits, Share};
 use crate::secrets::Secrets;
 use crate::start::{Send, Start};
@@ -64,9 +65,9 @@ pub struct Dispatcher {
     pub(crate) files: Cache<(TenantId, Sha256), Bytes>,
     pub(crate) secrets: Secrets,
     pub(crate) bells: Bells,
+    pub(crate) unrecorded: Unrecorded,
     /// Outcomes that are not recorded by now stay unrecorded.
     pub(crate) give_up: CancellationToken,
-    longest_send_ms: u64,
 }
 
 impl Dispatcher {
@@ -78,12 +79,12 @@ impl Dispatcher {
             channels.iter().map(|channel| channel.timeout_ms()).max().unwrap_or_default();
         Arc::new(Self {
             lease_ms: longest_send_ms + config.lease_margin_ms,
-            longest_send_ms,
             permits: Permits::new(&config),
             versions: Versions::new(config.cached_versions),
             files: Cache::new(config.cached_artifact_bytes),
             secrets: Secrets::new(),
             bells: Bells::new(),
+            unrecorded: Unrecorded::default(),
             give_up: CancellationToken::new(),
             channels: channels.into_iter().map(|channel| (channel.kind(), channel)).collect(),
             actor: Actor::new("node", &node),
@@ -174,10 +175,10 @@ impl Dispatcher {
         info!(node = self.node, "dispatch ended");
     }
 
-    /// The longest time a send takes, in milliseconds.
+    /// Outcomes that wait in memory because the ledger does not take them.
     #[must_use]
-    pub const fn longest_send_ms(&self) -> u64 {
-        self.longest_send_ms
+    pub fn unrecorded_count(&self) -> u32 {
+        self.unrecorded.count()
     }
 
     /// Spawns each send. The keys of many recipients are fetched at once before.
@@ -211,6 +212,7 @@ impl Dispatcher {
         let mut every = tokio::time::interval(FIGURES_EVERY);
         while cancel.run_until_cancelled(every.tick()).await.is_some() {
             figures::permits(&self.permits);
+            figures::unrecorded(&self.unrecorded);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What dispatch counts and measures. Labels are names out of fixed sets: never a tenant, a destination or a delivery.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use metrics::{counter, gauge, histogram};
 use schema::events::{AttemptOutcome, DeadLetterReason, DeliveryEvent, NextStep};
 use schema::{ChannelKind, LedgerEvent, RecordedEvent, Timestamp};
@@ -43,20 +45,33 @@ pub(crate) fn claimed(lane: &'static str, rows: usize) {
     counter!(CLAIMED_TOTAL, "lane" => lane).increment(rows as u64);
 }
 
-/// An outcome that waits to be recorded, counted while it does.
-pub(crate) struct Unrecorded;
+/// Outcomes that wait to be recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Unrecorded(AtomicU32);
 
 impl Unrecorded {
-    pub(crate) fn begin() -> Self {
-        gauge!(UNRECORDED).increment(1.0);
-        Self
+    /// Counts one more until the guard is dropped.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Waiting(&self.0)
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Unrecorded {
+/// One that waits.
+pub(crate) struct Waiting<'u>(&'u AtomicU32);
+
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        gauge!(UNRECORDED).decrement(1.0);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+pub(crate) fn unrecorded(unrecorded: &Unrecorded) {
+    gauge!(UNRECORDED).set(unrecorded.count());
 }
 
 /// Counts and tells what was recorded here, once.

@@ -22,7 +22,6 @@ use crate::{Dispatcher, trace, unsubscribe};
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) parcel: Parcel,
-    pub(crate) address_revision: u32,
     pub(crate) version: Arc<Version>,
 }
 
@@ -59,8 +58,7 @@ pub(crate) async fn prepare(
     let tenant = &send.carried.tenant;
     let now_allowed = authorise(dispatcher, tenant, plan, attempt, now)?;
     // The revision that was recorded is used, even if another one came in meanwhile.
-    let Authorised { address, revision, locale, name, destination: _ } =
-        send.authorised.clone().unwrap_or(now_allowed);
+    let Authorised { address, locale, name, .. } = send.authorised.clone().unwrap_or(now_allowed);
 
     let version = dispatcher.versions.get(&dispatcher.ledger, plan.distribution).await;
     let version = version.map_err(version_error)?;
@@ -91,7 +89,7 @@ pub(crate) async fn prepare(
         unsubscribe_url: Some(unsubscribe_url(dispatcher, tenant, plan)),
         traceparent: trace::child(send.carried.traceparent.as_deref()),
     };
-    Ok(Prepared { parcel, address_revision: revision, version })
+    Ok(Prepared { parcel, version })
 }
 
 /// Asks again. This node allowed it when the attempt was recorded, so a denial is news, not ignorance.

@@ -4,27 +4,16 @@
 use std::time::Duration;
 
 use aggregates::delivery::Command;
-use aggregates::{Decider, recipient};
-use schema::events::RetireReason;
-use schema::{AddressId, LedgerEvent, RecipientId, StreamId};
-use store::{AddressChange, Append, AppendError, StoreError, Unit};
+use store::{AppendError, StoreError};
 use tracing::{error, warn};
 
+use crate::Dispatcher;
 use crate::carried::{Carried, DecideError};
-use crate::{Dispatcher, figures};
 
 /// First pause after the ledger did not take an outcome.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// An address that the other side said is gone for good, to be retired with the outcome.
-#[derive(Clone, Debug)]
-pub(crate) struct Gone {
-    pub(crate) recipient: RecipientId,
-    pub(crate) address: AddressId,
-    pub(crate) revision: u32,
-}
 
 /// Why something was not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -53,19 +42,13 @@ impl RecordError {
     }
 }
 
-/// Records what `command` means for the delivery and retires the address that turned out to be gone. Returns when that
-/// is durable, or can no longer be.
-pub(crate) async fn record(
-    dispatcher: &Dispatcher,
-    mut carried: Carried,
-    command: Command,
-    gone: Option<Gone>,
-) {
+/// Records what `command` means for the delivery. Returns when that is durable, or can no longer be.
+pub(crate) async fn record(dispatcher: &Dispatcher, mut carried: Carried, command: Command) {
     let id = carried.delivery;
     let mut pause = FIRST_PAUSE;
     let mut waiting = None;
     loop {
-        let error = match try_record(dispatcher, &mut carried, &command, gone.as_ref()).await {
+        let error = match try_record(dispatcher, &mut carried, &command).await {
             Ok(()) => {
                 carried.state.to_do().into_iter().for_each(|to_do| dispatcher.bells.due(to_do));
                 return;
@@ -78,7 +61,7 @@ pub(crate) async fn record(
         }
         if waiting.is_none() {
             warn!(delivery.id = %id, %error, "what became of delivery {id} waits to be recorded");
-            waiting = Some(figures::Unrecorded::begin());
+            waiting = Some(dispatcher.unrecorded.wait());
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
@@ -95,7 +78,6 @@ async fn try_record(
     dispatcher: &Dispatcher,
     carried: &mut Carried,
     command: &Command,
-    gone: Option<&Gone>,
 ) -> Result<(), RecordError> {
     loop {
         let mut after = carried.clone();
@@ -103,9 +85,6 @@ async fn try_record(
         after.step(command.clone(), &mut unit, dispatcher.lease_ms)?;
         if unit.appends.is_empty() {
             return Ok(());
-        }
-        if let Some(gone) = gone {
-            retire(dispatcher, carried, gone, &mut unit).await?;
         }
         match dispatcher.ledger.append(unit).await {
             Ok(_) => {
@@ -119,40 +98,4 @@ async fn try_record(
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// Adds the address's end to the unit, unless it leads elsewhere by now.
-async fn retire(
-    dispatcher: &Dispatcher,
-    carried: &Carried,
-    gone: &Gone,
-    unit: &mut Unit,
-) -> Result<(), StoreError> {
-    let Gone { recipient, address, revision } = gone;
-    let stream = StreamId::recipient(&carried.tenant, recipient);
-    let (known, expected) = dispatcher
-        .ledger
-        .load(&stream, |known: &mut recipient::Recipient, recorded| {
-            if let LedgerEvent::Recipient(event) = &recorded.event {
-                recipient::Rules::evolve(known, event);
-            }
-        })
-        .await?;
-    let is_current = match &known {
-        recipient::Recipient::Active(known) => {
-            known.address(address).is_some_and(|known| known.revision == *revision)
-        }
-        recipient::Recipient::Unknown | recipient::Recipient::Retired => false,
-    };
-    let command =
-        recipient::Command::RetireAddress { address: address.clone(), reason: RetireReason::Gone };
-    let events = recipient::Rules::decide(&known, command).unwrap_or_default();
-    if !is_current || events.is_empty() {
-        return Ok(());
-    }
-    let events = events.into_iter().map(LedgerEvent::from).collect();
-    unit.appends.push(Append { stream, expected, events });
-    unit.addresses
-        .push(AddressChange::Remove { recipient: recipient.clone(), address: address.clone() });
-    Ok(())
 }

@@ -13,7 +13,7 @@ use tracing::{Instrument, info_span, warn};
 
 use crate::clock::now;
 use crate::prepare::{Prepared, Unsent, prepare};
-use crate::record::{Gone, record};
+use crate::record::record;
 use crate::start::Send;
 use crate::{Dispatcher, figures};
 
@@ -25,7 +25,6 @@ struct Sent {
     sent_at: Option<Timestamp>,
     elapsed_us: Option<u64>,
     result: SendResult,
-    gone: Option<Gone>,
 }
 
 /// Carries one started attempt to its recorded end.
@@ -36,15 +35,14 @@ pub(crate) async fn carry_out(dispatcher: Arc<Dispatcher>, mut send: Send) {
         let Some(plan) = send.carried.state.plan().cloned() else {
             return warn!("delivery {id} was handed over without a plan");
         };
-        let (command, gone) = match attempted(&dispatcher, &send, &plan).await {
-            Ok(mut sent) => {
+        let command = match attempted(&dispatcher, &send, &plan).await {
+            Ok(sent) => {
                 send.permit.answered();
-                let gone = sent.gone.take();
-                (Command::EndAttempt(end(&dispatcher, &send, &plan, sent).await), gone)
+                Command::EndAttempt(end(&dispatcher, &send, &plan, sent).await)
             }
-            Err(command) => (command, None),
+            Err(command) => command,
         };
-        record(&dispatcher, send.carried, command, gone).await;
+        record(&dispatcher, send.carried, command).await;
         drop(send.permit);
     }
     .instrument(span)
@@ -57,17 +55,16 @@ async fn attempted(
     send: &Send,
     plan: &DeliveryPlan,
 ) -> Result<Sent, Command> {
-    let unsent = |error| Sent { sent_at: None, elapsed_us: None, result: Err(error), gone: None };
+    let unsent = |error| Sent { sent_at: None, elapsed_us: None, result: Err(error) };
     let Some(channel) = dispatcher.channels.get(&plan.channel) else {
         let error = ChannelError::not_sent(FailureClass::Config, "channel.not_configured");
         return Ok(unsent(error));
     };
-    let Prepared { parcel, address_revision, version } =
-        match prepare(dispatcher, send, plan, now()).await {
-            Ok(prepared) => prepared,
-            Err(Unsent::Closed(command)) => return Err(*command),
-            Err(Unsent::Failed(error)) => return Ok(unsent(error)),
-        };
+    let Prepared { parcel, version } = match prepare(dispatcher, send, plan, now()).await {
+        Ok(prepared) => prepared,
+        Err(Unsent::Closed(command)) => return Err(*command),
+        Err(Unsent::Failed(error)) => return Ok(unsent(error)),
+    };
     let longest = Duration::from_millis(channel.timeout_ms()) + GRACE;
     let lease = Duration::from_millis(dispatcher.lease_ms);
     if lease.saturating_sub(send.leased_at.elapsed()) < longest {
@@ -84,17 +81,7 @@ async fn attempted(
     let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     figures::sent(plan.channel, result_name(&result), elapsed_us);
     let left = !matches!(&result, Err(error) if error.stage == SendStage::NotSent);
-    let gone = matches!(&result, Err(error) if error.address_gone).then(|| Gone {
-        recipient: plan.recipient.clone(),
-        address: plan.address.clone(),
-        revision: address_revision,
-    });
-    Ok(Sent {
-        sent_at: left.then_some(sent_at),
-        elapsed_us: left.then_some(elapsed_us),
-        result,
-        gone,
-    })
+    Ok(Sent { sent_at: left.then_some(sent_at), elapsed_us: left.then_some(elapsed_us), result })
 }
 
 async fn within(channel: &dyn Channel, parcel: &Parcel, longest: Duration) -> SendResult {
@@ -112,7 +99,7 @@ fn result_name(result: &SendResult) -> &'static str {
 
 /// The end as it is recorded: replies sealed under the recipient's key.
 async fn end(dispatcher: &Dispatcher, send: &Send, plan: &DeliveryPlan, sent: Sent) -> AttemptEnd {
-    let Sent { sent_at, elapsed_us, result, .. } = sent;
+    let Sent { sent_at, elapsed_us, result } = sent;
     let result = match result {
         Ok(ClearReceipt { proof, status, content_sha256, content_bytes, reply }) => {
             let reply = seal(dispatcher, send, plan, reply).await;

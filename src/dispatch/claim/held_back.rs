@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use schema::events::PauseScope;
@@ -19,7 +19,7 @@ pub(crate) struct HeldBack(Mutex<Remembered>);
 struct Remembered {
     tenants: HashSet<TenantId>,
     paused: HashSet<(TenantId, ChannelKind, DestinationKey)>,
-    denied: std::collections::HashMap<DeliveryId, Option<Position>>,
+    denied: HashMap<DeliveryId, Option<Position>>,
 }
 
 impl HeldBack {
@@ -35,10 +35,15 @@ impl HeldBack {
         }
     }
 
-    pub(super) fn paused(&self, row: &QueueRow) {
+    pub(super) fn paused(
+        &self,
+        tenant: &TenantId,
+        channel: ChannelKind,
+        destination: &DestinationKey,
+    ) {
         let mut remembered = self.remembered();
         make_room(&mut remembered.paused);
-        remembered.paused.insert((row.tenant.clone(), row.channel, row.destination.clone()));
+        remembered.paused.insert((tenant.clone(), channel, destination.clone()));
     }
 
     pub(super) fn anything_paused(&self) -> bool {

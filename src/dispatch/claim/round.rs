@@ -18,8 +18,10 @@ use crate::{Dispatcher, Share};
 
 /// A row that may not be sent yet because the index may only be behind is looked at again after this long.
 const CONFIRM_MS: u64 = 20;
-/// A row for which there was no permit, or that is paused, is looked at again after this long at the earliest.
+/// A row for which there was no permit is looked at again after this long at the earliest.
 const PUT_BACK_MS: u64 = 10;
+/// A row that is paused is looked at again after this long at the earliest; claims leave the others out.
+const PAUSED_MS: u64 = 200;
 
 /// When a lease begins that is asked for now.
 pub(super) fn lease_now() -> Instant {
@@ -125,12 +127,14 @@ impl<'d> Round<'d> {
                 return Verdict::PutBack(now.plus_ms(CONFIRM_MS));
             }
         };
-        if index.paused(&row.tenant, row.channel, &row.destination).is_some() {
-            self.held_back.paused(row);
-            return Verdict::PutBack(now.plus_ms(PUT_BACK_MS));
+        // Where the address leads now, which may have changed since the plan.
+        let destination = &authorised.destination;
+        if index.paused(&row.tenant, row.channel, destination).is_some() {
+            self.held_back.paused(&row.tenant, row.channel, destination);
+            return Verdict::PutBack(now.plus_ms(PAUSED_MS));
         }
         let permits = &self.dispatcher.permits;
-        match permits.try_permit(self.share, &carried.tenant, row.channel, &row.destination) {
+        match permits.try_permit(self.share, &carried.tenant, row.channel, destination) {
             Some(permit) => Verdict::Start(authorised, permit),
             None => Verdict::PutBack(now.plus_ms(PUT_BACK_MS)),
         }

@@ -64,6 +64,55 @@ async fn a_mail_in_doubt_is_sent_once_more_under_the_same_id_then_held() {
     running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_answer_closes_what_was_thought_lost() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let answers = [Answer::WaitForGate, Answer::RetryAfter(503, 1)];
+    world.sink.script(&path("bob"), answers);
+    let running = world.run("node-1");
+    let delivery = world.schedule("bob").await;
+    world.sink.until_received(&path("bob"), 1).await;
+    // As if its node had stood still for longer than the lease.
+    let end_lease = "update delivery_queue set due_at = now() - interval '1 second'";
+    sqlx::query(end_lease).execute(&mut world.store.superuser().await).await.unwrap();
+    world.until(delivery, "second failure", |events| events.len() == 5).await;
+    world.sink.open_gate();
+
+    let (outcome, events) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Delivered);
+    assert_eq!(in_doubt(&events[2]).unwrap().0, "lease_ended");
+    let DeliveryEvent::AttemptEnded { attempt, outcome, .. } = &events[5] else {
+        panic!("{events:#?}")
+    };
+    assert!(matches!(outcome, AttemptOutcome::Succeeded { .. }), "{outcome:?}");
+    assert_eq!((*attempt, events.len()), (1, 6));
+    assert_eq!(world.sink.received(&path("bob")).len(), 2);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_waits_for_a_ledger_that_is_away() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    world.sink.script(&path("bob"), [Answer::WaitForGate]);
+    let running = world.run("node-1");
+    let delivery = world.schedule("bob").await;
+    world.sink.until_received(&path("bob"), 1).await;
+    let away = world.take_ledger_away().await;
+    world.sink.open_gate();
+    running.until_unrecorded().await;
+    world.give_ledger_back(away).await;
+
+    let (outcome, events) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Delivered);
+    assert_eq!(names(&events), ["DeliveryScheduled", "AttemptStarted", "AttemptEnded"]);
+    assert_eq!(world.sink.received(&path("bob")).len(), 1);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn what_a_dead_node_had_under_way_is_in_doubt_and_another_node_goes_on() {
     let world = World::open().await;

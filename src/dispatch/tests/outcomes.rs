@@ -1,8 +1,8 @@
 //! What becomes of a send, by what the other side answers.
 
 use aggregates::delivery::Outcome;
-use schema::events::{AttemptOutcome, DeadLetterReason, DeliveryEvent, NextStep, RecipientEvent};
-use schema::{ChannelKind, FailureClass, LedgerEvent, Proof, RecipientId, Sha256, StreamId};
+use schema::events::{AttemptOutcome, DeadLetterReason, DeliveryEvent, NextStep};
+use schema::{ChannelKind, FailureClass, Proof, RecipientId, Sha256, StreamId};
 use secrecy::ExposeSecret;
 
 use crate::sink::Answer;
@@ -135,23 +135,19 @@ async fn attempts_are_given_up_at_their_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_destination_that_is_gone_is_retired_with_the_outcome() {
+async fn a_destination_that_is_gone_is_given_up_at_once() {
     let world = World::open().await;
     world.webhook("bob").await;
     world.sink.script(&path("bob"), [Answer::Status(410)]);
     let running = world.run("node-1");
     let delivery = world.schedule("bob").await;
 
-    let (outcome, _) = world.until_closed(delivery).await;
+    let (outcome, events) = world.until_closed(delivery).await;
 
     assert_eq!(outcome, Outcome::DeadLettered);
-    let stream = StreamId::recipient(&tenant(), &RecipientId::try_new("bob").unwrap());
-    let last = world.store.ledger.load_stream(&stream, 0).await.unwrap().pop().unwrap().event;
-    let gone = LedgerEvent::Recipient(RecipientEvent::AddressRetired {
-        address: schema::AddressId::try_new("work").unwrap(),
-        reason: schema::events::RetireReason::Gone,
-    });
-    assert_eq!(last, gone);
+    let AttemptOutcome::Failed { fault, .. } = ended(&events[2]) else { panic!("{:?}", events[2]) };
+    // The name by which the reactor knows that the address is to be retired.
+    assert_eq!((fault.class, fault.code.as_str()), (FailureClass::RecipientPermanent, "http.410"));
     running.stop().await;
 }
 

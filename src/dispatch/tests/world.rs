@@ -20,8 +20,9 @@ use schema::{
     VersionName,
 };
 use secrecy::SecretString;
+use sqlx::postgres::PgConnection;
 use store::testing::TestLedger;
-use store::{Append, Due, QueueChange, QueueRow, Unit};
+use store::{Append, Due, QueueChange, QueueRow, StoreError, Unit};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,7 @@ pub const CSV: &[u8] = b"region,value\nnorth,1\n";
 pub const LEASE_MARGIN_MS: u64 = 5_000;
 /// A short one, for tests that wait for its end: nothing may then take long.
 pub const SHORT_MARGIN_MS: u64 = 1_000;
-pub const WEBHOOK_TIMEOUT_MS: u64 = 1_000;
+pub const SEND_TIMEOUT_MS: u64 = 5_000;
 
 pub struct World {
     pub store: TestLedger,
@@ -60,6 +61,17 @@ pub struct Running {
 }
 
 impl Running {
+    /// Waits until outcomes wait for the ledger.
+    pub async fn until_unrecorded(&self) {
+        let mut look = tokio::time::interval(Duration::from_millis(5));
+        let looking = async {
+            while self.dispatcher.unrecorded_count() == 0 {
+                look.tick().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.expect_in_time("an unrecorded outcome");
+    }
+
     /// Stops as the program stops: gracefully.
     pub async fn stop(self) {
         self.cancel.cancel();
@@ -124,7 +136,7 @@ pub fn path(recipient: &str) -> String {
 impl World {
     pub async fn open() -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let store = TestLedger::start().await;
+        let store = TestLedger::start_with(|config| config.give_up_ms = 200).await;
         let directory = tempfile::tempdir().unwrap();
         let config = ArtifactsConfig { dir: directory.path().into(), ..ArtifactsConfig::default() };
         let artifacts = Arc::new(ArtifactStore::open(&config).unwrap());
@@ -300,7 +312,7 @@ impl World {
 
     pub fn dispatcher(&self, node: &str, config: DispatchConfig) -> Arc<Dispatcher> {
         let webhook = WebhookConfig {
-            timeout_ms: WEBHOOK_TIMEOUT_MS,
+            timeout_ms: SEND_TIMEOUT_MS,
             connect_timeout_ms: 500,
             allow_http: true,
             allow: vec!["127.0.0.1".to_owned()],
@@ -310,7 +322,7 @@ impl World {
             host: "127.0.0.1".to_owned(),
             port: self.relay.port,
             tls: TlsMode::None,
-            send_timeout_ms: WEBHOOK_TIMEOUT_MS,
+            send_timeout_ms: SEND_TIMEOUT_MS,
             connect_timeout_ms: 500,
             command_timeout_ms: 500,
             from_address: "reports@example.com".to_owned(),
@@ -349,8 +361,36 @@ impl World {
         Running { dispatcher, cancel, run }
     }
 
+    /// Takes the ledger's database away, for everyone but the connection this returns.
+    pub async fn take_ledger_away(&self) -> PgConnection {
+        let mut connection = self.store.superuser().await;
+        self.let_in(&mut connection, false).await;
+        let others = "select pg_terminate_backend(pid) from pg_stat_activity \
+                      where datname = current_database() and pid <> pg_backend_pid()";
+        sqlx::query(others).execute(&mut connection).await.unwrap();
+        connection
+    }
+
+    /// Gives it back.
+    pub async fn give_ledger_back(&self, mut connection: PgConnection) {
+        self.let_in(&mut connection, true).await;
+    }
+
+    async fn let_in(&self, connection: &mut PgConnection, anyone: bool) {
+        let (database, limit) = (&self.store.database, if anyone { -1 } else { 0 });
+        let statement = format!("alter database {database} connection limit {limit}");
+        sqlx::query(&statement).execute(connection).await.unwrap();
+    }
+
     pub async fn stream(&self, delivery: DeliveryId) -> Vec<RecordedEvent> {
-        self.store.ledger.load_stream(&StreamId::delivery(delivery), 0).await.unwrap()
+        let stream = StreamId::delivery(delivery);
+        loop {
+            // A connection that was cut while it lay in the pool says so once.
+            match self.store.ledger.load_stream(&stream, 0).await {
+                Err(StoreError::Unavailable(_)) => tokio::task::yield_now().await,
+                events => return events.unwrap(),
+            }
+        }
     }
 
     pub async fn events(&self, delivery: DeliveryId) -> Vec<DeliveryEvent> {
