@@ -18,7 +18,9 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    pub(crate) const fn at(position: i64) -> Self {
+    /// The place of a row in a list ordered by position.
+    #[must_use]
+    pub const fn at(position: i64) -> Self {
         Self { key: position, tie: position }
     }
 

@@ -31,8 +31,8 @@ macro_rules! page_sql {
     ($order:literal) => {
         concat!(
             "select r.* from read.recipients r
-             where ($1::bigint is null or (r.position, r.position) > ($1, $2))
-               and ($3::bigint is null or (r.position, r.position) < ($3, $4))
+             where ($1::bigint is null or r.position > $1)
+               and ($3::bigint is null or r.position < $3)
                and r.tenant = $6
                and ($7::text is null or r.kind = $7)
                and ($8::boolean is null or (r.retired_at is not null) = $8)
@@ -73,8 +73,8 @@ macro_rules! grants_sql {
     ($order:literal) => {
         concat!(
             "select * from read.entitlements
-             where ($1::bigint is null or (position, position) > ($1, $2))
-               and ($3::bigint is null or (position, position) < ($3, $4))
+             where ($1::bigint is null or position > $1)
+               and ($3::bigint is null or position < $3)
                and tenant = $6 and report in ($7, '*')
              order by position ",
             $order,

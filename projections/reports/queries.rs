@@ -74,8 +74,8 @@ macro_rules! page_sql {
     ($order:literal) => {
         concat!(
             "select * from read.reports
-             where ($1::bigint is null or (position, position) > ($1, $2))
-               and ($3::bigint is null or (position, position) < ($3, $4))
+             where ($1::bigint is null or position > $1)
+               and ($3::bigint is null or position < $3)
                and tenant = $6
                and ($7::boolean is null or (retired_at is not null) = $7)
                and ($8::text is null or owner = $8)

@@ -116,8 +116,8 @@ macro_rules! page_sql {
     ($order:literal) => {
         concat!(
             "select * from read.subscriptions
-             where ($1::bigint is null or (position, position) > ($1, $2))
-               and ($3::bigint is null or (position, position) < ($3, $4))
+             where ($1::bigint is null or position > $1)
+               and ($3::bigint is null or position < $3)
                and tenant = $6
                and ($7::text is null or recipient = $7)
                and ($8::text is null or report = $8)

@@ -74,8 +74,8 @@ macro_rules! api_keys {
     ($order:literal) => {
         concat!(
             "select * from read.api_keys
-             where ($1::bigint is null or (position, position) > ($1, $2))
-               and ($3::bigint is null or (position, position) < ($3, $4))
+             where ($1::bigint is null or position > $1)
+               and ($3::bigint is null or position < $3)
                and tenant = $6
              order by position ",
             $order,

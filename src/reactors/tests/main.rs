@@ -1,6 +1,6 @@
 //! Reactors on a real server: what they do without being asked, and that a replay repeats nothing.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap fails the test")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 extern crate waybill_reactors as reactors;
 
