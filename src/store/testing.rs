@@ -1,12 +1,15 @@
-//! A private ledger and vault per test, on a real server. It does not know what is tested.
+//! A private ledger and vault per test, on a real server. It does not know what is tested. Here the vault is a schema of
+//! the ledger's database, found by its URL: a second database would double what a test costs.
 
 #![expect(clippy::expect_used, reason = "a test without its server has nothing to say but why")]
 
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
+use futures::{StreamExt, stream};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -28,7 +31,7 @@ pub struct TestLedger {
     pub owner_url: SecretString,
     /// The ledger's database, as the application.
     pub app_url: SecretString,
-    /// The vault's database, as the application.
+    /// The vault's schema, as the application.
     pub vault_url: SecretString,
     /// The ledger's database, as superuser.
     pub admin_url: SecretString,
@@ -39,7 +42,7 @@ pub struct TestLedger {
 }
 
 impl TestLedger {
-    /// Two new databases, migrated, and connections to them.
+    /// A new database, migrated, and connections to it.
     ///
     /// # Panics
     /// When the servers of `.run/env` are not there: `scripts/services up`.
@@ -56,17 +59,15 @@ impl TestLedger {
         let nanos = std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970").subsec_nanos();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let database = format!("waybill_t{}_{nanos}_{count}", std::process::id());
-        let vault_database = format!("{database}_vault");
 
         let template = template().await;
         let mut admin = admin().await;
         reap(&mut admin).await;
         copy(&mut admin, &template, &database).await;
-        copy(&mut admin, &format!("{template}_vault"), &vault_database).await;
         admin.close().await.expect("a connection that closes");
 
         let app_url = url("WAYBILL_DATABASE__URL", &database);
-        let vault_url = url("WAYBILL_VAULT__URL", &vault_database);
+        let vault_url = vault_url(&database);
         let master_key = SecretString::from(MASTER_KEY);
         let mut config = LedgerConfig::new(app_url.clone());
         change(&mut config);
@@ -112,23 +113,23 @@ impl TestLedger {
 impl Drop for TestLedger {
     fn drop(&mut self) {
         // Not waited for: dropping makes the server write a checkpoint, which takes longer than most tests.
-        drop_databases(vec![self.database.clone(), format!("{}_vault", self.database)]);
+        drop_databases(vec![self.database.clone()]);
     }
 }
 
-/// Drops databases on a thread with a runtime of its own: a test's own may be ending.
+/// Drops databases on a thread with a runtime of its own: a test's own may be ending. A few at a time, since each drop
+/// waits for a checkpoint and they share it.
 fn drop_databases(databases: Vec<String>) {
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
-        runtime.block_on(async {
+        let dropped = databases.iter().map(|database| async move {
             let mut admin = admin().await;
-            for database in databases {
-                let statement = format!("drop database if exists {database} with (force)");
-                // One that stays is found by the next process's `reap`.
-                drop(admin.execute(statement.as_str()).await);
-            }
+            let statement = format!("drop database if exists {database} with (force)");
+            // One that stays is found by the next process's `reap`.
+            drop(admin.execute(statement.as_str()).await);
         });
+        runtime.block_on(stream::iter(dropped).buffer_unordered(8).for_each(|()| ready(())));
     });
 }
 
@@ -181,9 +182,9 @@ async fn copy(admin: &mut PgConnection, template: &str, database: &str) {
     admin.execute(statement.as_str()).await.expect("a copy of the template");
 }
 
-/// The name of a migrated database to copy, made by the first test that needs it; its vault has `_vault` after it.
+/// The name of a migrated database to copy, made by the first test that needs it.
 async fn template() -> String {
-    let name = format!("waybill_template_{}", &migrate::digest().to_string()[..12]);
+    let name = format!("waybill_template2_{}", &migrate::digest().to_string()[..12]);
     let mut admin = admin().await;
     lock(&mut admin, "select pg_advisory_lock($1)").await;
     let ready: bool = sqlx::query_scalar(
@@ -207,21 +208,23 @@ async fn lock(admin: &mut PgConnection, statement: &str) {
 }
 
 async fn make_template(admin: &mut PgConnection, name: &str) {
-    let vault = format!("{name}_vault");
-    for database in [&vault, name] {
-        for statement in [
-            format!("drop database if exists {database} with (force)"),
-            format!("create database {database} owner waybill_owner"),
-        ] {
-            admin.execute(statement.as_str()).await.expect("a superuser that may create databases");
-        }
+    for statement in [
+        format!("drop database if exists {name} with (force)"),
+        format!("create database {name} owner waybill_owner"),
+    ] {
+        admin.execute(statement.as_str()).await.expect("a superuser that may create databases");
     }
-    let mut owner = connect(&url("WAYBILL_TEST_ADMIN_URL", &vault)).await;
-    owner.execute("grant create on schema public to waybill_app").await.expect("a grant");
-    owner.close().await.expect("a connection that closes");
-    migrate::migrate(&url("WAYBILL_DATABASE__OWNER_URL", name), &url("WAYBILL_VAULT__URL", &vault))
-        .await
-        .expect("migrations that run");
+    let mut superuser = connect(&url("WAYBILL_TEST_ADMIN_URL", name)).await;
+    superuser.execute("create schema vault authorization waybill_app").await.expect("a schema");
+    superuser.close().await.expect("a connection that closes");
+    let owner = url("WAYBILL_DATABASE__OWNER_URL", name);
+    migrate::migrate(&owner, &vault_url(name)).await.expect("migrations that run");
     let statement = format!("alter database {name} with is_template true");
     admin.execute(statement.as_str()).await.expect("a template");
+}
+
+fn vault_url(database: &str) -> SecretString {
+    let url = url("WAYBILL_VAULT__URL", database);
+    let mark = if url.expose_secret().contains('?') { '&' } else { '?' };
+    SecretString::from(format!("{}{mark}options=-csearch_path%3Dvault", url.expose_secret()))
 }

@@ -114,10 +114,6 @@ impl Writer {
     /// Finds out what became of a part whose commit nobody saw: answers what is there, returns what is not.
     async fn resolve(&mut self, mut part: Vec<Waiting>, mut error: sqlx::Error) -> Vec<Waiting> {
         loop {
-            part = self.give_up(part, &error);
-            if part.is_empty() {
-                return part;
-            }
             match self.look(&part).await {
                 Ok(answers) => {
                     let mut rest = Vec::new();
@@ -127,11 +123,15 @@ impl Writer {
                             None => rest.push(waiting),
                         }
                     }
-                    return rest;
+                    return self.give_up(rest, &error);
                 }
                 Err(again) => {
                     self.session.lose();
                     error = again;
+                    part = self.give_up(part, &error);
+                    if part.is_empty() {
+                        return part;
+                    }
                     sleep(RECONNECT_PAUSE).await;
                 }
             }

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use schema::events::DeliveryEvent;
 use schema::{Actor, DeliveryId, Metadata, StreamId, TenantId};
 use store::testing::TestLedger;
-use store::{Append, Ledger, Unit};
+use store::{Append, Ledger, Tail, TailConfig, TailStep, Unit};
+use tokio_util::sync::CancellationToken;
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -91,6 +92,44 @@ async fn bare(test: &TestLedger, connections: usize, events: usize, seconds: u64
     done as f64 / began.elapsed().as_secs_f64()
 }
 
+/// From an event's own time (before its commit) until the tail hands it on, at a given rate; in milliseconds, p50 and p99.
+async fn tail_delay(test: &TestLedger, per_second: u64, seconds: u64) -> (f64, f64, f64) {
+    const CLIENTS: u64 = 256;
+    let stop = CancellationToken::new();
+    let tail = Tail::start(&test.ledger, TailConfig::default(), stop.clone()).await.unwrap();
+    let mut places = tail.subscribe();
+    let watcher = tokio::spawn(async move {
+        let mut delays: Vec<i64> = vec![];
+        while let TailStep::Batch(batch) = places.next().await {
+            let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_micros() as i64;
+            delays.extend(batch.rows.iter().map(|row| now - row.recorded_at.unix_micros()));
+        }
+        delays.sort_unstable();
+        delays
+    });
+    let began = Instant::now();
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..CLIENTS {
+        let ledger = Arc::clone(&test.ledger);
+        clients.spawn(async move {
+            let mut tick =
+                tokio::time::interval(Duration::from_micros(CLIENTS * 1_000_000 / per_second));
+            tokio::time::sleep(Duration::from_micros(client * 1_000_000 / per_second)).await;
+            while began.elapsed().as_secs() < seconds {
+                tick.tick().await;
+                ledger.append(unit(1)).await.unwrap();
+            }
+        });
+    }
+    clients.join_all().await;
+    let elapsed = began.elapsed().as_secs_f64();
+    stop.cancel();
+    tail.stopped().await;
+    let delays = watcher.await.unwrap();
+    let at = |share: f64| delays[(delays.len() as f64 * share) as usize] as f64 / 1_000.0;
+    (delays.len() as f64 / elapsed, at(0.5), at(0.99))
+}
+
 #[tokio::main]
 async fn main() {
     let number = |at| std::env::args().nth(at).and_then(|text| text.parse::<u32>().ok());
@@ -115,4 +154,6 @@ async fn main() {
         line += &format!("  {connections}x{events} {rate:.0} ev/s");
     }
     println!("{line}");
+    let (rate, p50, p99) = tail_delay(&test, 20_000, seconds).await;
+    println!("tail at {rate:.0} ev/s: p50 {p50:.1} ms, p99 {p99:.1} ms");
 }
