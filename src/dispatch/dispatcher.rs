@@ -98,10 +98,17 @@ impl Dispatcher {
         })
     }
 
-    /// How long the queue row of a started attempt is leased, in milliseconds: the longest send and what surrounds it.
+    /// How long the queue row of any started attempt may be leased, in milliseconds: the longest send of all channels
+    /// and what surrounds it.
     #[must_use]
     pub const fn lease_ms(&self) -> u64 {
         self.lease_ms
+    }
+
+    /// How long an attempt on `channel` is leased at least: doubt about a webhook need not wait for mail's patience.
+    pub(crate) fn lease_ms_of(&self, channel: ChannelKind) -> u64 {
+        let own = self.channels.get(&channel).map(|channel| channel.timeout_ms());
+        own.map_or(self.lease_ms, |longest_ms| longest_ms + self.config.lease_margin_ms)
     }
 
     /// A permit for a first try, if one is free now and nothing of this is paused. Never waits.

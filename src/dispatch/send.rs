@@ -66,7 +66,7 @@ async fn attempted(
         Err(Unsent::Failed(error)) => return Ok(unsent(error)),
     };
     let longest = Duration::from_millis(channel.timeout_ms()) + GRACE;
-    let lease = Duration::from_millis(dispatcher.lease_ms);
+    let lease = Duration::from_millis(dispatcher.lease_ms_of(plan.channel));
     if lease.saturating_sub(send.leased_at.elapsed()) < longest {
         // Whoever finds the lease ended would send again while this send may still be under way.
         let error = ChannelError::not_sent(FailureClass::Transient, "dispatch.lease_too_short");

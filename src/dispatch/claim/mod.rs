@@ -23,6 +23,8 @@ use round::{Round, lease_now};
 
 /// Pause between two claims while there is work: it gathers permits, so that claims do not shrink to single rows.
 const BUSY: Duration = Duration::from_millis(2);
+/// A claim of so many rows is followed by the next one at once.
+const FULL_ROWS: usize = 100;
 /// First pause after a claim that found nothing; doubled up to `dispatch.idle_poll_ms`.
 const FIRST_IDLE: Duration = Duration::from_millis(5);
 /// Longest pause after a claim that failed.
@@ -71,9 +73,11 @@ pub(crate) async fn work(
                 let _ = cancel.run_until_cancelled(wait).await;
                 idle = (idle * 2).min(longest_idle);
             }
-            Ok(Claimed::Rows(_)) => {
+            Ok(Claimed::Rows(rows)) => {
                 idle = FIRST_IDLE;
-                let _ = cancel.run_until_cancelled(tokio::time::sleep(BUSY)).await;
+                if rows < FULL_ROWS {
+                    let _ = cancel.run_until_cancelled(tokio::time::sleep(BUSY)).await;
+                }
             }
             Ok(Claimed::NoPermits) => {
                 let freed = dispatcher.permits.freed(share(lane));

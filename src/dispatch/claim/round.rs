@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use aggregates::delivery::{Command, Delivery};
+use aggregates::delivery::{Command, Delivery, ToDo};
 use aggregates::routing::{Authorised, Denied, RoutingIndex};
 use rand::Rng;
 use schema::events::DeliveryPlan;
@@ -36,6 +36,7 @@ pub(super) struct Round<'d> {
     leased_at: Instant,
     sends: Vec<Send>,
     denied: Vec<DeliveryId>,
+    later: Vec<ToDo>,
     pub(super) seen: usize,
     idle: usize,
 }
@@ -57,8 +58,17 @@ impl<'d> Round<'d> {
         share: Share,
         leased_at: Instant,
     ) -> Self {
-        let (sends, denied) = (Vec::new(), Vec::new());
-        Self { dispatcher, held_back, share, leased_at, sends, denied, seen: 0, idle: 0 }
+        Self {
+            dispatcher,
+            held_back,
+            share,
+            leased_at,
+            sends: Vec::new(),
+            denied: Vec::new(),
+            later: Vec::new(),
+            seen: 0,
+            idle: 0,
+        }
     }
 
     /// The units that the rows lead to. Sync and without a look at the world but clock and index.
@@ -147,7 +157,8 @@ impl<'d> Round<'d> {
         verdict: Verdict,
         now: Timestamp,
     ) -> Result<Unit, DecideError> {
-        let Dispatcher { actor, node, lease_ms, .. } = self.dispatcher.as_ref();
+        let Dispatcher { actor, node, .. } = self.dispatcher.as_ref();
+        let lease_ms = self.dispatcher.lease_ms_of(row.channel);
         let mut unit = carried.unit(actor);
         match verdict {
             Verdict::PutBack(at) => {
@@ -157,11 +168,14 @@ impl<'d> Round<'d> {
                     None => QueueChange::Remove { delivery: carried.delivery },
                 });
             }
-            Verdict::Step(command) => carried.step(command, &mut unit, *lease_ms)?,
+            Verdict::Step(command) => {
+                carried.step(command, &mut unit, lease_ms)?;
+                self.later.extend(carried.state.to_do());
+            }
             Verdict::Start(authorised, permit) => {
                 let (node, address_revision) = (node.clone(), authorised.revision);
                 let command = Command::StartAttempt { node, address_revision, now };
-                carried.step(command, &mut unit, *lease_ms)?;
+                carried.step(command, &mut unit, lease_ms)?;
                 let (leased_at, authorised) = (self.leased_at, Some(authorised));
                 self.sends.push(Send { carried, permit, leased_at, authorised });
             }
@@ -171,7 +185,8 @@ impl<'d> Round<'d> {
 
     /// The claim is committed: sends what was started, and only that. Returns how many rows got anywhere.
     pub(super) async fn conclude(self, appended: &[Appended]) -> Result<usize, AppendError> {
-        let Self { dispatcher, held_back, mut sends, denied, seen, idle, .. } = self;
+        let Self { dispatcher, held_back, mut sends, denied, later, seen, idle, .. } = self;
+        later.into_iter().for_each(|to_do| dispatcher.bells.due(to_do));
         let started: HashSet<DeliveryId> = appended
             .iter()
             .flat_map(|unit| &unit.events)
