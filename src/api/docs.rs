@@ -35,6 +35,8 @@ pub(crate) fn completed(openapi: &utoipa::openapi::OpenApi) -> Value {
         "description": "An API key. Each operation names the scope it needs."
     });
     document["components"]["securitySchemes"] = json!({ "api_key": key });
+    document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] =
+        json!(Code::ALL.map(Code::as_str));
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
         for (path, item) in paths {
             for (method, operation) in item.as_object_mut().into_iter().flatten() {

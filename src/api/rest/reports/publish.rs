@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::multipart;
 use super::submission::{PublishAnswer, PublishBody, PublishParts, Submission};
-use crate::carry_out::{record_of, replay};
+use crate::carry_out::{check_position, record_of, replay};
 use crate::change::Change;
 use crate::error::{ApiError, Code};
 use crate::extract::{JsonBody, media_type};
@@ -45,6 +45,7 @@ pub async fn publish_report(
     };
     let digest = change.digest(&submission.said);
     let (body, stream) = told(&change, &submission);
+    check_position(&api, &change, &stream).await?;
     let mut command = submission.into_command(&api, &change).await?;
     let (mut outcome, record) = record_of(&change, digest, 201, &stream, &body);
     command.command = record;

@@ -27,7 +27,7 @@ pub fn end() -> String {
     format!("--{BOUNDARY}--\r\n")
 }
 
-fn version(name: &str, artifacts: Value) -> String {
+fn version(name: &str, artifacts: &Value) -> String {
     json!({ "report": "risk", "version": name, "artifacts": artifacts }).to_string()
 }
 
@@ -86,7 +86,7 @@ async fn files_come_in_parts_and_are_handed_out_as_they_came() {
     let digest = Sha256::of(content.as_bytes());
     let said = version(
         "v1",
-        json!([
+        &json!([
             { "name": "risk.csv", "format": "csv", "sha256": digest.to_string() },
             { "name": "note.txt", "format": "text" },
         ]),

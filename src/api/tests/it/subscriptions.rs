@@ -63,7 +63,8 @@ async fn what_a_subscription_names_must_be_there() {
         for (method, path) in
             [(Method::PUT, "/v1/subscriptions/new"), (Method::POST, "/v1/subscriptions")]
         {
-            let answer = api.call(&api.key, method, path, body(&[change.clone()])).await;
+            let answer =
+                api.call(&api.key, method, path, body(std::slice::from_ref(&change))).await;
             let problem = answer.problem(422);
             assert_eq!(
                 (problem["field"].as_str(), problem["value"].as_str()),
