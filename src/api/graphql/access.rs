@@ -8,7 +8,7 @@ use async_graphql::extensions::{
     Extension, ExtensionContext, ExtensionFactory, NextExecute, NextRequest, NextResolve,
     ResolveInfo,
 };
-use async_graphql::{PathSegment, Response, ServerResult, Value};
+use async_graphql::{PathSegment, QueryPathSegment, Response, ServerResult, Value};
 use async_trait::async_trait;
 use schema::events::Scope::{self, Audit, Read};
 
@@ -115,11 +115,15 @@ impl Extension for Guard {
         operation_name: Option<&str>,
         next: NextExecute<'_>,
     ) -> Response {
-        let mut response = next.run(ctx, operation_name).await;
-        code_all(&mut response);
-        if let Some(position) = ctx.data_opt::<Session>().and_then(Session::position) {
+        let Some(session) = ctx.data_opt::<Session>() else {
+            return Response::from_errors(vec![Fault::unauthenticated().into_server_error()]);
+        };
+        let mut response = session.gate().working(next.run(ctx, operation_name)).await;
+        response.errors.extend(session.refusals());
+        if let Some(position) = session.position() {
             response.extensions.insert("position".to_owned(), Value::from(position.0));
         }
+        code_all(&mut response);
         response
     }
 
@@ -129,12 +133,18 @@ impl Extension for Guard {
         info: ResolveInfo<'_>,
         next: NextResolve<'_>,
     ) -> ServerResult<Option<Value>> {
-        allowed(ctx.data_opt::<Session>(), &info).map_err(|fault| {
-            let mut error = fault.into_server_error();
-            error.path = path_of(&info);
-            error
-        })?;
-        next.run(ctx, info).await
+        let session = ctx.data_opt::<Session>();
+        let Err(fault) = allowed(session, &info) else { return next.run(ctx, info).await };
+        let mut error = fault.into_server_error();
+        error.path = path_of(&info);
+        match session {
+            // A field that may be null is null, with the error beside the data; others take what is around them along.
+            Some(session) if !info.return_type.ends_with('!') => {
+                session.refuse(error);
+                Ok(None)
+            }
+            _ => Err(error),
+        }
     }
 }
 
@@ -148,6 +158,10 @@ fn path_of(info: &ResolveInfo<'_>) -> Vec<PathSegment> {
 
 fn allowed(session: Option<&Session>, info: &ResolveInfo<'_>) -> Result<(), Fault> {
     let session = session.ok_or_else(Fault::unauthenticated)?;
+    // An entry of a list: the list itself was asked for before.
+    if matches!(info.path_node.segment, QueryPathSegment::Index(_)) {
+        return Ok(());
+    }
     if info.parent_type.starts_with("__")
         || (info.parent_type == "Query" && info.name.starts_with("__"))
     {

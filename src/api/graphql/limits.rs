@@ -48,7 +48,7 @@ pub const PING_EVERY: Duration = Duration::from_secs(20);
 /// After this long without a word from it, a client is gone.
 pub const SILENCE: Duration = Duration::from_secs(60);
 /// How long one message may take to be written before the client counts as stuck.
-pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a socket looks whether its key still holds: revocation cuts it within a second.
 pub const KEY_CHECK_EVERY: Duration = Duration::from_millis(250);
 /// Positions read from the log at once while a stream catches up.

@@ -4,14 +4,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_graphql::Context;
-use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, ServerError};
 use followers::Checkpoints;
 use schema::{Position, TenantId};
 
 use super::fault::Fault;
-use super::limits::LOADER_BATCH;
-use super::loaders::Rows;
+use super::loaders::{Gate, Lookup, Rows};
 use super::scalars::LogPosition;
 use crate::auth::Caller;
 use crate::position::AtLeast;
@@ -25,18 +23,21 @@ const READ_MODELS: [&str; 6] =
 pub struct Session {
     api: ApiState,
     caller: Caller,
-    rows: DataLoader<Rows>,
+    gate: Arc<Gate>,
+    rows: Lookup,
     at_least: AtLeast,
     read_at: Mutex<Option<Position>>,
+    refused: Mutex<Vec<ServerError>>,
 }
 
 impl Session {
     /// An operation of `caller`, who insists on having seen `at_least`.
     #[must_use]
     pub fn new(api: &ApiState, caller: Caller, at_least: AtLeast) -> Self {
-        let rows = Rows::new(api.clone(), caller.tenant.clone());
-        let rows = DataLoader::new(rows, tokio::spawn).max_batch_size(LOADER_BATCH);
-        Self { api: api.clone(), caller, rows, at_least, read_at: Mutex::new(None) }
+        let gate = Arc::new(Gate::default());
+        let rows = Rows::lookup(api.clone(), caller.tenant.clone(), &gate);
+        let (read_at, refused) = (Mutex::default(), Mutex::default());
+        Self { api: api.clone(), caller, gate, rows, at_least, read_at, refused }
     }
 
     /// The session of a field's operation.
@@ -63,8 +64,18 @@ impl Session {
     }
 
     /// Looks things up in bulk.
-    pub const fn rows(&self) -> &DataLoader<Rows> {
+    pub const fn rows(&self) -> &Lookup {
         &self.rows
+    }
+
+    /// What gathers look-ups while the answer is being made.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// A stream looks things up anew each time.
+    pub fn forget(&self) {
+        self.rows.enable_all_cache(false);
     }
 
     /// Waits, within bounds, until every read model has reached what the operation or the field insists on. Notes the
@@ -84,8 +95,8 @@ impl Session {
     ///
     /// # Errors
     /// Position not reached; unavailable.
-    pub async fn await_position(&self, wanted: Position) -> Result<Position, Fault> {
-        await_position(&self.api, wanted).await
+    async fn await_position(&self, wanted: Position) -> Result<Position, Fault> {
+        await_position(&self.api, &READ_MODELS, wanted).await
     }
 
     /// Waits, within bounds, until every read model has reached what the operation insists on.
@@ -101,6 +112,16 @@ impl Session {
         Checkpoints::new(Arc::clone(&self.api.ledger))
     }
 
+    /// A field was not answered; the answer goes on without it.
+    pub fn refuse(&self, error: ServerError) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+    }
+
+    /// What was not answered, since last asked.
+    pub fn refusals(&self) -> Vec<ServerError> {
+        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// From now on answers are read at `position`: a stream goes on.
     pub fn read_at(&self, position: Position) {
         *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
@@ -112,12 +133,17 @@ impl Session {
     }
 }
 
-/// Waits, within bounds, until every read model has reached `wanted`; says which position all have reached.
+/// Waits, within bounds, until these read models have reached `wanted`; says which position all of them have reached. A
+/// checkpoint may lag for a moment behind events that do not concern it: streams name only the models they read.
 ///
 /// # Errors
 /// Position not reached; unavailable.
-pub async fn await_position(api: &ApiState, wanted: Position) -> Result<Position, Fault> {
+pub async fn await_position(
+    api: &ApiState,
+    models: &[&str],
+    wanted: Position,
+) -> Result<Position, Fault> {
     let patience = Duration::from_millis(api.config.position_wait_ms);
     let checkpoints = Checkpoints::new(Arc::clone(&api.ledger));
-    Ok(checkpoints.await_position(&READ_MODELS, wanted, patience).await?)
+    Ok(checkpoints.await_position(models, wanted, patience).await?)
 }

@@ -19,6 +19,8 @@ use crate::state::ApiState;
 
 /// Deliveries of a run whose rows are remembered by one stream; when there are more, it starts to remember anew.
 const MAX_KNOWN: usize = 10_000;
+/// What is read beside the log.
+const MODELS: [&str; 1] = ["deliveries"];
 
 /// Something happened to a delivery.
 #[derive(Clone, Debug, SimpleObject)]
@@ -37,7 +39,7 @@ impl DeliveryChange {
     /// The delivery as it stands now: this event included, later ones perhaps.
     async fn delivery(&self, ctx: &Context<'_>) -> Result<Option<Delivery>, Fault> {
         let session = Session::of(ctx)?;
-        let reached = session.await_position(self.position.0).await?;
+        let reached = await_position(session.api(), &MODELS, self.position.0).await?;
         session.read_at(reached);
         session.rows().load_one(DeliveryKey(self.id.as_uuid())).await
     }
@@ -131,7 +133,7 @@ impl Wanted {
         let asked: HashSet<Uuid> =
             rows.iter().map(|(_, id)| *id).filter(|id| !self.known.contains_key(id)).collect();
         let Some((last, _)) = rows.last().filter(|_| !asked.is_empty()) else { return Ok(()) };
-        await_position(&self.api, last.position).await?;
+        await_position(&self.api, &MODELS, last.position).await?;
         let asked: Vec<Uuid> = asked.into_iter().collect();
         self.known.extend(asked.iter().map(|id| (*id, None)));
         for row in deliveries::by_ids(&self.api.reads, self.tenant.as_str(), &asked).await? {

@@ -38,7 +38,7 @@ impl LiveUpdates {
         distribution: Option<ID>,
         after: Option<LogPosition>,
     ) -> Result<impl Stream<Item = Result<DeliveryChange, Fault>> + use<>, Fault> {
-        needs(ctx, Scope::Read)?;
+        begin(ctx, Scope::Read)?;
         let wanted = deliveries::Wanted::of(ctx, id, distribution).await?;
         Ok(deliveries::changes(Feed::start(ctx, after).await?, wanted))
     }
@@ -49,7 +49,7 @@ impl LiveUpdates {
         ctx: &Context<'_>,
         id: ID,
     ) -> Result<impl Stream<Item = Result<DistributionProgress, Fault>> + use<>, Fault> {
-        needs(ctx, Scope::Read)?;
+        begin(ctx, Scope::Read)?;
         let feed = Feed::start(ctx, None).await?;
         progress::snapshots(ctx, feed, &id).await
     }
@@ -62,7 +62,7 @@ impl LiveUpdates {
         after: Option<LogPosition>,
         types: Option<Vec<String>>,
     ) -> Result<impl Stream<Item = Result<LogEvent, Fault>> + use<>, Fault> {
-        needs(ctx, Scope::Audit)?;
+        begin(ctx, Scope::Audit)?;
         let types = types.unwrap_or_default();
         if types.len() > MAX_LIST_ARGUMENT {
             return Err(Fault::bad_input(format!("types names at most {MAX_LIST_ARGUMENT}")));
@@ -71,7 +71,9 @@ impl LiveUpdates {
     }
 }
 
-/// Asked before a stream is made; the guard asks again for each of its fields.
-fn needs(ctx: &Context<'_>, scope: Scope) -> Result<(), Fault> {
-    if Session::of(ctx)?.caller().may(scope) { Ok(()) } else { Err(forbidden(scope)) }
+/// Asked before a stream is made; the guard asks again for each of its fields. What is looked up now is not kept for later.
+fn begin(ctx: &Context<'_>, scope: Scope) -> Result<(), Fault> {
+    let session = Session::of(ctx)?;
+    session.forget();
+    if session.caller().may(scope) { Ok(()) } else { Err(forbidden(scope)) }
 }

@@ -15,6 +15,9 @@ use crate::graphql::scalars::LogPosition;
 use crate::graphql::session::{Session, await_position};
 use crate::state::ApiState;
 
+/// What a snapshot is read from.
+const MODELS: [&str; 2] = ["deliveries", "distributions"];
+
 /// How a distribution stood at a position.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct DistributionProgress {
@@ -101,7 +104,7 @@ impl Progress {
     }
 
     async fn snapshot(&mut self) -> Result<DistributionProgress, Fault> {
-        let position = await_position(&self.run.api, self.feed.last()).await?;
+        let position = await_position(&self.run.api, &MODELS, self.feed.last()).await?;
         let distribution = self.run.read().await?;
         self.changed = false;
         self.not_before = Instant::now() + PROGRESS_EVERY;

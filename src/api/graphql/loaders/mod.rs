@@ -1,10 +1,12 @@
 //! Looks things up in bulk: what many nodes ask for in one answer becomes one statement. Every key is looked up within the
 //! caller's tenant, so that another tenant's row is not found rather than hidden.
 
+mod gate;
 mod log;
 mod rows;
 mod unseal;
 
+pub use gate::Gate;
 pub use log::{SlicesOf, TimelineOf};
 pub use rows::{
     AddressesOf, DeliveryKey, DistributionKey, EntitlementsOf, OutcomesOf, RecipientKey, ReportKey,
@@ -12,8 +14,14 @@ pub use rows::{
 };
 pub use unseal::{Opened, SealedKey};
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::dataloader::{DataLoader, HashMapCache};
+use futures::future::BoxFuture;
 use schema::TenantId;
 
+use super::limits::LOADER_BATCH;
 use crate::state::ApiState;
 
 /// Everything one tenant's callers may look up.
@@ -22,10 +30,24 @@ pub struct Rows {
     tenant: TenantId,
 }
 
+/// Looks up one operation's rows, each once.
+pub type Lookup = DataLoader<Rows, HashMapCache>;
+
 impl Rows {
-    /// Looks up for `tenant` only.
+    /// Looks up for `tenant` only, in batches that `gate` gathers.
     #[must_use]
-    pub const fn new(api: ApiState, tenant: TenantId) -> Self {
-        Self { api, tenant }
+    pub fn lookup(api: ApiState, tenant: TenantId, gate: &Arc<Gate>) -> Lookup {
+        let gate = Arc::clone(gate);
+        let spawn = move |load: BoxFuture<'static, ()>| {
+            let gate = Arc::clone(&gate);
+            tokio::spawn(async move {
+                gate.gathered().await;
+                // Handing results out makes the answer ask for more: that is work, too.
+                gate.working(load).await;
+            })
+        };
+        DataLoader::with_cache(Self { api, tenant }, spawn, HashMapCache::default())
+            .delay(Duration::ZERO)
+            .max_batch_size(LOADER_BATCH)
     }
 }

@@ -83,7 +83,7 @@ fn sent(receipt: &Receipt) -> String {
 
 fn told(fault: &Fault) -> String {
     let asked =
-        fault.retry_after_ms.map_or_else(String::new, |ms| format!(", asked to wait {} ms", ms));
+        fault.retry_after_ms.map_or_else(String::new, |ms| format!(", asked to wait {ms} ms"));
     format!("{} ({}){asked}", fault.code, fault.class)
 }
 

@@ -1,3 +1,10 @@
 //! GraphQL as its clients meet it: over HTTP and over a real WebSocket, on read models that the real followers keep.
 
+mod bounds;
 mod contract;
+mod live;
+mod personal;
+mod reading;
+mod security;
+mod statements;
+mod world;

@@ -1,0 +1,65 @@
+//! However many rows an answer has, it takes the same statements.
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+
+use super::world::World;
+
+const EVERYTHING: &str = "query($d: ID!, $n: Int!) { deliveries(filter: { distribution: $d }, first: $n) {
+    totalCount
+    edges { node { id state timeline { summary reply { erased } detail }
+        distributionNode { outcomes { scheduled } channels { channel } reportNode { title } }
+        recipientNode { kind name { erased } addresses { value { erased } } entitlements { grant } }
+        reportNode { owner } subscriptionNode { state recipientNode { id } reportNode { id } } } } } }";
+
+const CALLS: &str = "select coalesce(sum(s.calls), 0)::bigint from pg_stat_statements s
+    join pg_database d on d.oid = s.dbid join pg_roles r on r.oid = s.userid
+    where d.datname = any($1) and r.rolname = 'waybill_app'";
+
+/// Statements of the application in these databases so far, as the server counts them.
+async fn calls(admin: &mut PgConnection, databases: &[String]) -> i64 {
+    sqlx::query_scalar(CALLS).bind(databases).fetch_one(admin).await.unwrap()
+}
+
+fn database(url: &str) -> String {
+    url.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_forty_deliveries_takes_no_more_statements_than_one_of_one() {
+    let world = World::peopled(39).await;
+    let run = world.publish("v1").await;
+    for name in ["bob", "r000", "r001", "r002", "r003"] {
+        let id = world.delivery("v1", name).await;
+        world.given_up(id, name).await;
+    }
+    world.settled().await;
+    let mut admin =
+        PgConnection::connect(world.api.ledger.admin_url.expose_secret()).await.unwrap();
+    sqlx::query("create extension if not exists pg_stat_statements")
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    let urls = [&world.api.ledger.app_url, &world.api.ledger.vault_url];
+    let databases = urls.map(|url| database(url.expose_secret()));
+    let reader = world.reader.clone();
+    let api = world.api.router.clone();
+    // The followers' own heartbeats would be counted.
+    let kept = world.quiet().await;
+
+    let mut taken = Vec::new();
+    for rows in [1, 40] {
+        let before = calls(&mut admin, &databases).await;
+        let variables = json!({ "d": run, "n": rows });
+        let told = super::world::plain(&api, &reader, EVERYTHING, variables).await;
+        taken.push(calls(&mut admin, &databases).await - before);
+        assert!(told.get("errors").is_none(), "{told}");
+        let edges = told["data"]["deliveries"]["edges"].as_array().map_or(0, Vec::len);
+        assert_eq!((edges, &told["data"]["deliveries"]["totalCount"]), (rows, &Value::from(40)));
+    }
+
+    // A busy machine may tear a batch in two, and the tail polls meanwhile; a statement per row would be forty more.
+    assert!((10..=24).contains(&taken[0]) && taken[1] <= taken[0] + 8, "{taken:?}");
+    drop(kept);
+}
