@@ -1,8 +1,10 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +17,7 @@ pub struct SmtpSink {
     pub address: SocketAddr,
     /// What came, by Message-ID without angle brackets.
     pub records: Records,
+    bytes: Arc<AtomicU64>,
     stop: CancellationToken,
 }
 
@@ -28,11 +31,19 @@ impl SmtpSink {
         let sink = Self {
             address: listener.local_addr()?,
             records: Records::default(),
+            bytes: Arc::default(),
             stop: CancellationToken::new(),
         };
-        let session = Session { delay, keep_mails, records: sink.records.clone() };
+        let (records, bytes) = (sink.records.clone(), Arc::clone(&sink.bytes));
+        let session = Session { delay, keep_mails, records, bytes };
         tokio::spawn(sink.stop.clone().run_until_cancelled_owned(accept(listener, session)));
         Ok(sink)
+    }
+
+    /// Bytes of all mails so far, as they came over the wire.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -47,6 +58,7 @@ struct Session {
     delay: Duration,
     keep_mails: bool,
     records: Records,
+    bytes: Arc<AtomicU64>,
 }
 
 async fn accept(listener: TcpListener, session: Session) {
@@ -58,45 +70,68 @@ async fn accept(listener: TcpListener, session: Session) {
     }
 }
 
+/// One client's connection. Answers to pipelined commands leave together.
+struct Talk {
+    stream: BufReader<TcpStream>,
+    unsent: Vec<u8>,
+}
+
+impl Talk {
+    fn answer(&mut self, text: &str) {
+        self.unsent.extend_from_slice(text.as_bytes());
+        self.unsent.extend_from_slice(b"\r\n");
+    }
+
+    /// The next line, after what was answered has left; empty at the end.
+    async fn line(&mut self, line: &mut Vec<u8>) -> Result<()> {
+        line.clear();
+        if self.stream.buffer().is_empty() && !self.unsent.is_empty() {
+            self.stream.write_all(&self.unsent).await?;
+            self.unsent.clear();
+        }
+        self.stream.read_until(b'\n', line).await?;
+        Ok(())
+    }
+}
+
 impl Session {
     async fn serve(&self, stream: TcpStream) -> Result<()> {
         stream.set_nodelay(true)?;
-        let mut stream = BufStream::new(stream);
+        let mut talk = Talk { stream: BufReader::new(stream), unsent: Vec::new() };
         let mut line = Vec::new();
-        answer(&mut stream, "220 sink ESMTP").await?;
+        talk.answer("220 sink ESMTP");
         loop {
-            line.clear();
-            if stream.read_until(b'\n', &mut line).await? == 0 {
+            talk.line(&mut line).await?;
+            if line.is_empty() {
                 return Ok(());
             }
             let verb = line.iter().take(4).map(u8::to_ascii_uppercase).collect::<Vec<_>>();
             match verb.as_slice() {
-                b"EHLO" => answer(&mut stream, "250-sink\r\n250-8BITMIME\r\n250 PIPELINING").await?,
+                b"EHLO" => talk.answer("250-sink\r\n250-8BITMIME\r\n250 PIPELINING"),
                 b"DATA" => {
-                    answer(&mut stream, "354 go on").await?;
-                    self.take(&mut stream).await?;
-                    answer(&mut stream, "250 2.0.0 taken").await?;
+                    talk.answer("354 go on");
+                    self.take(&mut talk).await?;
+                    talk.answer("250 2.0.0 taken");
                 }
-                b"QUIT" => return answer(&mut stream, "221 bye").await,
-                b"HELO" | b"MAIL" | b"RCPT" | b"RSET" | b"NOOP" => {
-                    answer(&mut stream, "250 2.1.0 fine").await?;
-                }
-                _ => answer(&mut stream, "500 5.5.1 unknown").await?,
+                b"QUIT" => return Ok(talk.stream.write_all(b"221 bye\r\n").await?),
+                b"HELO" | b"MAIL" | b"RCPT" | b"RSET" | b"NOOP" => talk.answer("250 2.1.0 fine"),
+                _ => talk.answer("500 5.5.1 unknown"),
             }
         }
     }
 
-    async fn take(&self, stream: &mut BufStream<TcpStream>) -> Result<()> {
+    async fn take(&self, talk: &mut Talk) -> Result<()> {
         let (mut mail, mut message_id, mut in_header) = (Vec::new(), None, true);
-        let mut line = Vec::new();
+        let (mut line, mut bytes) = (Vec::new(), 0);
         loop {
-            line.clear();
-            if stream.read_until(b'\n', &mut line).await? == 0 {
+            talk.line(&mut line).await?;
+            if line.is_empty() {
                 anyhow::bail!("the mail was cut off");
             }
             if line == b".\r\n" {
                 break;
             }
+            bytes += line.len() as u64;
             in_header &= line != b"\r\n";
             if in_header && message_id.is_none() {
                 message_id = message_id_of(&line);
@@ -109,6 +144,7 @@ impl Session {
             tokio::time::sleep(self.delay).await;
         }
         let body = self.keep_mails.then_some(mail.as_slice());
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.records.note(&message_id.unwrap_or_default(), true, body);
         Ok(())
     }
@@ -119,11 +155,4 @@ fn message_id_of(line: &[u8]) -> Option<String> {
     let (name, value) = text.split_once(':')?;
     name.eq_ignore_ascii_case("message-id")
         .then(|| value.trim().trim_matches(['<', '>']).to_owned())
-}
-
-async fn answer(stream: &mut BufStream<TcpStream>, text: &str) -> Result<()> {
-    stream.write_all(text.as_bytes()).await?;
-    stream.write_all(b"\r\n").await?;
-    stream.flush().await?;
-    Ok(())
 }

@@ -1,6 +1,7 @@
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 /// Requests under way while a population is set up.
@@ -53,6 +54,32 @@ impl Api {
         let answer = self.send(Method::POST, "/v1/reports", &body).await?;
         let distribution = answer["distribution"].as_str().context("no distribution")?;
         Ok(distribution.to_owned())
+    }
+
+    /// Publishes a version with one file, as multipart.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn publish_with_file(
+        &self,
+        report: &str,
+        version: &str,
+        bytes: Vec<u8>,
+    ) -> Result<()> {
+        let body = json!({
+            "report": report,
+            "version": version,
+            "attributes": { "kind": "load" },
+            "artifacts": [{ "name": "load.csv", "format": "csv" }],
+        });
+        let description = Part::text(body.to_string()).mime_str("application/json")?;
+        let file = Part::bytes(bytes).file_name("load.csv").mime_str("text/csv")?;
+        let form = Form::new().part("report", description).part("load.csv", file);
+        let request = self.http.post(format!("{}/v1/reports", self.url));
+        let answer = request.bearer_auth(&self.key).multipart(form).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "{report} {version}: {status}: {text}");
+        Ok(())
     }
 }
 
