@@ -15,7 +15,8 @@ const LATENCY_BOUNDS_S: [f64; 14] = [
 /// levels some of them print addresses and headers.
 pub fn start_logs(config: &LogConfig) -> Result<()> {
     let level = config.level.as_str();
-    let filter = EnvFilter::try_new(format!("warn,waybill={level}"))
+    let libraries = if level == "error" { "error" } else { "warn" };
+    let filter = EnvFilter::try_new(format!("{libraries},waybill={level}"))
         .with_context(|| format!("log.level: {level:?} is no level"))?;
     let logs = tracing_subscriber::registry().with(filter);
     match config.format {

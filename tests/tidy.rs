@@ -20,7 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "src/api",
         &["schema", "intake", "store", "artifacts", "aggregates", "projections", "followers"],
     ),
-    ("bench", &["schema", "store", "aggregates", "channels", "projections", "followers", "dispatch"]),
+    ("bench/sink", &[]),
+    ("bench", &["sink", "schema", "store", "aggregates", "channels", "projections", "followers", "dispatch"]),
 ];
 
 const FILE_LIMIT: usize = 400;

@@ -119,14 +119,14 @@ async fn list(
     filters: [(&str, Option<String>); 4],
     output: Output,
 ) -> Result<()> {
-    let mut path = format!("/v1/deliveries?first={first}");
+    let mut path = format!("/v1/deliveries?limit={first}");
     for (name, value) in filters {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={value}"));
         }
     }
     let raw = client.get(&path).await?;
-    let columns = ["/id", "/report", "/version", "/recipient", "/channel", "/state", "/outcome"];
+    let columns = ["/delivery", "/report", "/version", "/recipient", "/channel", "/state", "/outcome"];
     let header = ["delivery", "report", "version", "recipient", "channel", "state", "outcome"];
     print_rows(output, &header, rows_of(&raw, &columns), &raw);
     Ok(())

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use intake::kafka::missing_topics;
 use serde_json::{Value, json};
 use store::{DoctorFacts, Identity, Vault};
 use tokio::net::TcpStream;
@@ -119,26 +118,20 @@ async fn vault(config: &Config) -> Value {
 }
 
 async fn kafka(config: &Config) -> Vec<Value> {
-    let Some(brokers) = config.kafka.brokers.clone() else {
+    if config.kafka.brokers.is_empty() {
         return vec![finding("kafka", true, "not configured: no intake from Kafka")];
-    };
-    let wanted: Vec<String> = config
-        .kafka
-        .topics
-        .iter()
-        .map(|topic| topic.topic.clone())
-        .chain([config.kafka.rejected_topic.clone()])
-        .collect();
-    let asked = tokio::task::spawn_blocking(move || topics(&brokers)).await;
-    match asked {
-        Ok(Ok(there)) => wanted
+    }
+    let asked = config.kafka.clone();
+    match tokio::task::spawn_blocking(move || missing_topics(&asked, PATIENCE)).await {
+        Ok(Ok(missing)) if missing.is_empty() => {
+            vec![finding("kafka", true, "answers, and has every topic")]
+        }
+        Ok(Ok(missing)) => missing
             .into_iter()
-            .filter(|topic| !there.contains(topic))
             .map(|topic| {
                 let says = format!("topic {topic} does not exist. Create it; Waybill does not.");
                 finding("kafka", false, says)
             })
-            .chain([finding("kafka", true, format!("answers, with {} topics", there.len()))])
             .collect(),
         Ok(Err(error)) => {
             let says = format!("{error}. REST intake and deliveries go on.");
@@ -146,13 +139,6 @@ async fn kafka(config: &Config) -> Vec<Value> {
         }
         Err(error) => vec![finding("kafka", false, error.to_string())],
     }
-}
-
-fn topics(brokers: &str) -> rdkafka::error::KafkaResult<Vec<String>> {
-    let consumer: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", brokers).create()?;
-    let metadata = consumer.fetch_metadata(None, PATIENCE)?;
-    Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
 }
 
 async fn relay(config: &Config) -> Value {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use super::keys;
 use super::output::{Output, say};
 use crate::config::Config;
 
@@ -13,6 +14,7 @@ pub async fn run(config: &Config, output: Output) -> Result<bool> {
         .as_ref()
         .context("database.owner_url: must be set to migrate; the application's role may not")?;
     store::migrate(owner, &config.vault.url).await?;
+    keys::create_installation(config).await?;
     say(output, "both databases are at this program's version");
     Ok(true)
 }

@@ -89,7 +89,7 @@ pub async fn run(args: SubscriptionsArgs, output: Output) -> Result<bool> {
         Action::Show { id } => {
             let raw = client.get(&format!("/v1/subscriptions/{id}")).await?;
             let facts =
-                [("subscription", "/id"), ("recipient", "/recipient"), ("status", "/status")]
+                [("subscription", "/subscription"), ("recipient", "/recipient"), ("state", "/state")]
                     .map(|(name, path)| (name, text_at(&raw, path)));
             print_facts(output, &facts, &raw);
         }
@@ -138,22 +138,22 @@ async fn list(
     first: u32,
     output: Output,
 ) -> Result<()> {
-    let mut path = format!("/v1/subscriptions?first={first}");
+    let mut path = format!("/v1/subscriptions?limit={first}");
     for (name, value) in [("recipient", recipient), ("report", report)] {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={value}"));
         }
     }
     let raw = client.get(&path).await?;
-    let columns = ["/id", "/recipient", "/selector/report", "/status", "/version"];
+    let columns = ["/subscription", "/recipient", "/selector/report", "/state", "/version"];
     let rows = rows_of(&raw, &columns);
-    print_rows(output, &["subscription", "recipient", "report", "status", "version"], rows, &raw);
+    print_rows(output, &["subscription", "recipient", "report", "state", "version"], rows, &raw);
     Ok(())
 }
 
-/// The columns of each entry of a page (`{"data": […], …}`).
+/// The columns of each entry of a page (`{"rows": […], …}`).
 pub fn rows_of(page: &Value, columns: &[&str]) -> Vec<Vec<String>> {
-    let entries = page.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+    let entries = page.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
     entries
         .iter()
         .map(|entry| columns.iter().map(|column| text_at(entry, column)).collect())

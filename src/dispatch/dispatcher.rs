@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aggregates::delivery::Lane;
@@ -106,12 +106,14 @@ impl Dispatcher {
     }
 
     /// How long an attempt on `channel` is leased at least: doubt about a webhook need not wait for mail's patience.
-    pub(crate) fn lease_ms_of(&self, channel: ChannelKind) -> u64 {
+    #[must_use]
+    pub fn lease_ms_of(&self, channel: ChannelKind) -> u64 {
         let own = self.channels.get(&channel).map(|channel| channel.timeout_ms());
         own.map_or(self.lease_ms, |longest_ms| longest_ms + self.config.lease_margin_ms)
     }
 
-    /// A permit for a first try, if one is free now and nothing of this is paused. Never waits.
+    /// A permit for a first try, if one is free now. Never waits and never looks at the routing index, which the caller
+    /// may hold: pauses are the caller's to look at.
     #[must_use]
     pub fn try_permit(
         &self,
@@ -119,11 +121,6 @@ impl Dispatcher {
         channel: ChannelKind,
         destination: &DestinationKey,
     ) -> Option<Permit> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        if index.paused(tenant, channel, destination).is_some() {
-            return None;
-        }
-        drop(index);
         self.permits.try_permit(Share::First, tenant, channel, destination)
     }
 

@@ -10,7 +10,7 @@ pub type PermitGuard = Box<dyn Any + Send>;
 /// Where intake asks whether a send may start at once, and hands over those it recorded as started. Boot implements it
 /// with dispatch, which intake may not name.
 pub trait SendPermits: Send + Sync {
-    /// A permit, if one is free now. Never waits. Pauses are intake's to look at.
+    /// A permit, if one is free now. Never waits, and must not look at the routing index, which is held. Pauses are intake's to look at.
     fn try_permit(
         &self,
         tenant: &TenantId,
@@ -18,8 +18,8 @@ pub trait SendPermits: Send + Sync {
         destination: &DestinationKey,
     ) -> Option<PermitGuard>;
 
-    /// How long the queue row of a started attempt is leased, in milliseconds.
-    fn lease_ms(&self) -> u64;
+    /// How long the queue row of an attempt started on `channel` is leased, in milliseconds.
+    fn lease_ms(&self, channel: ChannelKind) -> u64;
 
     /// Sends what is recorded as started. Called after the commit; returns at once.
     fn launch(&self, started: Vec<Started>);
@@ -53,7 +53,7 @@ impl SendPermits for NoPermits {
         None
     }
 
-    fn lease_ms(&self) -> u64 {
+    fn lease_ms(&self, _: ChannelKind) -> u64 {
         0
     }
 

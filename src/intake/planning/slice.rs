@@ -74,11 +74,11 @@ impl Intake {
                 events.extend(self.start_attempt(&mut state, start, request)?);
             }
             let sequence = events.len() as i64;
+            let lease_ms = state.plan().map_or(0, |plan| self.near.permits.lease_ms(plan.channel));
             let events = events.into_iter().map(LedgerEvent::from).collect();
             unit.appends.push(Append { stream: StreamId::delivery(id), expected: 0, events });
             let traceparent = unit.metadata.traceparent.clone();
             let row = Row { id, tenant: request.tenant, sequence, state: &state };
-            let lease_ms = self.near.permits.lease_ms();
             unit.queue.push(row.queue_change(lease_ms, traceparent.clone())?);
             if let Some(Start { permit, .. }) = start {
                 started.push(Started {

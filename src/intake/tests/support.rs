@@ -64,7 +64,7 @@ impl SendPermits for Permits {
         Some(Box::new(Permit(Arc::clone(&self.free))))
     }
 
-    fn lease_ms(&self) -> u64 {
+    fn lease_ms(&self, _: ChannelKind) -> u64 {
         60_000
     }
 

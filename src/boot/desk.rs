@@ -1,0 +1,57 @@
+//! Operators' orders on one delivery: the API's words, dispatch's desk.
+
+use api::walls::{DeliveryCommands, Finding, OrderError, Ordered, RecordFor};
+use async_trait::async_trait;
+use dispatch::{Act, DeliveryDesk, DeskError};
+use schema::{DeliveryId, Metadata};
+use store::CommandRecord;
+
+/// The desk behind the API.
+pub struct Desk(pub DeliveryDesk);
+
+fn told(error: DeskError) -> OrderError {
+    match error {
+        DeskError::NotFound { delivery } => OrderError::NotFound(delivery),
+        DeskError::Refused(refusal) => OrderError::Refused(refusal),
+        DeskError::Append(error) => OrderError::Append(error),
+        DeskError::State(error) => OrderError::Damaged(error.to_string()),
+    }
+}
+
+#[async_trait]
+impl DeliveryCommands for Desk {
+    async fn cancel(
+        &self,
+        delivery: DeliveryId,
+        reason: String,
+        metadata: Metadata,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError> {
+        let done = self.0.cancel(delivery, reason, Act { metadata, command }).await.map_err(told)?;
+        Ok(Ordered { delivery, position: done.position })
+    }
+
+    async fn resend(
+        &self,
+        delivery: DeliveryId,
+        metadata: Metadata,
+        command: RecordFor<'_>,
+    ) -> Result<Ordered, OrderError> {
+        let again = self.0.resend(delivery, metadata, command).await.map_err(told)?;
+        Ok(Ordered { delivery: again.delivery, position: again.position })
+    }
+
+    async fn resolve(
+        &self,
+        delivery: DeliveryId,
+        finding: Finding,
+        metadata: Metadata,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError> {
+        let Finding { attempt, resolution, note } = finding;
+        let act = Act { metadata, command };
+        let done =
+            self.0.resolve(delivery, attempt, resolution, note, act).await.map_err(told)?;
+        Ok(Ordered { delivery, position: done.position })
+    }
+}

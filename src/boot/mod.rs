@@ -1,0 +1,44 @@
+//! How the process is put together and taken apart. The only place that names every room, and that spawns.
+
+mod desk;
+mod index;
+mod parts;
+mod running;
+mod walls;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use metrics_exporter_prometheus::PrometheusHandle;
+use store::{Ledger, LedgerConfig, VaultConfig};
+
+pub use self::running::Running;
+
+use crate::config::Config;
+
+/// Connects to the ledger as the application's role.
+pub async fn open_ledger(config: &Config) -> Result<Arc<Ledger>> {
+    let ledger = LedgerConfig {
+        connections: config.database.writers,
+        read_connections: config.database.readers,
+        ..LedgerConfig::new(config.database.url.clone())
+    };
+    Ledger::connect(ledger).await.context("the ledger's database (database.url)")
+}
+
+/// The vault's connection, as configured.
+pub fn vault_config(config: &Config) -> VaultConfig {
+    VaultConfig::new(config.vault.url.clone(), config.vault.master_key.clone())
+}
+
+/// Where the newest checkpoint is kept outside of the database.
+pub fn identity_file(config: &Config) -> PathBuf {
+    config.artifacts.dir.join("log-identity.json")
+}
+
+/// Builds every part, wires them, starts them. Returns when the API listens.
+pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Running> {
+    let parts = parts::Parts::build(config, metrics).await?;
+    running::start(parts).await
+}

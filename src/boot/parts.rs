@@ -1,0 +1,198 @@
+use std::sync::Arc;
+
+use aggregates::retry::Schedules;
+use anyhow::{Context, Result};
+use api::{ApiParts, ApiState};
+use artifacts::ArtifactStore;
+use channels::{Channel, EmailChannel, WebhookChannel, WebhookGuard};
+use dispatch::{DeliveryDesk, Dispatcher, Parts as DispatchParts};
+use followers::Checkpoints;
+use intake::kafka::KafkaIntake;
+use intake::{Intake, Neighbours};
+use metrics_exporter_prometheus::PrometheusHandle;
+use rand::Rng;
+use schema::ChannelKind;
+use store::{Identity, Ledger, Subscription, Tail, TailConfig, Vault};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::index::{self, SharedIndex};
+use super::{desk, identity_file, open_ledger, vault_config, walls};
+use crate::config::Config;
+
+/// Every part, built and wired, none of them running but the tail.
+pub struct Parts {
+    pub config: Config,
+    pub node: String,
+    pub metrics: PrometheusHandle,
+    pub ledger: Arc<Ledger>,
+    pub tail: Arc<Tail>,
+    pub index: SharedIndex,
+    /// From where the index goes on.
+    pub subscription: Subscription,
+    pub dispatcher: Arc<Dispatcher>,
+    pub intake: Arc<Intake>,
+    pub kafka: Option<Arc<KafkaIntake>>,
+    pub api: ApiState,
+    /// Why nothing may be sent, if so.
+    pub held: Option<String>,
+    /// Ends the tail and all that follows it.
+    pub rest: CancellationToken,
+}
+
+/// What most parts stand on.
+struct Ground {
+    config: Config,
+    node: String,
+    ledger: Arc<Ledger>,
+    vault: Arc<Vault>,
+    artifacts: ArtifactStore,
+    index: SharedIndex,
+}
+
+impl Parts {
+    /// Connects, loads, wires.
+    pub async fn build(config: Config, metrics: PrometheusHandle) -> Result<Self> {
+        let ledger = open_ledger(&config).await?;
+        let vault = Vault::connect(vault_config(&config)).await.context("the vault (vault.url)")?;
+        let artifacts = ArtifactStore::open(&config.artifacts)?;
+        let held = held_back(&ledger, &config).await?;
+        let rest = CancellationToken::new();
+        let tail = Arc::new(Tail::start(&ledger, TailConfig::default(), rest.clone()).await?);
+        let (index, subscription) = index::load(&ledger, &tail).await?;
+        let node = config.node.id.clone().unwrap_or_else(random_name);
+        let ground = Ground { config, node, ledger, vault, artifacts, index };
+
+        let (channels, guard) = open_channels(&ground.config)?;
+        let dispatcher = dispatcher(&ground, channels);
+        observe(&ground, &dispatcher);
+        let intake = intake(&ground, &dispatcher)?;
+        let kafka = kafka_intake(&ground.config, &intake)?;
+        let readiness = walls::Parts {
+            ledger: Arc::clone(&ground.ledger),
+            tail: Arc::clone(&tail),
+            checkpoints: Checkpoints::new(Arc::clone(&ground.ledger)),
+            kafka: kafka.clone(),
+            held: held.clone(),
+        };
+        let api = api_state(&ground, &dispatcher, &intake, guard, readiness, metrics.clone());
+        let Ground { config, node, ledger, index, .. } = ground;
+        Ok(Self {
+            config,
+            node,
+            metrics,
+            ledger,
+            tail,
+            index,
+            subscription,
+            dispatcher,
+            intake,
+            kafka,
+            api,
+            held,
+            rest,
+        })
+    }
+}
+
+fn random_name() -> String {
+    format!("n{:06x}", rand::rng().random::<u32>() >> 8)
+}
+
+/// Why nothing may be sent: the log is not the one we knew, so some of what is due may have been sent already.
+async fn held_back(ledger: &Ledger, config: &Config) -> Result<Option<String>> {
+    match ledger.verify_identity(&identity_file(config)).await? {
+        Identity::Same | Identity::Unknown => Ok(None),
+        Identity::RestoredBackup { stored, head, .. } => {
+            let why = format!(
+                "the log ends at {head} and does not hold the event we last knew at {}: an older backup was restored, or \
+                 this is another database; nothing is taken in or sent (see `waybill doctor`)",
+                stored.position
+            );
+            error!(log.head = head.0, "{why}");
+            Ok(Some(why))
+        }
+    }
+}
+
+/// Each channel there is: a new one is registered here.
+fn open_channels(config: &Config) -> Result<(Vec<Arc<dyn Channel>>, WebhookGuard)> {
+    let channels: Vec<Arc<dyn Channel>> = vec![
+        Arc::new(EmailChannel::try_new(&config.mail)?),
+        Arc::new(WebhookChannel::try_new(&config.webhook)?),
+    ];
+    Ok((channels, WebhookGuard::try_new(&config.webhook)?))
+}
+
+fn dispatcher(ground: &Ground, channels: Vec<Arc<dyn Channel>>) -> Arc<Dispatcher> {
+    let parts = DispatchParts {
+        ledger: Arc::clone(&ground.ledger),
+        vault: Arc::clone(&ground.vault),
+        index: Arc::clone(&ground.index),
+        artifacts: Arc::new(ground.artifacts.clone()),
+        channels,
+        node: ground.node.clone(),
+        public_url: ground.config.api.public_url.clone(),
+    };
+    Dispatcher::new(ground.config.dispatch.clone(), parts)
+}
+
+/// Own appends are known at once: to routing, and to dispatch.
+fn observe(ground: &Ground, dispatcher: &Arc<Dispatcher>) {
+    let (index, dispatcher) = (Arc::clone(&ground.index), Arc::clone(dispatcher));
+    ground.ledger.on_append(Arc::new(move |events| {
+        index::observe(&index, events);
+        dispatcher.observe(events);
+    }));
+}
+
+fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>) -> Result<Arc<Intake>> {
+    let retry = ground.config.retry;
+    let schedules =
+        Schedules::from_iter([(ChannelKind::Mail, retry.mail), (ChannelKind::Webhook, retry.webhook)]);
+    let near = Neighbours {
+        ledger: Arc::clone(&ground.ledger),
+        artifacts: ground.artifacts.clone(),
+        routing: Arc::clone(&ground.index),
+        permits: Arc::new(walls::Permits(Arc::clone(dispatcher))),
+        schedules,
+    };
+    Ok(Arc::new(Intake::try_new(ground.config.intake.clone(), &ground.node, near)?))
+}
+
+fn kafka_intake(config: &Config, intake: &Arc<Intake>) -> Result<Option<Arc<KafkaIntake>>> {
+    if config.kafka.brokers.is_empty() || config.kafka.topics.is_empty() {
+        return Ok(None);
+    }
+    let kafka = KafkaIntake::try_new(config.kafka.clone(), Arc::clone(intake))?;
+    Ok(Some(Arc::new(kafka)))
+}
+
+fn api_state(
+    ground: &Ground,
+    dispatcher: &Arc<Dispatcher>,
+    intake: &Arc<Intake>,
+    guard: WebhookGuard,
+    readiness: walls::Parts,
+    metrics: PrometheusHandle,
+) -> ApiState {
+    ApiState::new(ApiParts {
+        ledger: Arc::clone(&ground.ledger),
+        tail: Arc::clone(&readiness.tail),
+        vault: Arc::clone(&ground.vault),
+        routing: Arc::clone(&ground.index),
+        intake: Arc::clone(intake),
+        artifacts: ground.artifacts.clone(),
+        reads: ground.ledger.pool().clone(),
+        config: ground.config.api.clone(),
+        read_position: Arc::new(walls::Reached(readiness.checkpoints.clone())),
+        readiness: Arc::new(readiness),
+        deliveries: Arc::new(desk::Desk(DeliveryDesk::new(
+            Arc::clone(&ground.ledger),
+            Arc::clone(&ground.index),
+            dispatcher.lease_ms(),
+        ))),
+        address_rules: Arc::new(walls::Addresses(guard)),
+        metrics: Arc::new(move || metrics.render()),
+    })
+}

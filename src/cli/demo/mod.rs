@@ -1,0 +1,95 @@
+//! `waybill demo`: the whole product at work on real data, in one process, against real servers. Shows what a newcomer
+//! would want to see and proves at the end that the sinks' own records equal the ledger. Uses the public API as anyone
+//! would; only the proof reads the events table itself.
+
+mod audience;
+mod proof;
+mod publishing;
+mod stage;
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::stage::Stage;
+
+/// How long the demo may take until everything is closed.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// How long the sick destination stays sick.
+const SICK_FOR: Duration = Duration::from_millis(2_500);
+
+/// What to show.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// End when all is delivered and proven; without it the demo stays up until Ctrl-C.
+    #[arg(long)]
+    exit: bool,
+    /// How many recipients.
+    #[arg(long, default_value_t = 1_000)]
+    recipients: usize,
+    /// Where the demo's reports lie.
+    #[arg(long, default_value = "demo")]
+    data: PathBuf,
+}
+
+/// Runs the demo; true when everything is closed, the sums close and the sinks agree.
+pub async fn run(file: Option<&Path>, args: DemoArgs) -> Result<bool> {
+    ensure!(args.data.is_dir(), "{} is no directory; run from the clone", args.data.display());
+    let stage = Stage::set(file).await?;
+    say(&format!("Waybill serves on {} (node {})", stage.client_url(), stage.node()));
+    let started = Instant::now();
+    audience::invite(&stage, args.recipients).await?;
+    say(&format!(
+        "{} recipients with addresses, grants and subscriptions by the public API in {:.1} s",
+        args.recipients,
+        started.elapsed().as_secs_f64()
+    ));
+    let distributions = publishing::publish_all(&stage, &args.data).await?;
+    let closed = watch(&stage, &distributions).await?;
+    summary::print(&stage, &distributions).await?;
+    let proven = proof::prove(&stage, &distributions).await?;
+    summary::where_to_look(&stage, &distributions);
+    if !args.exit {
+        say("The demo stays up. Ctrl-C ends it.");
+        tokio::signal::ctrl_c().await?;
+    }
+    Ok(stage.leave().await? && closed && proven)
+}
+
+/// Says a sentence to the person watching.
+#[expect(clippy::print_stdout, reason = "the demo speaks to a person")]
+fn say(sentence: &str) {
+    println!("{sentence}");
+}
+
+/// Shows live progress until every distribution is reconciled; heals the sick destination on the way.
+async fn watch(stage: &Stage, distributions: &[String]) -> Result<bool> {
+    let bar = ProgressBar::new(0);
+    bar.set_style(ProgressStyle::with_template(
+        "{elapsed_precise} {wide_bar} {pos}/{len} closed  {msg}",
+    )?);
+    let started = Instant::now();
+    loop {
+        if started.elapsed() > SICK_FOR {
+            stage.sick.heal();
+        }
+        let sums = summary::Sums::read(stage, distributions).await?;
+        bar.set_length(sums.planned);
+        bar.set_position(sums.planned - sums.open.min(sums.planned));
+        bar.set_message(format!("{} attempts, {} dead letters", sums.attempts, sums.dead_lettered));
+        if sums.reconciled == distributions.len() {
+            bar.finish();
+            return Ok(true);
+        }
+        if started.elapsed() > PATIENCE {
+            bar.abandon();
+            say("Not everything was closed in time.");
+            return Ok(false);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

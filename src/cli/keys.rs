@@ -1,0 +1,188 @@
+//! `waybill keys`: tenants and their API keys, on the database itself: the first key has no key to be asked for with.
+
+use std::collections::BTreeSet;
+
+use aggregates::api_key::{self, IssuedKey};
+use aggregates::decider::Decided;
+use aggregates::tenant;
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use projections::PageRequest;
+use schema::events::Scope;
+use schema::{Actor, ApiKeyId, Metadata, StreamId, TenantId, Timestamp};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use store::{CommandScope, Ledger, Vault};
+
+use super::output::{Output, print_facts, print_rows, say};
+use crate::boot;
+use crate::config::Config;
+
+/// Keys listed, newest first.
+const MAX_LISTED: u32 = 1_000;
+
+/// What to do with tenants and keys.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Set a tenant up.
+    CreateTenant {
+        /// Its name in the API.
+        tenant: String,
+        /// The organisation's name, for people.
+        #[arg(long)]
+        title: String,
+    },
+    /// Hand out a key. Its secret is shown once.
+    Issue {
+        /// Whose data it is for.
+        #[arg(long)]
+        tenant: String,
+        /// What it is for.
+        #[arg(long)]
+        title: String,
+        /// What it may do: publish, subscribe, read, operate, audit.
+        #[arg(long, value_delimiter = ',', required = true)]
+        scopes: Vec<String>,
+        /// When it stops working (RFC 3339); never, when absent.
+        #[arg(long)]
+        expires_at: Option<String>,
+    },
+    /// List a tenant's keys.
+    List {
+        /// Whose.
+        #[arg(long)]
+        tenant: String,
+    },
+    /// Stop a key from working.
+    Revoke {
+        /// Whose.
+        #[arg(long)]
+        tenant: String,
+        /// Which: the part between `wb_` and the next `_`.
+        key: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Does what was asked for.
+pub async fn run(config: &Config, args: KeysArgs, output: Output) -> Result<bool> {
+    let ledger = boot::open_ledger(config).await?;
+    match args.action {
+        Action::CreateTenant { tenant, title } => {
+            create_tenant(&ledger, &tenant.parse()?, &title).await?;
+            print_facts(output, &[("tenant", tenant.clone())], &json!({ "tenant": tenant }));
+        }
+        Action::Issue { tenant, title, scopes, expires_at } => {
+            let vault = Vault::connect(boot::vault_config(config)).await?;
+            let scopes = scopes.iter().map(|word| scope(word)).collect::<Result<_>>()?;
+            let expires_at = expires_at.map(|at| at.parse()).transpose()?;
+            let key =
+                issue(&ledger, &vault, &tenant.parse()?, &title, scopes, expires_at).await?;
+            let raw = json!({ "tenant": tenant, "key": key });
+            print_facts(output, &[("key", key), ("note", "shown once, kept nowhere".into())], &raw);
+        }
+        Action::List { tenant } => list(&ledger, &tenant.parse()?, output).await?,
+        Action::Revoke { tenant, key, reason } => {
+            revoke(&ledger, &tenant.parse()?, &key.parse()?, reason).await?;
+            say(output, &format!("key {key} works no more"));
+        }
+    }
+    Ok(true)
+}
+
+/// The tenant that stands for the installation itself; there already, it stays as it is.
+pub async fn create_installation(config: &Config) -> Result<()> {
+    let ledger = boot::open_ledger(config).await?;
+    create_tenant(&ledger, &"system".parse()?, "This installation").await
+}
+
+/// A tenant and a key that may do everything in it, for a fresh installation.
+pub async fn first_key(config: &Config, tenant: &str, title: &str) -> Result<String> {
+    let ledger = boot::open_ledger(config).await?;
+    let vault = Vault::connect(boot::vault_config(config)).await?;
+    let tenant = tenant.parse()?;
+    create_tenant(&ledger, &tenant, title).await?;
+    issue(&ledger, &vault, &tenant, title, Scope::ALL.into(), None).await
+}
+
+fn scope(word: &str) -> Result<Scope> {
+    let known = Scope::ALL.into_iter().find(|scope| scope.as_str() == word);
+    known.with_context(|| {
+        let all = Scope::ALL.map(Scope::as_str).join(", ");
+        format!("scopes: {word:?} is none of {all}")
+    })
+}
+
+fn by_hand(tenant: &TenantId) -> CommandScope {
+    CommandScope::new(Metadata::new(tenant.clone(), Actor::new("cli", "operator")))
+}
+
+async fn create_tenant(ledger: &Ledger, tenant: &TenantId, title: &str) -> Result<()> {
+    let command = tenant::Command::Create { title: title.to_owned() };
+    ledger
+        .execute::<Decided<tenant::Rules>>(&StreamId::tenant(tenant), command, by_hand(tenant))
+        .await?;
+    Ok(())
+}
+
+async fn issue(
+    ledger: &Ledger,
+    vault: &Vault,
+    tenant: &TenantId,
+    title: &str,
+    scopes: BTreeSet<Scope>,
+    expires_at: Option<Timestamp>,
+) -> Result<String> {
+    if ledger.load_stream(&StreamId::tenant(tenant), 0).await?.is_empty() {
+        bail!("there is no tenant {tenant}; create it first: waybill keys create-tenant {tenant}");
+    }
+    let minted = api::MintedKey::mint(vault)?;
+    let issued =
+        IssuedKey { title: title.to_owned(), secret_hash: minted.secret_hash, scopes, expires_at };
+    let stream = StreamId::api_key(tenant, &minted.id);
+    let command = api_key::Command::Issue(issued);
+    ledger.execute::<Decided<api_key::Rules>>(&stream, command, by_hand(tenant)).await?;
+    Ok(minted.whole.expose_secret().to_owned())
+}
+
+async fn list(ledger: &Ledger, tenant: &TenantId, output: Output) -> Result<()> {
+    let newest = PageRequest::first(MAX_LISTED);
+    let keys =
+        projections::tenants::queries::api_keys(ledger.pool(), tenant.as_str(), &newest).await?;
+    let rows: Vec<Vec<String>> = keys
+        .edges
+        .iter()
+        .map(|edge| {
+            let key = &edge.row;
+            let until = key.expires_at.map_or_else(String::new, |at| at.to_rfc3339());
+            let state = if key.revoked_at.is_some() { "revoked" } else { "works" };
+            vec![key.api_key.clone(), key.title.clone(), state.to_owned(), until]
+        })
+        .collect();
+    let raw = rows
+        .iter()
+        .map(|row| json!({ "key": row[0], "title": row[1], "state": row[2], "expires_at": row[3] }))
+        .collect();
+    print_rows(output, &["key", "title", "state", "expires at"], rows, &raw);
+    Ok(())
+}
+
+async fn revoke(
+    ledger: &Ledger,
+    tenant: &TenantId,
+    key: &ApiKeyId,
+    reason: String,
+) -> Result<()> {
+    let command = api_key::Command::Revoke { reason };
+    let stream = StreamId::api_key(tenant, key);
+    ledger.execute::<Decided<api_key::Rules>>(&stream, command, by_hand(tenant)).await?;
+    Ok(())
+}
