@@ -99,7 +99,7 @@ pub enum DeliverySort {
     /// As they were planned.
     #[default]
     Position,
-    /// By when their version was received.
+    /// By when their version was received. Sorts all that the filter lets through: give it a run or a recipient.
     ReceivedAt,
     /// By when they ended; open ones are left out. Sorts all that the filter lets through: give it a run or a recipient.
     ClosedAt,

@@ -45,11 +45,12 @@ async fn main() {
     for follower in projectors() {
         let name = follower.name().to_owned();
         let started = Instant::now();
+        let before = cpu(&house).await;
         let config = FollowerConfig::default();
         let runner = Runner::new(house.ledger(), &tail, follower, config, "bench");
         let running = tokio::spawn(runner.run(stop.child_token()));
         house.checkpoints.await_position(&[&name], last, PATIENCE * 10).await.unwrap();
-        report(&name, started, count);
+        report(&name, started, before, cpu(&house).await, count);
         running.abort();
     }
     for result in house
@@ -70,12 +71,33 @@ async fn main() {
     stop.cancel();
 }
 
-fn report(name: &str, started: Instant, count: u64) {
+fn report(name: &str, started: Instant, before: (f64, f64), after: (f64, f64), count: u64) {
     let seconds = started.elapsed().as_secs_f64();
+    let per_delivery = |seconds: f64| seconds * 1e6 / count as f64;
     println!(
-        "follow  {name:<14} {seconds:>7.2} s {:>7.1} us per delivery",
-        seconds * 1e6 / count as f64
+        "follow  {name:<14} {seconds:>7.2} s; per delivery {:>6.1} us, CPU here {:>5.1} us, Postgres {:>5.1} us",
+        per_delivery(seconds),
+        per_delivery(after.0 - before.0),
+        per_delivery(after.1 - before.1)
     );
+}
+
+/// CPU seconds used so far by this process, and by the database's backends (which must be on this machine).
+async fn cpu(house: &House) -> (f64, f64) {
+    let pids: Vec<i32> =
+        sqlx::query_scalar("select pid from pg_stat_activity where datname = current_database()")
+            .fetch_all(&mut house.test.superuser().await)
+            .await
+            .unwrap();
+    let backends = pids.into_iter().map(|pid| ticks(&format!("/proc/{pid}/stat"))).sum();
+    (ticks("/proc/self/stat"), backends)
+}
+
+/// User and system time of a process, from `proc(5)`.
+fn ticks(file: &str) -> f64 {
+    let Ok(text) = std::fs::read_to_string(file) else { return 0.0 };
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
 }
 
 /// The lives of `count` deliveries as units: all plans first, then the attempts of each slice.

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 /// Positions looked through at a time while behind, so that a heartbeat comes between.
 const SPAN: i64 = 50_000;
 
+/// From so many rows on, a follower lingers before it takes the next.
+const BUSY_ROWS: usize = 64;
+
 enum Part {
     Shared(Arc<Batch>),
     Own(Vec<LogRow>),
@@ -44,6 +47,11 @@ impl Portion {
     /// The rows, in order. Read while behind, only those that concern the follower.
     pub(super) fn rows(&self) -> impl Iterator<Item = &LogRow> {
         self.parts.iter().flat_map(Part::rows).filter(|row| row.position > self.after)
+    }
+
+    /// Whether so much is going on that the next part had better be a larger one.
+    pub(super) fn is_busy(&self) -> bool {
+        self.parts.iter().map(|part| part.rows().len()).sum::<usize>() >= BUSY_ROWS
     }
 
     /// Hash of the event at its end, if there is one.

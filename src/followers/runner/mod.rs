@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 use store::{Ledger, Tail};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::feed::{Feed, Heard};
@@ -205,10 +205,16 @@ async fn follow(
             Applied::Fenced => return Ok(End::LookAgain),
             Applied::StandsStill => return wait_for_mercy(tenure, stop).await,
         }
-        if tenure.next_write() <= tokio::time::Instant::now()
+        if tenure.next_write() <= Instant::now()
             && let Err(Fenced) = tenure.write(feed.head()).await?
         {
             return Ok(End::LookAgain);
+        }
+        if portion.is_busy() && !feed.is_behind(tenure.position) {
+            tokio::select! {
+                () = sleep(tenure.config.linger()) => {}
+                () = stop.cancelled() => {}
+            }
         }
     }
 }
