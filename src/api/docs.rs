@@ -17,9 +17,10 @@ use crate::state::ApiState;
 #[openapi(
     info(
         title = "Waybill",
-        description = "The delivery ledger for reports. Every problem is RFC 9457 JSON with a stable `code`. Every change \
-                       answers the `position` from which it can be read; give it as `at_least_position` to read your own \
-                       write. `Idempotency-Key` makes a change safe to repeat, `If-Match` safe against others.",
+        description = "The delivery ledger for reports. Every problem is RFC 9457 JSON with a stable `code`. \
+                       Every change answers the `position` from which it can be read; give it as \
+                       `at_least_position` to read your own write. `Idempotency-Key` makes a change safe to \
+                       repeat, `If-Match` safe against others.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(Problem))

@@ -15,16 +15,18 @@ use channels::webhook::WebhookConfig;
 use dispatch::DispatchConfig;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
+use followers::FollowerConfig;
+use intake::{IntakeConfig, KafkaConfig};
 use serde::de::DeserializeOwned;
 
 pub use sections::{
-    DatabaseSection, KafkaSection, LogConfig, LogFormat, NodeSection, RetrySection,
+    DatabaseSection, LogConfig, LogFormat, NodeSection, RetrySection,
     VaultSection,
 };
 
 /// The sections there are. A variable or a table of another name is an error.
-const SECTIONS: [&str; 11] = [
-    "node", "api", "database", "vault", "kafka", "artifacts", "mail", "webhook", "dispatch", "retry",
+const SECTIONS: [&str; 13] = [
+    "node", "api", "database", "vault", "kafka", "intake", "artifacts", "mail", "webhook", "dispatch", "followers", "retry",
     "log",
 ];
 
@@ -43,7 +45,9 @@ pub struct Config {
     /// The keys' database.
     pub vault: VaultSection,
     /// Kafka; no intake from it without brokers.
-    pub kafka: KafkaSection,
+    pub kafka: KafkaConfig,
+    /// Planning.
+    pub intake: IntakeConfig,
     /// Artifacts on disk.
     pub artifacts: ArtifactsConfig,
     /// The mail channel.
@@ -52,6 +56,8 @@ pub struct Config {
     pub webhook: WebhookConfig,
     /// Sends.
     pub dispatch: DispatchConfig,
+    /// Followers of the log.
+    pub followers: FollowerConfig,
     /// Retry schedules by channel.
     pub retry: RetrySection,
     /// Logs.
@@ -83,10 +89,12 @@ impl Config {
             section(figment, "database", &mut wrong),
             section(figment, "vault", &mut wrong),
             section(figment, "kafka", &mut wrong),
+            section(figment, "intake", &mut wrong),
             section(figment, "artifacts", &mut wrong),
             section(figment, "mail", &mut wrong),
             section(figment, "webhook", &mut wrong),
             section(figment, "dispatch", &mut wrong),
+            section(figment, "followers", &mut wrong),
             section(figment, "retry", &mut wrong),
             section(figment, "log", &mut wrong),
         );
@@ -96,10 +104,12 @@ impl Config {
             Some(database),
             Some(vault),
             Some(kafka),
+            Some(intake),
             Some(artifacts),
             Some(mail),
             Some(webhook),
             Some(dispatch),
+            Some(followers),
             Some(retry),
             Some(log),
         ) = config
@@ -107,7 +117,7 @@ impl Config {
             bail!("configuration: {}", wrong.join("\n  "));
         };
         let config = Self {
-            node, api, database, vault, kafka, artifacts, mail, webhook, dispatch, retry, log,
+            node, api, database, vault, kafka, intake, artifacts, mail, webhook, dispatch, followers, retry, log,
         };
         config.check(&mut wrong);
         if wrong.is_empty() { Ok(config) } else { bail!("configuration: {}", wrong.join("\n  ")) }
@@ -120,6 +130,7 @@ impl Config {
             self.database.check(),
             self.vault.check(),
             self.kafka.check(),
+            self.intake.check(),
             self.artifacts.check(),
             self.dispatch.check(),
             self.retry.check(),

@@ -1,5 +1,5 @@
 use aggregates::retry::default_schedule;
-use schema::{ChannelKind, Invalid, RetrySchedule, TenantId, checked_line};
+use schema::{ChannelKind, Invalid, RetrySchedule};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -69,55 +69,6 @@ impl VaultSection {
     pub(super) fn check(&self) -> Result<(), Invalid> {
         if !self.url.expose_secret().starts_with("postgres") {
             return wrong("vault.url", "(secret)", "must begin with postgres://");
-        }
-        Ok(())
-    }
-}
-
-/// Intake from Kafka.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct KafkaSection {
-    /// `host:port`, comma-separated; without it there is no intake from Kafka. Key `kafka.brokers`.
-    pub brokers: Option<String>,
-    /// Consumer group shared by all nodes. Key `kafka.group`.
-    pub group: String,
-    /// Which topic belongs to which tenant. Key `kafka.topics`.
-    pub topics: Vec<KafkaTopic>,
-    /// Topic for messages that cannot be taken. Key `kafka.rejected_topic`.
-    pub rejected_topic: String,
-}
-
-/// A topic and whose it is.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KafkaTopic {
-    /// Name of the topic.
-    pub topic: String,
-    /// Whose reports come in by it.
-    pub tenant: TenantId,
-}
-
-impl Default for KafkaSection {
-    fn default() -> Self {
-        Self {
-            brokers: None,
-            group: "waybill-intake".to_owned(),
-            topics: Vec::new(),
-            rejected_topic: "reports.rejected".to_owned(),
-        }
-    }
-}
-
-impl KafkaSection {
-    pub(super) fn check(&self) -> Result<(), Invalid> {
-        if self.brokers.is_none() && !self.topics.is_empty() {
-            return wrong("kafka.brokers", "", "must be set where kafka.topics is");
-        }
-        checked_line("kafka.group", &self.group, 249)?;
-        checked_line("kafka.rejected_topic", &self.rejected_topic, 249)?;
-        for topic in &self.topics {
-            checked_line("kafka.topics.topic", &topic.topic, 249)?;
         }
         Ok(())
     }

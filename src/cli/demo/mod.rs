@@ -52,7 +52,7 @@ pub async fn run(file: Option<&Path>, args: DemoArgs) -> Result<bool> {
     let closed = watch(&stage, &distributions).await?;
     summary::print(&stage, &distributions).await?;
     let proven = proof::prove(&stage, &distributions).await?;
-    summary::where_to_look(&stage, &distributions);
+    summary::where_to_look(&stage, &distributions).await?;
     if !args.exit {
         say("The demo stays up. Ctrl-C ends it.");
         tokio::signal::ctrl_c().await?;

@@ -1,5 +1,5 @@
 use anyhow::Result;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::Row;
 
 use super::say;
@@ -102,22 +102,30 @@ pub async fn print(stage: &Stage, distributions: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Says where to go on from here.
-pub fn where_to_look(stage: &Stage, distributions: &[String]) {
-    let url = stage.client_url();
-    let first = distributions.first().map_or("", String::as_str);
-    say(&format!(
-        "Where to look
-  mails         {}
-  GraphiQL      {url}/graphiql
-  REST docs     {url}/docs
-  API key       {}
+/// Queries worth pasting. `RUN` stands for a distribution.
+const QUERIES: [&str; 3] = [
+    r#"{ distribution(id: "RUN") { report version considered planned notPlanned reconciledAt
+      outcomes { open delivered accepted deadLettered attempts } } }"#,
+    r#"{ deliveries(filter: { outcome: dead_lettered }, first: 5) { totalCount
+      edges { node { id recipient attempts faultClass faultCode reason } } } }"#,
+    r#"{ deliveries(filter: { outcome: delivered }, first: 1) {
+      edges { node { id attempts timeline { position recordedAt type actor summary } } } } }"#,
+];
 
-Three queries to paste into GraphiQL (header: {{\"Authorization\": \"Bearer {}\"}})
-  {{ distribution(id: \"{first}\") {{ report version considered planned outcomes {{ delivered accepted deadLettered }} reconciledAt }} }}
-  {{ deliveries(filter: {{ outcome: DEAD_LETTERED }}, first: 5) {{ totalCount nodes {{ id recipient attempts lastFault {{ code class }} }} }} }}
-  {{ deliveries(filter: {{ outcome: DELIVERED }}, first: 1) {{ nodes {{ id timeline {{ position recordedAt type summary }} }} }} }}
-",
-        stage.mail_url, stage.key, stage.key
+/// Says where to go on from here; each query is tried before it is recommended.
+pub async fn where_to_look(stage: &Stage, distributions: &[String]) -> Result<()> {
+    let url = stage.client_url();
+    say(&format!(
+        "\nWhere to look\n  mails       {}\n  GraphiQL    {url}/graphiql\n  REST docs   {url}/docs\n  API key     {}",
+        stage.mail_url, stage.key
     ));
+    say("\nThree queries to paste into GraphiQL, with this header:");
+    say(&format!("  {{ \"Authorization\": \"Bearer {}\" }}", stage.key));
+    let first = distributions.first().map_or("", String::as_str);
+    for query in QUERIES {
+        let query = query.replace("RUN", first);
+        stage.client.graphql(&query, json!({})).await?;
+        say(&format!("  {query}"));
+    }
+    Ok(())
 }
