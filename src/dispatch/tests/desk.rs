@@ -8,7 +8,7 @@ use schema::events::{CancelReason, DeliveryEvent, Evidence, Resolution};
 use schema::{ChannelKind, DeliveryId, Metadata, Sha256, TenantId};
 use store::{AppendError, CommandOutcome, CommandRecord};
 
-use crate::world::{World, metadata, names, path, tenant};
+use crate::world::{World, metadata, names, now, path, tenant};
 
 fn desk(world: &World) -> DeliveryDesk {
     DeliveryDesk::new(Arc::clone(&world.store.ledger), Arc::clone(&world.index), 10_000)
@@ -116,4 +116,22 @@ async fn a_person_settles_what_is_held() {
     assert!(matches!(settled.state, Delivery::Closed(_)), "{:?}", settled.state);
     assert_eq!(world.until_closed(delivery).await.0, Outcome::Accepted);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_expires_at_its_deadline_and_not_before() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let early = world.schedule("bob").await;
+    let refused = desk(&world).expire(early, act()).await;
+    assert!(
+        matches!(refused, Err(DeskError::Refused(Refusal::DeadlineNotReached { .. }))),
+        "{refused:?}"
+    );
+    let mut plan = world.plan("bob", ChannelKind::Webhook);
+    (plan.deadline, plan.resend) = (now(), 1);
+    let late = world.schedule_plan(plan).await;
+    let done = desk(&world).expire(late, act()).await.unwrap();
+    assert_eq!(done.state.outcome(), Some(Outcome::Expired));
+    assert_eq!(world.until_closed(late).await.0, Outcome::Expired);
 }

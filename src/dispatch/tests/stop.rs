@@ -1,10 +1,11 @@
 //! A node that stops, and one that takes over what intake started.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aggregates::delivery::{Command, Outcome, Rules};
 use aggregates::{fold, run};
-use dispatch::Start;
+use dispatch::{DispatchConfig, Dispatcher, Start};
+use schema::events::{AttemptOutcome, DeliveryEvent};
 use schema::{ChannelKind, StreamId};
 use store::{Append, Due, QueueChange, Unit};
 
@@ -39,12 +40,8 @@ async fn a_node_that_stops_leaves_nothing_in_doubt() {
     assert!(dispatcher.try_permit(&tenant(), plan.channel, &plan.destination).is_none());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_intake_started_is_sent_without_a_claim() {
-    let world = World::open().await;
-    world.webhook("bob").await;
-    // It claims nothing: it does not run.
-    let dispatcher = world.dispatcher("node-1", dispatch::DispatchConfig::default());
+/// A delivery as intake hands it over: recorded as started, under a permit of the dispatcher's.
+async fn started(world: &World, dispatcher: &Dispatcher, leased_at: Instant) -> Start {
     let plan = world.plan("bob", ChannelKind::Webhook);
     let permit = dispatcher.try_permit(&tenant(), plan.channel, &plan.destination).unwrap();
     let delivery = world.schedule_plan(plan).await;
@@ -53,24 +50,48 @@ async fn what_intake_started_is_sent_without_a_claim() {
     let start = Command::StartAttempt { node: "node-1".into(), address_revision: 1, now: now() };
     let events = run::<Rules>(&mut state, start).unwrap().into_iter().map(Into::into).collect();
     (row.sequence, row.state) = (2, serde_json::to_string(&state).unwrap());
-    let leased_at = Instant::now();
     let mut unit = Unit::new(metadata());
     unit.appends.push(Append { stream: StreamId::delivery(delivery), expected: 1, events });
     unit.queue.push(QueueChange::Put(row, Due::Leased { lease_ms: dispatcher.lease_ms() }));
     world.store.ledger.append(unit).await.unwrap();
-    let traceparent = Some(TRACEPARENT.to_owned());
-    let tenant = tenant();
-    dispatcher.launch(vec![Start {
-        delivery,
-        tenant,
-        sequence: 2,
-        state,
-        traceparent,
-        permit,
-        leased_at,
-    }]);
+    let (traceparent, tenant) = (Some(TRACEPARENT.to_owned()), tenant());
+    Start { delivery, tenant, sequence: 2, state, traceparent, permit, leased_at }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_intake_started_is_sent_without_a_claim() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    // It claims nothing: it does not run.
+    let dispatcher = world.dispatcher("node-1", DispatchConfig::default());
+    let start = started(&world, &dispatcher, Instant::now()).await;
+    let delivery = start.delivery;
+
+    dispatcher.launch(vec![start]);
 
     assert_eq!(world.until_closed(delivery).await.0, Outcome::Delivered);
     assert_eq!(world.sink.received(&path("bob")).len(), 1);
     dispatcher.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_whose_lease_is_nearly_over_is_not_sent() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let dispatcher = world.dispatcher("node-1", DispatchConfig::default());
+    let long_ago = Instant::now() - Duration::from_millis(dispatcher.lease_ms());
+    let start = started(&world, &dispatcher, long_ago).await;
+    let delivery = start.delivery;
+
+    dispatcher.launch(vec![start]);
+
+    let events = world.until(delivery, "end", |events| events.len() == 3).await;
+    let DeliveryEvent::AttemptEnded { sent_at, outcome, .. } = &events[2] else {
+        panic!("{events:#?}")
+    };
+    let AttemptOutcome::Failed { fault, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!((*sent_at, fault.code.as_str()), (None, "dispatch.lease_too_short"));
+    assert!(world.sink.received(&path("bob")).is_empty());
+    dispatcher.shutdown().await;
+    world.check_queue(delivery).await;
 }
