@@ -28,7 +28,11 @@ struct Args {
 async fn main() -> Result<()> {
     let Args { only, quick, profile } = Args::parse();
     let filter = tracing_subscriber::EnvFilter::new("waybill_bench=info");
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
     let bench = Bench { scene: Scene::from_env()?, quick, profile };
     let machine = Machine::look(&bench.scene).await?;
     println!("{machine}{}", if quick { "\nQUICK: figures below are not for quoting" } else { "" });

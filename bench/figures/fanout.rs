@@ -77,7 +77,14 @@ impl Run {
 }
 
 /// Sends `versions` and waits until all is read.
-async fn send(bench: &Bench, house: &House, sink: &FastSink, from: usize, versions: usize, each: usize) -> Result<Run> {
+async fn send(
+    bench: &Bench,
+    house: &House,
+    sink: &FastSink,
+    from: usize,
+    versions: usize,
+    each: usize,
+) -> Result<Run> {
     house.forget().await?;
     let (before, head) = (sink.count(), house.head().await?);
     let (wal, full_pages) = (house.server.wal_bytes().await?, house.server.full_pages().await?);

@@ -73,7 +73,9 @@ async fn measure(
     let began = Instant::now();
     let clients = (0..CLIENTS).map(|client| {
         let (api, round) = (house.api.clone(), round.to_owned());
-        tokio::spawn(async move { publish_until(api, client, &round, began + length, with_file).await })
+        tokio::spawn(
+            async move { publish_until(api, client, &round, began + length, with_file).await },
+        )
     });
     let mut answered = Vec::new();
     for client in try_join_all(clients).await? {

@@ -75,7 +75,8 @@ fn from_request(found: &Latencies) -> Figure {
         (p50 <= 3.0 && p99 <= 7.0, "p50 <= 3 ms, p99 <= 7 ms".to_owned())
     } else {
         let (half, most) = (3.0 * fsync.p50() + 2.0, 3.0 * fsync.p99() + 2.0);
-        let text = format!("3 fsyncs + 2 ms: p50 <= {half:.1}, p99 <= {most:.1} ms (fsync is slow)");
+        let text =
+            format!("3 fsyncs + 2 ms: p50 <= {half:.1}, p99 <= {most:.1} ms (fsync is slow)");
         (p50 <= half && p99 <= most, text)
     };
     let figure = Figure::new(

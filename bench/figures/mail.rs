@@ -56,12 +56,16 @@ pub(super) async fn figures(bench: &Bench) -> Result<Vec<Figure>> {
 
     let bare = bare(sink.address, mails, each_bytes).await?;
     let figure = Figure::new(
-        &format!("mail, one recipient each, {:.1} KB, recorded per recipient", each_bytes as f64 / 1024.0),
+        &format!(
+            "mail, one recipient each, {:.1} KB, recorded per recipient",
+            each_bytes as f64 / 1024.0
+        ),
         ">= 8,000/s until followers are at the head",
         format!("{per_s:.0} mails/s; {lag}"),
         Verdict::of(per_s >= 8_000.0),
     );
-    let detail = [format!("followers at the head after, s: {}", reached.names()), usage.each(mails)];
+    let detail =
+        [format!("followers at the head after, s: {}", reached.names()), usage.each(mails)];
     let beside = format!("bare SMTP loop, {CONNECTIONS} connections: {bare:.0}/s");
     Ok(vec![figure.beside(beside).on(&usage).detail(detail).detail(hot)])
 }

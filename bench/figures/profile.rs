@@ -34,7 +34,16 @@ impl Profile {
         Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
         child.wait()?;
         let said = Command::new("perf")
-            .args(["report", "--stdio", "-g", "none", "--no-children", "--percent-limit", "0.6", "-i"])
+            .args([
+                "report",
+                "--stdio",
+                "-g",
+                "none",
+                "--no-children",
+                "--percent-limit",
+                "0.6",
+                "-i",
+            ])
             .arg(&file)
             .output()?;
         let text = String::from_utf8_lossy(&said.stdout).into_owned();

@@ -45,8 +45,7 @@ impl Server {
 
     /// Where its data lie, when this process may write there; else this process' own temporary directory.
     pub async fn directory(&self) -> Result<PathBuf> {
-        let data: String =
-            sqlx::query_scalar("show data_directory").fetch_one(&self.pool).await?;
+        let data: String = sqlx::query_scalar("show data_directory").fetch_one(&self.pool).await?;
         let beside = PathBuf::from(data).parent().map(PathBuf::from).context("data_directory")?;
         let writable = tempfile_in(&beside);
         Ok(if writable { beside } else { std::env::temp_dir() })
@@ -135,7 +134,11 @@ impl Ticks {
         let number = |at: usize| -> Result<f64> { Ok(fields.get(at).context("stat")?.parse()?) };
         let own = (number(11)? + number(12)?) / TICKS_PER_S;
         let children = (number(13)? + number(14)?) / TICKS_PER_S;
-        Ok(Self { parent: fields.get(1).context("stat")?.parse()?, own, with_children: own + children })
+        Ok(Self {
+            parent: fields.get(1).context("stat")?.parse()?,
+            own,
+            with_children: own + children,
+        })
     }
 }
 

@@ -53,7 +53,11 @@ impl Watcher {
         let began = Instant::now();
         let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         while seen().len() < count {
-            anyhow::ensure!(began.elapsed() < SEEN_WITHIN, "the tail saw {} of {count}", seen().len());
+            anyhow::ensure!(
+                began.elapsed() < SEEN_WITHIN,
+                "the tail saw {} of {count}",
+                seen().len()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.stop.cancel();
@@ -84,8 +88,7 @@ async fn latencies(ledger: &Arc<Ledger>, seconds: u64) -> Result<(Spread, Spread
     let watcher = Watcher::start(ledger).await?;
     let metadata = metadata()?;
     let rate = EVENTS_PER_S / UNIT_EVENTS as u64;
-    let sent =
-        open_loop(rate, seconds, |_| append(Arc::clone(ledger), metadata.clone())).await;
+    let sent = open_loop(rate, seconds, |_| append(Arc::clone(ledger), metadata.clone())).await;
     let sent: Vec<Sent> = sent.into_iter().collect::<Result<_>>()?;
     let seen = watcher.end(sent.len() * UNIT_EVENTS).await?;
     let (mut from_call, mut from_answer) = (Vec::new(), Vec::new());
