@@ -9,7 +9,7 @@ use schema::events::{AttemptOutcome, DeliveryEvent, NextStep};
 use tokio_util::sync::CancellationToken;
 
 use crate::sink::Answer;
-use crate::world::{SHORT_MARGIN_MS, World, names, path};
+use crate::world::{World, names, path};
 
 fn in_doubt(event: &DeliveryEvent) -> Option<(&str, &NextStep)> {
     match event {
@@ -74,8 +74,7 @@ async fn a_late_answer_closes_what_was_thought_lost() {
     let delivery = world.schedule("bob").await;
     world.sink.until_received(&path("bob"), 1).await;
     // As if its node had stood still for longer than the lease.
-    let end_lease = "update delivery_queue set due_at = now() - interval '1 second'";
-    sqlx::query(end_lease).execute(&mut world.store.superuser().await).await.unwrap();
+    world.end_leases().await;
     world.until(delivery, "second failure", |events| events.len() == 5).await;
     world.sink.open_gate();
 
@@ -119,13 +118,13 @@ async fn what_a_dead_node_had_under_way_is_in_doubt_and_another_node_goes_on() {
     world.webhook("bob").await;
     world.sink.script(&path("bob"), [Answer::WaitForGate]);
     // A node with a runtime of its own, so that it can die with all its sends.
-    let config = DispatchConfig { lease_margin_ms: SHORT_MARGIN_MS, ..DispatchConfig::default() };
-    let dispatcher = world.dispatcher("dead", config);
+    let dispatcher = world.dispatcher("dead", DispatchConfig::default());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.spawn(Arc::clone(&dispatcher).run(CancellationToken::new()));
     let delivery = world.schedule("bob").await;
     world.sink.until_received(&path("bob"), 1).await;
     runtime.shutdown_background();
+    world.end_leases().await;
 
     let running = world.run("alive");
     let (outcome, events) = world.until_closed(delivery).await;
