@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Response};
 use schema::Position;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::WaybillSchema;
 use super::fault::{Fault, FaultCode};
-use super::limits::{MAX_BODY_BYTES, MAX_SOCKETS};
+use super::limits::{ANSWER_TIMEOUT, MAX_BODY_BYTES, MAX_SOCKETS};
 use super::session::Session;
 use crate::auth::{Caller, authenticate};
 use crate::extract::from_json;
@@ -85,12 +86,22 @@ pub(super) async fn answer(
     request: HttpRequest,
 ) -> Response {
     match asked(&api, request).await {
-        Ok(request) => told(StatusCode::OK, &graphql.schema.execute(request).await),
-        Err(fault) => {
-            let status = status_of(fault.code);
-            told(status, &Answer::from_errors(vec![fault.into_server_error()]))
-        }
+        Ok(request) => match timeout(ANSWER_TIMEOUT, graphql.schema.execute(request)).await {
+            Ok(answer) => told(StatusCode::OK, &answer),
+            Err(_) => refused(too_slow()),
+        },
+        Err(fault) => refused(fault),
     }
+}
+
+fn too_slow() -> Fault {
+    let told = format!("not answered within {} s; ask for less", ANSWER_TIMEOUT.as_secs());
+    Fault::new(FaultCode::Unavailable, told)
+}
+
+fn refused(fault: Fault) -> Response {
+    let status = status_of(fault.code);
+    told(status, &Answer::from_errors(vec![fault.into_server_error()]))
 }
 
 /// The key first: nobody's body is read before.

@@ -28,6 +28,8 @@ pub const MAX_DEFINITIONS: usize = 50;
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Bytes of a query at most.
 pub const MAX_QUERY_BYTES: usize = 32 * 1024;
+/// How long an answer may take. Shorter than the API's own bound, so that what it says has GraphQL's form.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Keys looked up by one statement of a loader at most.
 pub const LOADER_BATCH: usize = 1_000;
 /// Entries of a list argument at most.

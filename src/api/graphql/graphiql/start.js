@@ -4,7 +4,8 @@ live.protocol = live.protocol.replace('http', 'ws');
 
 const fetcher = GraphiQL.createFetcher({ url: '/graphql', subscriptionUrl: live.href });
 
-const defaultQuery = `# Put your API key into "Headers" below, then reload the documentation (top left).
+const defaultQuery = `# Put your API key into "Headers" below,
+# then fetch the schema anew (bottom left).
 query Timeline {
   deliveries(first: 3, filter: { outcome: dead_lettered }) {
     totalCount

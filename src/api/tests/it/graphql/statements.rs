@@ -60,6 +60,6 @@ async fn an_answer_of_forty_deliveries_takes_no_more_statements_than_one_of_one(
     }
 
     // A busy machine may tear a batch in two, and the tail polls meanwhile; a statement per row would be forty more.
-    assert!((10..=24).contains(&taken[0]) && taken[1] <= taken[0] + 8, "{taken:?}");
+    assert!((10..=20).contains(&taken[0]) && taken[1] <= taken[0] + 5, "{taken:?}");
     drop(kept);
 }

@@ -57,6 +57,17 @@ async fn whoever_does_not_keep_to_the_protocol_is_told_by_its_codes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_says_nothing_and_whoever_speaks_another_language_is_sent_away() {
+    let world = World::empty().await;
+    let url = served(&world).await;
+    let mut mute = Client::silent(&url, PROTOCOL, None).await.unwrap();
+    let mut foreign = Client::silent(&url, None, None).await.unwrap();
+    assert_eq!(foreign.hear().await, Err(4406), "no subprotocol");
+    assert_eq!(mute.hear().await, Err(4408), "not a word for five seconds");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn streams_are_closed_to_other_scopes_and_other_tenants() {
     let world = World::peopled(0).await;
     let run = world.publish("v1").await;
