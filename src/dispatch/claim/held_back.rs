@@ -10,6 +10,9 @@ use crate::Dispatcher;
 /// So many tenants and paused sends are remembered; what is forgotten is found out again by claiming it.
 const MAX_REMEMBERED: usize = 10_000;
 
+/// Sends of a tenant on a channel to a destination.
+type Sends = (TenantId, ChannelKind, DestinationKey);
+
 /// What claims leave out because it is paused, and denials that wait to be confirmed. A claim cannot ask the routing
 /// index for a list, so it remembers what it came across.
 #[derive(Debug, Default)]
@@ -18,7 +21,7 @@ pub(crate) struct HeldBack(Mutex<Remembered>);
 #[derive(Debug, Default)]
 struct Remembered {
     tenants: HashSet<TenantId>,
-    paused: HashSet<(TenantId, ChannelKind, DestinationKey)>,
+    paused: HashSet<Sends>,
     denied: HashMap<DeliveryId, Option<Position>>,
 }
 
@@ -58,16 +61,19 @@ impl HeldBack {
         channels.iter().copied().flat_map(of_tenant).collect()
     }
 
-    /// Adds what is still paused to what a claim leaves out, and forgets what is not.
+    /// Adds what is still paused to what a claim leaves out, and forgets what is not. Never holds its own lock while it
+    /// looks at the index: deciding on rows takes the two in the other order.
     pub(super) fn leave_out_paused(&self, dispatcher: &Dispatcher, request: &mut ClaimRequest) {
-        let mut remembered = self.remembered();
-        if remembered.paused.is_empty() {
+        let known: Vec<Sends> = self.remembered().paused.iter().cloned().collect();
+        if known.is_empty() {
             return;
         }
+        let mut resumed = Vec::new();
         let index = dispatcher.index.read().unwrap_or_else(PoisonError::into_inner);
-        remembered.paused.retain(|(tenant, channel, destination)| {
+        for sends in known {
+            let (tenant, channel, destination) = &sends;
             match index.paused(tenant, *channel, destination) {
-                None => return false,
+                None => resumed.push(sends),
                 Some(PauseScope::All) => request.without_tenants.push(tenant.to_string()),
                 Some(PauseScope::Channel { channel }) => {
                     request.without_channels.push(channel_of(tenant, channel));
@@ -76,8 +82,12 @@ impl HeldBack {
                     request.without_destinations.push(destination.to_string());
                 }
             }
-            true
-        });
+        }
+        drop(index);
+        let mut remembered = self.remembered();
+        for sends in resumed {
+            remembered.paused.remove(&sends);
+        }
         for names in [&mut request.without_tenants, &mut request.without_channels] {
             names.sort_unstable();
             names.dedup();

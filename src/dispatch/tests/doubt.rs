@@ -1,6 +1,7 @@
 //! Sends of which nobody knows whether they arrived.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aggregates::delivery::Outcome;
 use dispatch::DispatchConfig;
@@ -123,7 +124,8 @@ async fn what_a_dead_node_had_under_way_is_in_doubt_and_another_node_goes_on() {
     runtime.spawn(Arc::clone(&dispatcher).run(CancellationToken::new()));
     let delivery = world.schedule("bob").await;
     world.sink.until_received(&path("bob"), 1).await;
-    runtime.shutdown_background();
+    let dies = move || runtime.shutdown_timeout(Duration::from_secs(10));
+    tokio::task::spawn_blocking(dies).await.unwrap();
     world.end_leases().await;
 
     let running = world.run("alive");
