@@ -4,7 +4,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApiKeyId, DeliveryId, DistributionId, Invalid, RecipientId, ReportName, SubscriptionId, TenantId,
+    ApiKeyId, DeliveryId, DistributionId, Invalid, RecipientId, ReportName, SubscriptionId,
+    TenantId,
 };
 
 /// The kinds of streams there are.

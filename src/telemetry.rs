@@ -7,9 +7,8 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 use crate::config::{LogConfig, LogFormat};
 
 /// Histogram bounds in seconds, from a tenth of a millisecond to a minute.
-const LATENCY_BOUNDS_S: [f64; 14] = [
-    0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0,
-];
+const LATENCY_BOUNDS_S: [f64; 14] =
+    [0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
 
 /// Starts logging. The level is for Waybill's own crates; libraries are held at warnings, because at their chattier
 /// levels some of them print addresses and headers.

@@ -4,9 +4,9 @@
 use anyhow::Result;
 use clap::Parser;
 use comfy_table::{Table, presets};
+use waybill_bench::soak::Scene;
 use waybill_bench::soak::kill::{Arena, KillVerdict, PERMITS, SIZE};
 use waybill_bench::soak::tail::{self, TailVerdict, WRITERS};
-use waybill_bench::soak::Scene;
 
 /// Share of kills that must fall between 5 and 95 percent of the work.
 const WELL_PLACED: f64 = 0.9;
@@ -78,7 +78,15 @@ fn sums(verdicts: &[KillVerdict], well_placed: usize) -> Table {
     let most_in_doubt = verdicts.iter().map(|verdict| verdict.in_doubt).max().unwrap_or(0);
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["kills", "at 5 to 95 %", "lost", "dup. events", "dup. sends", "unmarked", "most in doubt"]);
+    table.set_header([
+        "kills",
+        "at 5 to 95 %",
+        "lost",
+        "dup. events",
+        "dup. sends",
+        "unmarked",
+        "most in doubt",
+    ]);
     table.add_row([
         verdicts.len().to_string(),
         well_placed.to_string(),

@@ -67,7 +67,8 @@ impl NodeConfig {
         let ended = self.command()?.args(words).args(["--output", "json"]).output()?;
         let said = String::from_utf8_lossy(&ended.stderr);
         ensure!(ended.status.success(), "waybill {}: {said}", words.join(" "));
-        serde_json::from_slice(&ended.stdout).with_context(|| format!("waybill {}", words.join(" ")))
+        serde_json::from_slice(&ended.stdout)
+            .with_context(|| format!("waybill {}", words.join(" ")))
     }
 
     /// Starts it and waits until it is ready.

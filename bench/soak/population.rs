@@ -50,7 +50,8 @@ impl Api {
     /// # Errors
     /// When it is refused.
     pub async fn publish(&self, report: &str, version: &str) -> Result<String> {
-        let body = json!({ "report": report, "version": version, "attributes": { "kind": "load" } });
+        let body =
+            json!({ "report": report, "version": version, "attributes": { "kind": "load" } });
         let answer = self.send(Method::POST, "/v1/reports", &body).await?;
         let distribution = answer["distribution"].as_str().context("no distribution")?;
         Ok(distribution.to_owned())

@@ -65,7 +65,9 @@ impl Scene {
         let owner: PgConnectOptions = self.owner.parse()?;
         let app: PgConnectOptions = self.app.parse()?;
         let mut admin = sqlx::PgConnection::connect(&self.admin).await?;
-        for (database, owner) in [(name, owner.get_username()), (vault.as_str(), app.get_username())] {
+        for (database, owner) in
+            [(name, owner.get_username()), (vault.as_str(), app.get_username())]
+        {
             let drop = format!("drop database if exists {database} with (force)");
             sqlx::query(&drop).execute(&mut admin).await?;
             let create = format!("create database {database} owner {owner}");

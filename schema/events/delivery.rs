@@ -2,8 +2,9 @@ use serde::{Deserialize, Serialize};
 
 use super::EventBody;
 use crate::{
-    AddressId, AggregateType, ChannelKind, DeliveryId, DestinationKey, DistributionId, Fault, Format,
-    GrantId, Receipt, RecipientId, ReportName, RetrySchedule, SubscriptionId, Timestamp, VersionName,
+    AddressId, AggregateType, ChannelKind, DeliveryId, DestinationKey, DistributionId, Fault,
+    Format, GrantId, Receipt, RecipientId, ReportName, RetrySchedule, SubscriptionId, Timestamp,
+    VersionName,
 };
 
 /// What is to be sent, to whom, on what grounds: the decision "planned", whole.

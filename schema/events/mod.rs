@@ -17,8 +17,8 @@ mod upcast;
 pub use api_key::{ApiKeyEvent, Scope};
 pub use codec::{CodecError, EventBody};
 pub use delivery::{
-    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, Evidence, NextStep,
-    Resolution, SuppressReason,
+    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, Evidence,
+    NextStep, Resolution, SuppressReason,
 };
 pub use distribution::{
     ArtifactRef, DistributionEvent, NotPlanned, NotPlannedReason, OutcomeCounts, ReportVersion,

@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 
 use super::EventBody;
 use crate::{
-    AddressId, AggregateType, ChannelKind, DestinationKey, GrantId, ReportSelector, Sealed, Timestamp,
-    Zone,
+    AddressId, AggregateType, ChannelKind, DestinationKey, GrantId, ReportSelector, Sealed,
+    Timestamp, Zone,
 };
 
 /// What kind of recipient it is.

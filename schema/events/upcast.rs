@@ -36,9 +36,8 @@ fn through<'p>(
     payload: &'p str,
 ) -> Option<Cow<'p, str>> {
     let mut version: u16 = version.parse().ok()?;
-    let of_event = |step: &&Upcaster| {
-        step.aggregate_type == aggregate_type && step.event_type == event_type
-    };
+    let of_event =
+        |step: &&Upcaster| step.aggregate_type == aggregate_type && step.event_type == event_type;
     let current = 1 + steps.iter().filter(of_event).map(|step| step.from).max().unwrap_or(0);
     let mut payload = Cow::Borrowed(payload);
     while version < current {
@@ -70,8 +69,7 @@ mod tests {
 
     fn read(version: &str) -> Option<String> {
         let old = r#"{"caption":"Risk"}"#;
-        through(STEPS, AggregateType::Report, "ReportRegistered", version, old)
-            .map(Cow::into_owned)
+        through(STEPS, AggregateType::Report, "ReportRegistered", version, old).map(Cow::into_owned)
     }
 
     #[test]

@@ -27,7 +27,8 @@ impl DeliveryCommands for Desk {
         metadata: Metadata,
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError> {
-        let done = self.0.cancel(delivery, reason, Act { metadata, command }).await.map_err(told)?;
+        let done =
+            self.0.cancel(delivery, reason, Act { metadata, command }).await.map_err(told)?;
         Ok(Ordered { delivery, position: done.position })
     }
 
@@ -50,8 +51,7 @@ impl DeliveryCommands for Desk {
     ) -> Result<Ordered, OrderError> {
         let Finding { attempt, resolution, note } = finding;
         let act = Act { metadata, command };
-        let done =
-            self.0.resolve(delivery, attempt, resolution, note, act).await.map_err(told)?;
+        let done = self.0.resolve(delivery, attempt, resolution, note, act).await.map_err(told)?;
         Ok(Ordered { delivery, position: done.position })
     }
 }

@@ -148,8 +148,10 @@ fn observe(ground: &Ground, dispatcher: &Arc<Dispatcher>) {
 
 fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>) -> Result<Arc<Intake>> {
     let retry = ground.config.retry;
-    let schedules =
-        Schedules::from_iter([(ChannelKind::Mail, retry.mail), (ChannelKind::Webhook, retry.webhook)]);
+    let schedules = Schedules::from_iter([
+        (ChannelKind::Mail, retry.mail),
+        (ChannelKind::Webhook, retry.webhook),
+    ]);
     let near = Neighbours {
         ledger: Arc::clone(&ground.ledger),
         artifacts: ground.artifacts.clone(),

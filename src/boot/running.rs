@@ -122,7 +122,15 @@ pub async fn start(parts: Parts) -> Result<Running> {
     );
     readers.add("routing index", feeding);
     readers.add("metrics", upkeep(parts.metrics, readers.stop.clone()));
-    Ok(Running { address, node: parts.node, ledger: parts.ledger, entrances, sends, readers, failed })
+    Ok(Running {
+        address,
+        node: parts.node,
+        ledger: parts.ledger,
+        entrances,
+        sends,
+        readers,
+        failed,
+    })
 }
 
 async fn run_dispatch(dispatcher: Arc<Dispatcher>, stop: CancellationToken) -> Result<()> {

@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
+use api::walls::{AddressRules, CheckedAddress, Part, ReadPosition, Readiness};
 use api::{ApiError, Code};
-use api::walls::{
-    AddressRules, CheckedAddress, Part, ReadPosition, Readiness,
-};
 use async_trait::async_trait;
 use channels::{WebhookGuard, destination_of, generate_secret, validate_mail_address};
 use dispatch::{Dispatcher, Permit, Start};
@@ -153,7 +151,11 @@ pub struct Reached(pub Checkpoints);
 #[async_trait]
 impl ReadPosition for Reached {
     async fn reached(&self, follower: &str) -> Result<Position, ApiError> {
-        let all = self.0.status().await.map_err(|error| ApiError::new(Code::Unavailable, error.to_string()))?;
+        let all = self
+            .0
+            .status()
+            .await
+            .map_err(|error| ApiError::new(Code::Unavailable, error.to_string()))?;
         let found = all.into_iter().find(|status| status.name == follower);
         Ok(found.map_or(Position::START, |status| status.position))
     }

@@ -126,7 +126,8 @@ async fn list(
         }
     }
     let raw = client.get(&path).await?;
-    let columns = ["/delivery", "/report", "/version", "/recipient", "/channel", "/state", "/outcome"];
+    let columns =
+        ["/delivery", "/report", "/version", "/recipient", "/channel", "/state", "/outcome"];
     let header = ["delivery", "report", "version", "recipient", "channel", "state", "outcome"];
     print_rows(output, &header, rows_of(&raw, &columns), &raw);
     Ok(())

@@ -84,8 +84,7 @@ pub async fn run(config: &Config, args: KeysArgs, output: Output) -> Result<bool
             let vault = Vault::connect(boot::vault_config(config)).await?;
             let scopes = scopes.iter().map(|word| scope(word)).collect::<Result<_>>()?;
             let expires_at = expires_at.map(|at| at.parse()).transpose()?;
-            let key =
-                issue(&ledger, &vault, &tenant.parse()?, &title, scopes, expires_at).await?;
+            let key = issue(&ledger, &vault, &tenant.parse()?, &title, scopes, expires_at).await?;
             let raw = json!({ "tenant": tenant, "key": key });
             print_facts(output, &[("key", key), ("note", "shown once, kept nowhere".into())], &raw);
         }
@@ -175,12 +174,7 @@ async fn list(ledger: &Ledger, tenant: &TenantId, output: Output) -> Result<()> 
     Ok(())
 }
 
-async fn revoke(
-    ledger: &Ledger,
-    tenant: &TenantId,
-    key: &ApiKeyId,
-    reason: String,
-) -> Result<()> {
+async fn revoke(ledger: &Ledger, tenant: &TenantId, key: &ApiKeyId, reason: String) -> Result<()> {
     let command = api_key::Command::Revoke { reason };
     let stream = StreamId::api_key(tenant, key);
     ledger.execute::<Decided<api_key::Rules>>(&stream, command, by_hand(tenant)).await?;

@@ -45,8 +45,7 @@ pub async fn run(config: &Config, args: LogArgs, output: Output) -> Result<bool>
         Action::Head => {
             let (head, installation) = (ledger.head().await?, ledger.installation().await?);
             let raw = json!({ "head": head, "installation": installation });
-            let facts =
-                [("head", head.to_string()), ("installation", installation.to_string())];
+            let facts = [("head", head.to_string()), ("installation", installation.to_string())];
             print_facts(output, &facts, &raw);
         }
         Action::Show { after, kinds, first } => {

@@ -74,10 +74,8 @@ async fn publish(client: &Client, args: &PublishArgs) -> Result<Value> {
 
 /// Sends a manifest and its files as one streamed request.
 pub async fn upload(client: &Client, manifest: &Value, files: &[PathBuf]) -> Result<Value> {
-    let mut form = multipart::Form::new().part(
-        "report",
-        multipart::Part::text(manifest.to_string()).mime_str("application/json")?,
-    );
+    let mut form = multipart::Form::new()
+        .part("report", multipart::Part::text(manifest.to_string()).mime_str("application/json")?);
     for file in files {
         let name = name_of(file)?;
         let bytes = tokio::fs::read(file).await.with_context(|| file.display().to_string())?;

@@ -31,9 +31,9 @@ enum Action {
 pub async fn run(config: &Config, args: QueueArgs, output: Output) -> Result<bool> {
     let ledger = boot::open_ledger(config).await?;
     match args.action {
-        Action::Check => Ok(report(&ledger.queue_check(fold).await?, output)),
+        Action::Check => Ok(report(&ledger.queue_check(fold(config)).await?, output)),
         Action::Rebuild => {
-            let found = ledger.queue_rebuild(fold).await?;
+            let found = ledger.queue_rebuild(fold(config)).await?;
             report(&found, output);
             say(output, "the queue is now what the events say");
             Ok(true)
@@ -63,9 +63,14 @@ pub async fn run(config: &Config, args: QueueArgs, output: Output) -> Result<boo
     }
 }
 
-/// The row that a delivery's events add up to. Of an attempt under way nobody knows the lease: it is over at once.
-fn fold(events: &[RecordedEvent]) -> Option<(QueueRow, Due)> {
-    dispatch::fold_queue(events, 0)
+/// Beyond the longest configured send, so that a rebuild never takes an attempt from whoever is making it.
+const LEASE_SLACK_MS: u64 = 10_000;
+
+/// The row that a delivery's events add up to. An attempt under way is leased for as long as any may take.
+fn fold(config: &Config) -> impl Fn(&[RecordedEvent]) -> Option<(QueueRow, Due)> + use<> {
+    let longest_ms = config.mail.send_timeout_ms.max(config.webhook.timeout_ms);
+    let lease_ms = longest_ms + config.dispatch.lease_margin_ms + LEASE_SLACK_MS;
+    move |events| dispatch::fold_queue(events, lease_ms)
 }
 
 const fn lane(lane: i16) -> &'static str {

@@ -88,9 +88,12 @@ pub async fn run(args: SubscriptionsArgs, output: Output) -> Result<bool> {
         }
         Action::Show { id } => {
             let raw = client.get(&format!("/v1/subscriptions/{id}")).await?;
-            let facts =
-                [("subscription", "/subscription"), ("recipient", "/recipient"), ("state", "/state")]
-                    .map(|(name, path)| (name, text_at(&raw, path)));
+            let facts = [
+                ("subscription", "/subscription"),
+                ("recipient", "/recipient"),
+                ("state", "/state"),
+            ]
+            .map(|(name, path)| (name, text_at(&raw, path)));
             print_facts(output, &facts, &raw);
         }
         Action::Add { id, recipient, report, channels, formats } => {

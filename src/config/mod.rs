@@ -20,13 +20,23 @@ use intake::{IntakeConfig, KafkaConfig};
 use serde::de::DeserializeOwned;
 
 pub use sections::{
-    DatabaseSection, LogConfig, LogFormat, NodeSection, RetrySection,
-    VaultSection,
+    DatabaseSection, LogConfig, LogFormat, NodeSection, RetrySection, VaultSection,
 };
 
 /// The sections there are. A variable or a table of another name is an error.
 const SECTIONS: [&str; 13] = [
-    "node", "api", "database", "vault", "kafka", "intake", "artifacts", "mail", "webhook", "dispatch", "followers", "retry",
+    "node",
+    "api",
+    "database",
+    "vault",
+    "kafka",
+    "intake",
+    "artifacts",
+    "mail",
+    "webhook",
+    "dispatch",
+    "followers",
+    "retry",
     "log",
 ];
 
@@ -117,7 +127,19 @@ impl Config {
             bail!("configuration: {}", wrong.join("\n  "));
         };
         let config = Self {
-            node, api, database, vault, kafka, intake, artifacts, mail, webhook, dispatch, followers, retry, log,
+            node,
+            api,
+            database,
+            vault,
+            kafka,
+            intake,
+            artifacts,
+            mail,
+            webhook,
+            dispatch,
+            followers,
+            retry,
+            log,
         };
         config.check(&mut wrong);
         if wrong.is_empty() { Ok(config) } else { bail!("configuration: {}", wrong.join("\n  ")) }
@@ -149,7 +171,11 @@ fn unknown_sections(figment: &Figment) -> Vec<String> {
 }
 
 /// A section, or its defaults where they suffice; what is wrong in it goes to `wrong`.
-fn section<T: DeserializeOwned>(figment: &Figment, name: &str, wrong: &mut Vec<String>) -> Option<T> {
+fn section<T: DeserializeOwned>(
+    figment: &Figment,
+    name: &str,
+    wrong: &mut Vec<String>,
+) -> Option<T> {
     let result = if figment.contains(name) {
         figment.extract_inner::<T>(name)
     } else {
@@ -169,6 +195,7 @@ fn describe(section: &str, error: &figment::Error) -> String {
     if path.first().is_none_or(|first| first != section) {
         path.insert(0, section.to_owned());
     }
-    let source = error.metadata.as_ref().map_or_else(String::new, |from| format!(" (in {})", from.name));
+    let source =
+        error.metadata.as_ref().map_or_else(String::new, |from| format!(" (in {})", from.name));
     format!("{}: {}{source}", path.join("."), error.kind)
 }

@@ -7,7 +7,7 @@ use aggregates::routing::RoutingIndex;
 use artifacts::ArtifactStore;
 use bytes::Bytes;
 use channels::Channel;
-use schema::events::DeliveryEvent;
+use schema::events::{DeliveryEvent, DeliveryPlan};
 use schema::{
     Actor, ChannelKind, DestinationKey, LedgerEvent, RecipientId, RecordedEvent, Sha256, TenantId,
 };
@@ -197,16 +197,18 @@ impl Dispatcher {
     }
 
     async fn fetch_keys(&self, sends: &[Send]) {
-        let mut subjects: HashMap<&TenantId, Vec<RecipientId>> = HashMap::new();
+        let mut plans: HashMap<&TenantId, Vec<&DeliveryPlan>> = HashMap::new();
         for send in sends {
             if let Some(plan) = send.carried.state.plan() {
-                subjects.entry(&send.carried.tenant).or_default().push(plan.recipient.clone());
+                plans.entry(&send.carried.tenant).or_default().push(plan);
             }
         }
-        for (tenant, subjects) in subjects {
-            if subjects.len() > 1
-                && let Err(error) = self.vault.prefetch(tenant, &subjects).await
-            {
+        for (tenant, plans) in plans.into_iter().filter(|(_, plans)| plans.len() > 1) {
+            let subjects: Vec<RecipientId> =
+                plans.iter().map(|plan| plan.recipient.clone()).collect();
+            let keys = self.vault.prefetch(tenant, &subjects);
+            let secrets = self.secrets.prefetch(&self.vault, tenant, &plans);
+            if let Err(error) = tokio::try_join!(keys, secrets) {
                 warn!(%error, "keys are not at hand before they are needed: {error}");
             }
         }

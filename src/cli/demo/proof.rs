@@ -83,8 +83,9 @@ async fn sums_close(stage: &Stage, distributions: &[String]) -> Result<bool> {
         let [considered, planned, not_planned, scheduled] =
             [row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get::<i64, _>(4)?];
         let outcomes = row.try_get::<Option<i64>, _>(5)?;
-        let closes =
-            considered == planned + not_planned && planned == scheduled && outcomes == Some(planned);
+        let closes = considered == planned + not_planned
+            && planned == scheduled
+            && outcomes == Some(planned);
         close &= closes;
         say(&format!(
             "Sums of {id}: considered {considered} = planned {planned} + not planned {not_planned}; outcomes {}: {}",

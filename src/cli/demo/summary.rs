@@ -27,10 +27,12 @@ impl Sums {
         let mut sums = Self::default();
         for distribution in distributions {
             // One that came by Kafka may not be known yet.
-            let Ok(found) = stage.client.get(&format!("/v1/distributions/{distribution}")).await else {
+            let Ok(found) = stage.client.get(&format!("/v1/distributions/{distribution}")).await
+            else {
                 continue;
             };
-            let count = |path: &str| found.pointer(path).and_then(Value::as_u64).unwrap_or_default();
+            let count =
+                |path: &str| found.pointer(path).and_then(Value::as_u64).unwrap_or_default();
             sums.planned += count("/planned");
             sums.open += count("/outcomes/open");
             sums.attempts += count("/outcomes/attempts");

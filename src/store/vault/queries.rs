@@ -117,6 +117,18 @@ pub(super) async fn secret(
         .await
 }
 
+pub(super) async fn secrets(
+    pool: &PgPool,
+    tenant: &TenantId,
+    names: &[String],
+) -> sqlx::Result<Vec<(String, Vec<u8>)>> {
+    sqlx::query_as("select name, sealed from secrets where tenant = $1 and name = any($2)")
+        .bind(tenant.as_str())
+        .bind(names)
+        .fetch_all(pool)
+        .await
+}
+
 pub(super) async fn delete_secret(
     pool: &PgPool,
     tenant: &TenantId,

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use schema::TenantId;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -31,9 +33,34 @@ impl Vault {
         let Some(sealed) = queries::secret(&self.pool, tenant, name).await? else {
             return Ok(None);
         };
-        let clear = unwrap(&self.wrapping, &place(tenant, name), &sealed)?;
+        self.open(tenant, name, &sealed).map(Some)
+    }
+
+    fn open(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        sealed: &[u8],
+    ) -> Result<SecretString, VaultError> {
+        let clear = unwrap(&self.wrapping, &place(tenant, name), sealed)?;
         let text = String::from_utf8(clear).map_err(|_| damaged(&place(tenant, name)))?;
-        Ok(Some(SecretString::from(text)))
+        Ok(SecretString::from(text))
+    }
+
+    /// Many secrets of a tenant by their names, with one statement. Names that have none are absent.
+    ///
+    /// # Errors
+    /// [`VaultError::Unavailable`].
+    pub async fn secrets(
+        &self,
+        tenant: &TenantId,
+        names: &[String],
+    ) -> Result<HashMap<String, SecretString>, VaultError> {
+        let found = queries::secrets(&self.pool, tenant, names).await?;
+        found
+            .into_iter()
+            .map(|(name, sealed)| Ok((name.clone(), self.open(tenant, &name, &sealed)?)))
+            .collect()
     }
 
     /// Forgets a secret; `false` when there was none.
