@@ -154,6 +154,11 @@ impl Part {
 pub trait Readiness: Send + Sync {
     /// The parts as they are now. Must answer within a second.
     async fn parts(&self) -> Vec<Part>;
+
+    /// Why no report may be taken in, when none may.
+    fn held(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How far the read models have come.

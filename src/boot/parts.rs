@@ -66,7 +66,7 @@ impl Parts {
         let (channels, guard) = open_channels(&ground.config)?;
         let dispatcher = dispatcher(&ground, channels);
         observe(&ground, &dispatcher);
-        let intake = intake(&ground, &dispatcher)?;
+        let intake = intake(&ground, &dispatcher, held.is_some())?;
         let kafka = kafka_intake(&ground.config, &intake)?;
         let readiness = walls::Parts {
             ledger: Arc::clone(&ground.ledger),
@@ -146,7 +146,11 @@ fn observe(ground: &Ground, dispatcher: &Arc<Dispatcher>) {
     }));
 }
 
-fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>) -> Result<Arc<Intake>> {
+fn intake(
+    ground: &Ground,
+    dispatcher: &Arc<Dispatcher>,
+    is_held: bool,
+) -> Result<Arc<Intake>> {
     let retry = ground.config.retry;
     let schedules = Schedules::from_iter([
         (ChannelKind::Mail, retry.mail),
@@ -156,7 +160,7 @@ fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>) -> Result<Arc<Intake>> 
         ledger: Arc::clone(&ground.ledger),
         artifacts: ground.artifacts.clone(),
         routing: Arc::clone(&ground.index),
-        permits: Arc::new(walls::Permits(Arc::clone(dispatcher))),
+        permits: Arc::new(walls::Permits { dispatcher: Arc::clone(dispatcher), is_held }),
         schedules,
     };
     Ok(Arc::new(Intake::try_new(ground.config.intake.clone(), &ground.node, near)?))

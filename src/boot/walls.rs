@@ -15,8 +15,13 @@ use schema::{ChannelKind, DestinationKey, Invalid, Position, TenantId};
 use secrecy::SecretString;
 use store::{Ledger, Tail};
 
-/// Intake's permits are dispatch's.
-pub struct Permits(pub Arc<Dispatcher>);
+/// Intake's permits are dispatch's; there are none while nothing may be sent.
+pub struct Permits {
+    /// Who sends.
+    pub dispatcher: Arc<Dispatcher>,
+    /// Whether nothing may be sent.
+    pub is_held: bool,
+}
 
 impl SendPermits for Permits {
     fn try_permit(
@@ -25,16 +30,19 @@ impl SendPermits for Permits {
         channel: ChannelKind,
         destination: &DestinationKey,
     ) -> Option<PermitGuard> {
-        let permit = self.0.try_permit(tenant, channel, destination)?;
+        if self.is_held {
+            return None;
+        }
+        let permit = self.dispatcher.try_permit(tenant, channel, destination)?;
         Some(Box::new(permit))
     }
 
     fn lease_ms(&self, channel: ChannelKind) -> u64 {
-        self.0.lease_ms_of(channel)
+        self.dispatcher.lease_ms_of(channel)
     }
 
     fn launch(&self, started: Vec<Started>) {
-        self.0.launch(started.into_iter().filter_map(start).collect());
+        self.dispatcher.launch(started.into_iter().filter_map(start).collect());
     }
 }
 
@@ -100,9 +108,13 @@ impl Readiness for Parts {
             });
         }
         if let Some(held) = &self.held {
-            parts.push(Part::failed("dispatch", false, held.clone()));
+            parts.push(Part::failed("dispatch", true, held.clone()));
         }
         parts
+    }
+
+    fn held(&self) -> Option<String> {
+        self.held.clone()
     }
 }
 

@@ -170,32 +170,70 @@ fn unknown_sections(figment: &Figment) -> Vec<String> {
         .collect()
 }
 
-/// A section, or its defaults where they suffice; what is wrong in it goes to `wrong`.
+/// A section, or its defaults where they suffice; what is wrong in it goes to `wrong`: all of it, so what was found is
+/// taken out and the rest is looked at again.
 fn section<T: DeserializeOwned>(
     figment: &Figment,
     name: &str,
     wrong: &mut Vec<String>,
 ) -> Option<T> {
-    let result = if figment.contains(name) {
-        figment.extract_inner::<T>(name)
-    } else {
-        Figment::new().extract::<T>()
-    };
-    match result {
-        Ok(section) => Some(section),
-        Err(errors) => {
-            wrong.extend(errors.into_iter().map(|error| describe(name, &error)));
-            None
+    let mut figment = figment.clone();
+    let mut is_sound = true;
+    loop {
+        let result = if figment.contains(name) {
+            figment.extract_inner::<T>(name)
+        } else {
+            Figment::new().extract::<T>()
+        };
+        match result {
+            Ok(section) => return is_sound.then_some(section),
+            Err(errors) => {
+                let first = errors.clone().into_iter().next();
+                wrong.extend(errors.into_iter().map(|error| describe(name, &error)));
+                is_sound = false;
+                figment = without(&figment, name, &first?)?;
+            }
         }
     }
 }
 
-fn describe(section: &str, error: &figment::Error) -> String {
-    let mut path = error.path.clone();
-    if path.first().is_none_or(|first| first != section) {
-        path.insert(0, section.to_owned());
+/// The section without the value that `error` speaks of; nothing when it speaks of none that is there.
+fn without(figment: &Figment, section: &str, error: &figment::Error) -> Option<Figment> {
+    let mut path = inner_path(section, error);
+    if let figment::error::Kind::UnknownField(field, _) = &error.kind
+        && path.last() != Some(field)
+    {
+        path.push(field.clone());
     }
-    let source =
-        error.metadata.as_ref().map_or_else(String::new, |from| format!(" (in {})", from.name));
+    let mut value = figment.find_value(section).ok()?;
+    let (last, parents) = path.split_last()?;
+    let mut within = &mut value;
+    for parent in parents {
+        let figment::value::Value::Dict(_, dict) = within else { return None };
+        within = dict.get_mut(parent)?;
+    }
+    let figment::value::Value::Dict(_, dict) = within else { return None };
+    dict.remove(last)?;
+    Some(Figment::new().merge((section, value)))
+}
+
+/// Where in its section a value lies: figment names the section last.
+fn inner_path(section: &str, error: &figment::Error) -> Vec<String> {
+    let mut path = error.path.clone();
+    if path.last().is_some_and(|last| last == section) {
+        path.pop();
+    }
+    path
+}
+
+fn describe(section: &str, error: &figment::Error) -> String {
+    let mut path = vec![section.to_owned()];
+    path.extend(inner_path(section, error));
+    let source = match &error.metadata {
+        Some(from) if from.source.is_some() || from.name.contains("environment") => {
+            format!(" (in {})", from.name)
+        }
+        _ => String::new(),
+    };
     format!("{}: {}{source}", path.join("."), error.kind)
 }

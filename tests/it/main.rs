@@ -1,1 +1,17 @@
+//! The whole product as its users meet it: the program as a process, configured by its environment, asked by its
+//! public API and its command line, and judged by facts outside of it: SQL over `events`, the other sides' own
+//! records, exit codes.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails loudly")]
 
+mod bad_input;
+mod checks;
+mod compose;
+mod configuration;
+mod immutability;
+mod kafka;
+mod main_path;
+mod neighbours_gone;
+mod restored_backup;
+mod secrets;
+mod several_nodes;
+mod support;

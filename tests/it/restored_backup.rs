@@ -1,0 +1,66 @@
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sink::{WebhookSink, WebhookSinkConfig};
+
+use crate::support::{Api, Scene, until};
+
+/// How long nothing must be sent: several turns of every loop that could.
+const QUIET: Duration = Duration::from_millis(1_500);
+
+fn known_position(scene: &Scene) -> Option<i64> {
+    let text = fs::read(scene.path().join("artifacts/log-identity.json")).ok()?;
+    let stored: Value = serde_json::from_slice(&text).unwrap();
+    stored["position"].as_i64()
+}
+
+#[tokio::test]
+async fn over_a_restored_backup_a_node_says_so_and_sends_nothing() {
+    let mut scene = Scene::set().await;
+    let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("desk", "webhook", &sink.url("/ok"), "risk").await;
+    scene.reconciled(&api.publish("risk", "v1").await).await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.backup().await;
+    let at_backup = scene.count("select max(position) from events where $1 = $1", "").await;
+
+    let node = scene.serve("n1").await;
+    let api = api.at(&node);
+    scene.reconciled(&api.publish("risk", "after-backup").await).await;
+    until("the newest checkpoint is kept outside", async || {
+        known_position(&scene).filter(|position| *position > at_backup)
+    })
+    .await;
+    assert_eq!(node.terminate().await, Some(0));
+    let sent = sink.records.taken();
+    assert_eq!(sent, 2);
+    scene.restore().await;
+
+    let doctor = scene.waybill(&["doctor"]).await;
+    assert_eq!(doctor.code, Some(1), "{}", doctor.stdout);
+    assert!(doctor.stdout.contains("log identity"), "{}", doctor.stdout);
+    let node = scene.start("n1").await;
+    let part = node.part("dispatch").await.expect("dispatch is named");
+    assert_eq!(part["ok"], json!(false));
+    assert!(part.to_string().contains("backup was restored"), "{part}");
+    let (status, said) = node.readiness().await;
+    assert_eq!(status, 503, "a node that is held takes no reports: {said}");
+
+    let api = api.at(&node);
+    let body = json!({ "report": "risk", "version": "after-restore" });
+    api.post("/v1/reports", &body).await.problem(503, "unavailable");
+    let started = Instant::now();
+    while started.elapsed() < QUIET {
+        assert_eq!(sink.records.taken(), sent, "something was sent");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sql = "select count(*) from events where position > $1::bigint \
+        and aggregate_type in ('delivery', 'distribution')";
+    assert_eq!(scene.count(sql, &at_backup.to_string()).await, 0, "something was planned");
+    assert_eq!(node.terminate().await, Some(0));
+}

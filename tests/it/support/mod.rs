@@ -1,0 +1,47 @@
+//! What every test stands on: databases of its own, the real program as a process, its public API, the other sides
+//! with their own records. It knows how to ask, not what should be answered.
+
+mod api;
+mod cable;
+mod hook;
+mod ledger;
+mod mails;
+mod node;
+mod scene;
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+pub use api::{Answer, Api, answer};
+pub use cable::Cable;
+pub use hook::Hook;
+pub use mails::mail_of;
+pub use node::Node;
+pub use scene::{Ended, Scene, bare, run};
+
+/// How long what must happen may take on a loaded machine.
+pub const SOON: Duration = Duration::from_secs(60);
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A variable that the test's servers are known by.
+pub fn env(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run this by `make test`"))
+}
+
+/// Asks until there is an answer.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(started.elapsed() < SOON, "{what}: not within {SOON:?}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// A loopback address where nobody listens.
+pub fn nobody() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+}

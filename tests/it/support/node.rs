@@ -1,0 +1,74 @@
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use super::{SOON, nobody, until};
+
+/// A `waybill serve` of its own process.
+pub struct Node {
+    child: Child,
+    /// Where its API is.
+    pub url: String,
+    log: PathBuf,
+    http: reqwest::Client,
+}
+
+impl Node {
+    pub(super) async fn start(mut command: Command, id: &str, directory: &Path) -> Self {
+        let log = directory.join(format!("{id}.log"));
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let address = nobody();
+        let url = format!("http://{address}");
+        command.env("WAYBILL_API__PUBLIC_URL", &url).env("WAYBILL_API__BIND", address.to_string());
+        command.env("WAYBILL_NODE__ID", id).arg("serve").stdout(Stdio::null()).stderr(file);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut node = Self { child: command.spawn().unwrap(), url, log, http };
+        until("the node answers", async || {
+            let ended = node.child.try_wait().unwrap();
+            assert!(ended.is_none(), "waybill serve ended at once: {}", node.log());
+            let answer = node.http.get(format!("{}/healthz", node.url)).send().await;
+            answer.is_ok_and(|answer| answer.status().is_success()).then_some(())
+        })
+        .await;
+        node
+    }
+
+    /// Waits until it says it is ready.
+    pub async fn await_ready(&mut self) {
+        until("the node is ready", async || (self.readiness().await.0 == 200).then_some(())).await;
+    }
+
+    /// What `/readyz` says: its status and its words.
+    pub async fn readiness(&self) -> (u16, Value) {
+        let answer = self.http.get(format!("{}/readyz", self.url)).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// What `/readyz` says of one part.
+    pub async fn part(&self, name: &str) -> Option<Value> {
+        let (_, said) = self.readiness().await;
+        said["parts"].as_array().unwrap().iter().find(|part| part["name"] == name).cloned()
+    }
+
+    /// Asks it to stop (SIGTERM); its exit code.
+    pub async fn terminate(mut self) -> Option<i32> {
+        let pid = self.child.id().unwrap().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+        assert!(asked.success(), "the node is already gone");
+        let ended = tokio::time::timeout(SOON, self.child.wait()).await;
+        ended.expect("the node does not end").unwrap().code()
+    }
+
+    /// kill -9.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// All it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
