@@ -183,6 +183,8 @@ fn rate(name: &str, run: &Run, bare: &BareRate, template: &Template) -> Figure {
 const WRITES: [&str; 1] = ["insert into events"];
 const CLAIMS: [&str; 2] = ["update delivery_queue", "for update skip locked"];
 const LOADS: [&str; 1] = ["where aggregate_type = $1 and aggregate_id"];
+/// Looks into the vault.
+const KEYS: [&str; 2] = ["from secrets", "from subject_keys"];
 
 fn share(run: &Run) -> Figure {
     let count = run.deliveries as f64;
@@ -204,8 +206,10 @@ fn share(run: &Run) -> Figure {
     );
     let target = "<= 45 µs CPU, <= 3.6 KB WAL, 3 events, <= 3 statements a batch, 0 loads";
     let beside = format!(
-        "pg_stat_statements: {took_us:.0} µs executing and planning; {} full-page images; batches of {:.0}",
+        "pg_stat_statements: {took_us:.0} µs executing and planning; {} full-page images; {} looks into the \
+         vault; batches of {:.0} events",
         run.full_pages,
+        run.calls(&KEYS),
         count * run.events / writes.max(1) as f64
     );
     let figure =

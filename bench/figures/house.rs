@@ -78,7 +78,7 @@ impl House {
         let population = Population { report: report.to_owned(), size, channel, address };
         let began = Instant::now();
         population.settle(&self.api).await?;
-        tracing::info!("{size} recipients of {report} set up in {:.1?}", began.elapsed());
+        tracing::debug!("{size} recipients of {report} set up in {:.1?}", began.elapsed());
         self.await_followers(began).await?;
         Ok(())
     }

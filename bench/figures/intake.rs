@@ -6,6 +6,7 @@ use rand::RngCore;
 
 use super::house::House;
 use super::meter::{Meter, Usage};
+use super::profile::Profile;
 use super::spread::Spread;
 use super::{Bench, Figure, Verdict};
 use crate::sink::FastSink;
@@ -24,6 +25,7 @@ struct Rate {
     usage: Usage,
     /// From the last answer until its webhook and all others had come.
     behind: Duration,
+    hot: Vec<String>,
 }
 
 /// Reports a second from clients that each wait for their answer, while deliveries go on.
@@ -33,9 +35,9 @@ pub(super) async fn figures(bench: &Bench) -> Result<Vec<Figure>> {
     for client in 0..CLIENTS {
         house.settle(&report(client), 1, sink.url(&format!("/ok/{client}"))).await?;
     }
-    measure(&house, &sink, "warm", 2, false).await?;
-    let plain = measure(&house, &sink, "plain", bench.seconds(15), false).await?;
-    let files = measure(&house, &sink, "files", bench.seconds(15), true).await?;
+    measure(bench, &house, &sink, "warm", 2, false).await?;
+    let plain = measure(bench, &house, &sink, "plain", bench.seconds(15), false).await?;
+    let files = measure(bench, &house, &sink, "files", bench.seconds(15), true).await?;
     house.close()?;
     Ok(vec![
         figure("intake while delivering, 32 clients, attributes only", 4_000.0, &plain),
@@ -59,9 +61,11 @@ fn figure(name: &str, wanted: f64, rate: &Rate) -> Figure {
         .beside(format!("answered: {} ms; last webhook {behind:.0} ms later", rate.answered))
         .on(&rate.usage)
         .detail([rate.usage.each(rate.reports)])
+        .detail(rate.hot.iter().cloned())
 }
 
 async fn measure(
+    bench: &Bench,
     house: &House,
     sink: &FastSink,
     round: &str,
@@ -70,6 +74,7 @@ async fn measure(
 ) -> Result<Rate> {
     let (before, length) = (sink.count(), Duration::from_secs(seconds));
     let meter = Meter::start(&house.server, Some(house.node.pid())).await?;
+    let profile = Profile::start(bench, &house.node, round)?;
     let began = Instant::now();
     let clients = (0..CLIENTS).map(|client| {
         let (api, round) = (house.api.clone(), round.to_owned());
@@ -84,13 +89,14 @@ async fn measure(
     let took = began.elapsed();
     let usage = meter.read().await?;
     let reports = answered.len();
+    let waited = Instant::now();
     while sink.count() - before < reports as u64 {
-        ensure!(began.elapsed() < took + Duration::from_secs(60), "webhooks did not arrive");
+        ensure!(waited.elapsed() < Duration::from_secs(60), "webhooks did not arrive");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    let behind = began.elapsed() - took;
-    let per_s = reports as f64 / took.as_secs_f64();
-    Ok(Rate { reports, per_s, answered: Spread::of(answered), usage, behind })
+    let behind = waited.elapsed();
+    let (per_s, hot) = (reports as f64 / took.as_secs_f64(), profile.read()?);
+    Ok(Rate { reports, per_s, answered: Spread::of(answered), usage, behind, hot })
 }
 
 async fn publish_until(
