@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, Args)]
 pub struct ClientArgs {
     /// Address of a running `waybill serve`.
-    #[arg(long, env = "WAYBILL_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, global = true, env = "WAYBILL_URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,
     /// API key (`wb_…`).
-    #[arg(long, env = "WAYBILL_KEY", hide_env_values = true)]
+    #[arg(long, global = true, env = "WAYBILL_KEY", hide_env_values = true)]
     pub key: Option<String>,
 }
 

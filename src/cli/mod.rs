@@ -25,7 +25,7 @@ use crate::config::Config;
 
 /// The delivery ledger for reports.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true)]
+#[command(version, about)]
 pub struct Cli {
     /// Configuration file (TOML). Variables named `WAYBILL_<SECTION>__<KEY>` win over it.
     #[arg(long, global = true, env = "WAYBILL_CONFIG")]
@@ -89,5 +89,17 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Queue(args) => queue::run(&Config::load(file)?, args, output).await,
         Command::Log(args) => log::run(&Config::load(file)?, args, output).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn no_two_arguments_of_a_command_are_in_each_others_way() {
+        Cli::command().debug_assert();
     }
 }

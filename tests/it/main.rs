@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod checks;
+mod command_line;
 mod compose;
 mod configuration;
 mod immutability;

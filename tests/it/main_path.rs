@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use sink::{WebhookSink, WebhookSinkConfig};
 use standardwebhooks::Webhook;
 
-use crate::support::{Api, Hook, Scene, mail_of, until};
+use crate::support::{Api, Hook, Scene, answer, mail_of, until};
 
 const FILE: &[u8] = b"desk,var\r\nrates,12\r\n.dot,\xc3\xbc\r\n";
 
@@ -53,6 +53,31 @@ async fn a_published_file_arrives_by_mail_and_by_a_webhook_that_others_can_verif
     let same = json!({ "channel": "webhook", "value": hook.url("/in") });
     let again = api.put("/v1/recipients/desk/addresses/main", &same).await.ok();
     assert!(again.get("secret").is_none(), "a secret is shown once");
+}
+
+#[tokio::test]
+async fn a_trace_goes_through_from_the_publisher_to_the_webhook_and_stands_in_the_events() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let (scene, hook) = (Scene::set().await, Hook::start().await);
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("desk", "webhook", &hook.url("/in"), "risk").await;
+    let request = api.request(Method::POST, "/v1/reports");
+    let request = request.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
+    let said = answer(request.json(&json!({ "report": "risk", "version": "v1" }))).await.ok();
+    let distribution = said["distribution"].as_str().unwrap();
+    scene.reconciled(distribution).await;
+    let received = hook.received();
+    let trace = received[0].headers["traceparent"].to_str().unwrap();
+    assert!(trace.starts_with(&format!("00-{TRACE}-")), "{trace}");
+    let sql = "select distinct event_type from events \
+        where metadata->>'traceparent' like '00-' || $1 || '-%' order by 1";
+    let marked = scene.texts(sql, TRACE).await;
+    for event in ["AttemptEnded", "AttemptStarted", "DeliveryScheduled", "ReportReceived"] {
+        assert!(marked.iter().any(|name| name == event), "{event} is not in {marked:?}");
+    }
 }
 
 #[tokio::test]
