@@ -1,5 +1,7 @@
 //! The house rules as a test: arrows, sizes, door plates, words. Each failure says where and which rule.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,15 +23,29 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["schema", "intake", "store", "artifacts", "aggregates", "projections", "followers"],
     ),
     ("bench/sink", &[]),
-    ("bench", &["sink", "schema", "store", "aggregates", "channels", "projections", "followers", "dispatch"]),
+    (
+        "bench",
+        &[
+            "sink",
+            "schema",
+            "store",
+            "aggregates",
+            "channels",
+            "projections",
+            "followers",
+            "dispatch",
+        ],
+    ),
 ];
 
 const FILE_LIMIT: usize = 400;
 const TEST_FILE_LIMIT: usize = 600;
 const FUNCTION_LIMIT: usize = 70;
 const WIDTH_LIMIT: usize = 120;
-const FORBIDDEN_NAMES: &[&str] =
-    &["job", "jobs", "task", "tasks", "item", "items", "manager", "helper", "helpers", "util", "utils", "common", "v2"];
+const FORBIDDEN_NAMES: &[&str] = &[
+    "job", "jobs", "task", "tasks", "item", "items", "manager", "helper", "helpers", "util",
+    "utils", "common", "v2",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -111,7 +127,11 @@ fn files_and_lines_stay_readable() {
         }
         for (number, line) in text.lines().enumerate() {
             let width = line.chars().count();
-            if width > WIDTH_LIMIT && !line.contains("://") && !line.contains('"') && !line.contains("//") {
+            if width > WIDTH_LIMIT
+                && !line.contains("://")
+                && !line.contains('"')
+                && !line.contains("//")
+            {
                 broken.push(format!("{name}:{}: {width} columns", number + 1));
             }
         }
@@ -127,21 +147,31 @@ fn functions_stay_short() {
         for (start, line) in lines.iter().enumerate() {
             let indent = line.len() - line.trim_start().len();
             let opens = line.trim_start();
-            let is_fn = ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(crate) fn ", "pub(super) fn "]
-                .iter()
-                .any(|start| opens.starts_with(start));
+            let is_fn = [
+                "fn ",
+                "pub fn ",
+                "async fn ",
+                "pub async fn ",
+                "pub(crate) fn ",
+                "pub(super) fn ",
+            ]
+            .iter()
+            .any(|start| opens.starts_with(start));
             // A declaration without a body, or a body on the same line, has no length.
             let head = lines[start..].iter().find(|line| line.ends_with(['{', ';', '}']));
             if !is_fn || !head.is_some_and(|line| line.ends_with('{')) {
                 continue;
             }
-            if lines[..start].iter().any(|line| *line == "mod tests {") {
+            if lines[..start].contains(&"mod tests {") {
                 continue;
             }
             let close = format!("{}}}", " ".repeat(indent));
             let length = lines[start..].iter().position(|line| **line == close).unwrap_or(0);
             if length > FUNCTION_LIMIT {
-                broken.push(format!("{name}:{}: {length} lines, at most {FUNCTION_LIMIT}", start + 1));
+                broken.push(format!(
+                    "{name}:{}: {length} lines, at most {FUNCTION_LIMIT}",
+                    start + 1
+                ));
             }
         }
     }
@@ -152,19 +182,25 @@ fn functions_stay_short() {
 fn every_room_has_a_door_plate() {
     let mut broken = Vec::new();
     for (name, text) in sources() {
-        let is_door = name.ends_with("/lib.rs") || name.ends_with("/mod.rs") || name == "src/main.rs";
+        let is_door =
+            name.ends_with("/lib.rs") || name.ends_with("/mod.rs") || name == "src/main.rs";
         let plate = text.lines().next().unwrap_or_default();
         if is_door && (!plate.starts_with("//! ") || plate.len() < 24) {
             broken.push(format!("{name} opens with {plate:?}"));
         }
     }
-    fail_if(&broken, "A room has no door plate: `//!` what it is, what it must never know (STYLE, Order).");
+    fail_if(
+        &broken,
+        "A room has no door plate: `//!` what it is, what it must never know (STYLE, Order).",
+    );
 }
 
 #[test]
 fn aggregates_have_the_same_rooms() {
     let mut broken = Vec::new();
-    for aggregate in ["tenant", "api_key", "report", "recipient", "subscription", "distribution", "delivery"] {
+    for aggregate in
+        ["tenant", "api_key", "report", "recipient", "subscription", "distribution", "delivery"]
+    {
         for file in ["mod", "state", "command", "decide", "refusal"] {
             if !root().join(format!("aggregates/{aggregate}/{file}.rs")).exists() {
                 broken.push(format!("aggregates/{aggregate}/{file}.rs is missing"));
@@ -181,8 +217,11 @@ fn aggregates_have_the_same_rooms() {
 #[test]
 fn every_event_has_a_golden_file() {
     let mut broken = Vec::new();
-    for aggregate in ["tenant", "api_key", "report", "recipient", "subscription", "distribution", "delivery"] {
-        let text = fs::read_to_string(root().join(format!("schema/events/{aggregate}.rs"))).unwrap();
+    for aggregate in
+        ["tenant", "api_key", "report", "recipient", "subscription", "distribution", "delivery"]
+    {
+        let text =
+            fs::read_to_string(root().join(format!("schema/events/{aggregate}.rs"))).unwrap();
         let (_, names) = text.split_once("fn event_type(&self)").unwrap();
         for event in names.split('"').skip(1).step_by(2) {
             let golden = format!("schema/golden/{aggregate}/{event}.v1.json");

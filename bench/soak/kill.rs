@@ -67,7 +67,7 @@ pub fn settings() -> Vec<(String, String)> {
         ("WAYBILL_MAIL__SEND_TIMEOUT_MS", "2000".to_owned()),
         ("WAYBILL_MAIL__COMMAND_TIMEOUT_MS", "1500".to_owned()),
         ("WAYBILL_MAIL__CONNECT_TIMEOUT_MS", "1000".to_owned()),
-        ("WAYBILL_DISPATCH__LEASE_MARGIN_MS", "500".to_owned()),
+        ("WAYBILL_DISPATCH__LEASE_MARGIN_MS", "1000".to_owned()),
         ("WAYBILL_DISPATCH__PERMITS", PERMITS.to_string()),
         ("WAYBILL_DISPATCH__TENANT_PERMITS", PERMITS.to_string()),
         ("WAYBILL_DISPATCH__MAIL_PERMITS", PERMITS.to_string()),

@@ -146,11 +146,7 @@ fn observe(ground: &Ground, dispatcher: &Arc<Dispatcher>) {
     }));
 }
 
-fn intake(
-    ground: &Ground,
-    dispatcher: &Arc<Dispatcher>,
-    is_held: bool,
-) -> Result<Arc<Intake>> {
+fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>, is_held: bool) -> Result<Arc<Intake>> {
     let retry = ground.config.retry;
     let schedules = Schedules::from_iter([
         (ChannelKind::Mail, retry.mail),

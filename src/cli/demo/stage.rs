@@ -94,7 +94,6 @@ impl Stage {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the demo stands in for the operator's environment")]
 fn env_url() -> Result<String> {
     env::var("WAYBILL_TEST_MAILDEV_URL")
         .context("WAYBILL_TEST_MAILDEV_URL is not set: start the demo with `make demo`")
