@@ -35,7 +35,7 @@ impl Default for WebhookConfig {
         Self {
             timeout_ms: 15_000,
             connect_timeout_ms: 5_000,
-            idle_per_host: 32,
+            idle_per_host: 256,
             idle_limit_ms: 30_000,
             inline_limit_bytes: 256 * 1024,
             encoded_cache_bytes: 64 * 1024 * 1024,
