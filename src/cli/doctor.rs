@@ -64,8 +64,10 @@ async fn ledger(config: &Config, findings: &mut Vec<Value>) {
             false,
             format!(
                 "the log ends at {head} and does not hold the event we last knew at {}: an older backup was restored, \
-                 or this is another database. Nothing is sent until that is settled.",
-                stored.position
+                 or this is another database. Nothing is taken in or sent. Restore the newer log; or, when you have \
+                 judged that what is due was not sent before, move {} away and start again.",
+                stored.position,
+                boot::identity_file(config).display()
             ),
         ),
         Err(error) => finding("log identity", false, error.to_string()),

@@ -59,7 +59,8 @@ async fn an_answer_of_forty_deliveries_takes_no_more_statements_than_one_of_one(
         assert_eq!((edges, &told["data"]["deliveries"]["totalCount"]), (rows, &Value::from(40)));
     }
 
-    // A busy machine may tear a batch in two, and the tail polls meanwhile; a statement per row would be forty more.
-    assert!((10..=20).contains(&taken[0]) && taken[1] <= taken[0] + 5, "{taken:?}");
+    // A busy machine may tear a batch in two, and the tail polls meanwhile (13 and 20 were seen); a statement per row
+    // would be 39 more.
+    assert!((10..=20).contains(&taken[0]) && taken[1] < taken[0] + 20, "{taken:?}");
     drop(kept);
 }
