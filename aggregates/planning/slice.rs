@@ -37,12 +37,14 @@ pub struct SlicePlan {
 }
 
 /// Plans the next part: as many recipients in key order as [`MAX_RECIPIENTS`] and [`MAX_PAIRS`] allow, each with all its
-/// subscriptions that speak of the report.
+/// subscriptions that speak of the report. `is_full` is shown the deliveries of each recipient that has any; the part ends
+/// behind the first of which it says so.
 #[must_use]
 pub fn plan_slice(
     index: &RoutingIndex,
     schedules: &Schedules,
     request: SliceRequest<'_>,
+    mut is_full: impl FnMut(&[(DeliveryId, DeliveryPlan)]) -> bool,
 ) -> SlicePlan {
     let SliceRequest { tenant, version, slice, after, now: _ } = request;
     let distribution = DistributionId::of(tenant, &version.report, &version.version);
@@ -50,15 +52,20 @@ pub fn plan_slice(
     let mut part = Part { request, distribution, schedules, is_stopped, plan: empty(index, slice) };
     part.plan.slice.after = after.cloned();
     let mut last: Option<&RecipientId> = None;
+    let mut ends_here = false;
     let candidates = index.candidates(tenant, &version.report, after);
     for (recipient_count, candidate) in candidates.enumerate() {
         let pairs = part.plan.slice.sums.considered as usize + candidate.subscriptions.len();
-        if recipient_count >= MAX_RECIPIENTS || (recipient_count > 0 && pairs > MAX_PAIRS) {
+        let is_large = recipient_count > 0 && pairs > MAX_PAIRS;
+        if ends_here || is_large || recipient_count >= MAX_RECIPIENTS {
             part.plan.slice.through = last.cloned();
             break;
         }
         last = Some(candidate.recipient);
+        let before = part.plan.deliveries.len();
         part.consider(&candidate);
+        let own = &part.plan.deliveries[before..];
+        ends_here = !own.is_empty() && is_full(own);
     }
     part.plan
 }

@@ -56,7 +56,7 @@ impl World {
 
     fn plan(&self, version: &ReportVersion, slice: u32, after: Option<&RecipientId>) -> SlicePlan {
         let request = SliceRequest { tenant: &acme(), version, slice, after, now: NOW };
-        plan_slice(&self.index, &Schedules::default(), request)
+        plan_slice(&self.index, &Schedules::default(), request, |_| false)
     }
 }
 
@@ -352,4 +352,26 @@ fn the_digest_is_over_a_canonical_form() {
     );
     assert_eq!(canonical_form(&attributes, &[pdf(), csv()]), expected);
     assert_eq!(canonical_form(&BTreeMap::new(), &[]), r#"{"artifacts":[],"attributes":{}}"#);
+}
+
+#[test]
+fn a_part_ends_behind_the_recipient_that_fills_it_and_the_next_goes_on_there() {
+    let mut world = World::default();
+    for id in ["ada", "bob", "eve"] {
+        world.recipient(id, reachable());
+        world.subscribe(id, body(id, "risk"));
+    }
+    let version = risk();
+    let plan = |slice, after: Option<&RecipientId>, full_at: &str| {
+        let request = SliceRequest { tenant: &acme(), version: &version, slice, after, now: NOW };
+        plan_slice(&world.index, &Schedules::default(), request, |deliveries| {
+            deliveries.iter().any(|(_, plan)| plan.recipient.as_str() == full_at)
+        })
+    };
+    let first = plan(0, None, "bob");
+    assert_eq!((first.deliveries.len(), first.slice.sums.considered), (2, 2));
+    assert_eq!(first.slice.through, Some(name("bob")));
+    // Full with the last one: nothing is left.
+    let second = plan(1, first.slice.through.as_ref(), "eve");
+    assert_eq!((second.deliveries.len(), second.slice.through), (1, None));
 }

@@ -220,7 +220,7 @@ proptest! {
         let version = version(BTreeMap::new(), vec![]);
         let request =
             SliceRequest { tenant: &acme(), version: &version, slice: 0, after: None, now: NOW };
-        let plan = plan_slice(&index, &Schedules::default(), request);
+        let plan = plan_slice(&index, &Schedules::default(), request, |_| false);
         let speaking = |state: &&subscription::Subscription| state.body().is_some();
         let considered = ledger.subscriptions.values().filter(speaking).count();
         prop_assert_eq!(plan.slice.sums.considered, considered as u64);

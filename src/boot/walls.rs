@@ -37,6 +37,19 @@ impl SendPermits for Permits {
         Some(Box::new(permit))
     }
 
+    fn keeps_pace(&self) -> bool {
+        !self.is_held && self.dispatcher.is_alone()
+    }
+
+    fn has_room(
+        &self,
+        tenant: &TenantId,
+        channel: ChannelKind,
+        destination: &DestinationKey,
+    ) -> bool {
+        self.dispatcher.has_room(tenant, channel, destination)
+    }
+
     fn lease_ms(&self, channel: ChannelKind) -> u64 {
         self.dispatcher.lease_ms_of(channel)
     }
@@ -58,6 +71,7 @@ fn start(started: Started) -> Option<Start> {
         traceparent: started.traceparent,
         permit: *permit,
         leased_at: started.leased_at,
+        authorised: started.authorised,
     })
 }
 

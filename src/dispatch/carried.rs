@@ -1,7 +1,7 @@
 use aggregates::delivery::{self, Command, Delivery, Refusal, Rules};
 use aggregates::{fold, run};
 use schema::{Actor, DeliveryId, LedgerEvent, Metadata, RecordedEvent, StreamId, TenantId};
-use store::{Append, Due, QueueChange, QueueRow, Unit};
+use store::{Append, Claimed, Due, QueueChange, QueueRow, Unit};
 
 /// Why a command does not become a unit.
 #[derive(Debug, thiserror::Error)]
@@ -41,15 +41,20 @@ impl Carried {
         })
     }
 
-    /// The delivery that a row of the queue stands for.
-    pub(crate) fn from_row(row: &QueueRow) -> Result<Self, serde_json::Error> {
-        Ok(Self {
+    /// The delivery that a claimed row of the queue stands for; nothing when the row holds no state and the log does not
+    /// have it.
+    pub(crate) fn from_claimed(claimed: &Claimed) -> Result<Option<Self>, serde_json::Error> {
+        let row = &claimed.row;
+        if row.state.is_empty() {
+            return Ok(Self::from_stream(&claimed.history));
+        }
+        Ok(Some(Self {
             delivery: row.delivery,
             tenant: row.tenant.clone(),
             sequence: row.sequence,
             state: serde_json::from_str(&row.state)?,
             traceparent: row.traceparent.clone(),
-        })
+        }))
     }
 
     pub(crate) fn stream(&self) -> StreamId {
@@ -88,9 +93,10 @@ impl Carried {
         let (Some(to_do), Some(plan)) = (self.state.to_do(), self.state.plan()) else {
             return Ok(None);
         };
-        let due = match to_do.due {
-            delivery::Due::At(at) => Due::At(at),
-            delivery::Due::Leased => Due::Leased { lease_ms },
+        let (due, state) = match to_do.due {
+            delivery::Due::At(at) => (Due::At(at), serde_json::to_string(&self.state)?),
+            // Whoever has the lease carries the state; a dead one's is read from the stream.
+            delivery::Due::Leased => (Due::Leased { lease_ms }, String::new()),
         };
         let row = QueueRow {
             delivery: self.delivery,
@@ -100,7 +106,7 @@ impl Carried {
             destination: plan.destination.clone(),
             lane: to_do.lane.number(),
             sequence: self.sequence,
-            state: serde_json::to_string(&self.state)?,
+            state,
             traceparent: self.traceparent.clone(),
         };
         Ok(Some((row, due)))

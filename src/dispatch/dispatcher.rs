@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aggregates::delivery::Lane;
@@ -7,16 +8,18 @@ use aggregates::routing::RoutingIndex;
 use artifacts::ArtifactStore;
 use bytes::Bytes;
 use channels::Channel;
+use futures::future::join_all;
 use schema::events::{DeliveryEvent, DeliveryPlan};
 use schema::{
     Actor, ChannelKind, DestinationKey, LedgerEvent, RecipientId, RecordedEvent, Sha256, TenantId,
 };
 use store::{Ledger, Vault};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::bells::Bells;
 use crate::cache::Cache;
+use crate::claim::Queue;
 use crate::figures::Unrecorded;
 use crate::permits::{Permit, Permits, Share};
 use crate::secrets::Secrets;
@@ -27,6 +30,10 @@ use crate::{DispatchConfig, claim, figures, send};
 /// The routing index as boot shares it with planning: fed by own appends and by the tail.
 pub type SharedRoutingIndex = Arc<std::sync::RwLock<RoutingIndex>>;
 
+/// How often a node says that it is there.
+const SEEN_EVERY: Duration = Duration::from_secs(1);
+/// For how long it is believed.
+const SEEN_FOR: Duration = Duration::from_secs(4);
 /// How often gauges are set.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
 
@@ -66,6 +73,8 @@ pub struct Dispatcher {
     pub(crate) secrets: Secrets,
     pub(crate) bells: Bells,
     pub(crate) unrecorded: Unrecorded,
+    /// Whether no other node was seen of late.
+    is_alone: AtomicBool,
     /// Outcomes that are not recorded by now stay unrecorded.
     pub(crate) give_up: CancellationToken,
 }
@@ -85,6 +94,7 @@ impl Dispatcher {
             secrets: Secrets::new(),
             bells: Bells::new(),
             unrecorded: Unrecorded::default(),
+            is_alone: AtomicBool::new(false),
             give_up: CancellationToken::new(),
             channels: channels.into_iter().map(|channel| (channel.kind(), channel)).collect(),
             actor: Actor::new("node", &node),
@@ -124,6 +134,23 @@ impl Dispatcher {
         self.permits.try_permit(Share::First, tenant, channel, destination)
     }
 
+    /// Whether planning should keep pace with sending: no other node is there to take what has no permit here.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.is_alone.load(Ordering::Relaxed)
+    }
+
+    /// Whether first tries like this one have at least half of their tightest limit free.
+    #[must_use]
+    pub fn has_room(
+        &self,
+        tenant: &TenantId,
+        channel: ChannelKind,
+        destination: &DestinationKey,
+    ) -> bool {
+        self.permits.has_room(tenant, channel, destination)
+    }
+
     /// Sends what is recorded as started. Call after the commit; returns at once.
     pub fn launch(self: &Arc<Self>, started: Vec<Start>) {
         self.send_all(started.into_iter().map(Send::from).collect());
@@ -132,20 +159,30 @@ impl Dispatcher {
     /// Learns from what this process appended: facts of new versions, and that something is due. To be called from
     /// the ledger's `on_append` observer.
     pub fn observe(&self, events: &[RecordedEvent]) {
-        let mut waiting: i64 = 0;
+        let mut waiting = [0_i64; ChannelKind::ALL.len()];
+        let mut scheduled = None;
         for recorded in events {
             self.versions.observe(recorded);
             figures::learned(recorded);
-            match &recorded.event {
-                LedgerEvent::Delivery(DeliveryEvent::DeliveryScheduled(_)) => waiting += 1,
-                LedgerEvent::Delivery(DeliveryEvent::AttemptStarted { attempt: 1, .. }) => {
-                    waiting -= 1;
+            let LedgerEvent::Delivery(event) = &recorded.event else { continue };
+            match event {
+                DeliveryEvent::DeliveryScheduled(plan) => {
+                    waiting[plan.channel as usize] += 1;
+                    scheduled = Some(plan.channel);
+                }
+                // Right behind its plan: it does not wait.
+                DeliveryEvent::AttemptStarted { attempt: 1, .. } => {
+                    if let Some(channel) = scheduled.take() {
+                        waiting[channel as usize] -= 1;
+                    }
                 }
                 _ => {}
             }
         }
-        if waiting > 0 {
-            self.bells.ring(Lane::First);
+        for channel in ChannelKind::ALL {
+            if waiting[channel as usize] > 0 {
+                self.bells.ring(Queue { lane: Lane::First, channel });
+            }
         }
     }
 
@@ -153,12 +190,12 @@ impl Dispatcher {
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
         info!(node = self.node, "dispatch begins, with leases of {} ms", self.lease_ms);
         let held_back = claim::HeldBack::default();
+        let work = |queue| claim::work(&self, queue, &held_back, &cancel);
         tokio::join!(
-            claim::work(&self, Lane::First, &held_back, &cancel),
-            claim::work(&self, Lane::Retry, &held_back, &cancel),
-            claim::work(&self, Lane::Held, &held_back, &cancel),
+            join_all(Queue::all().map(work)),
             claim::expire_paused(&self, &held_back, &cancel),
             self.keep_figures(&cancel),
+            self.keep_company(&cancel),
         );
         self.shutdown().await;
     }
@@ -211,6 +248,21 @@ impl Dispatcher {
             if let Err(error) = tokio::try_join!(keys, secrets) {
                 warn!(%error, "keys are not at hand before they are needed: {error}");
             }
+        }
+    }
+
+    /// Tells other nodes that this one is there, and looks who else is.
+    async fn keep_company(&self, cancel: &CancellationToken) {
+        let mut every = tokio::time::interval(SEEN_EVERY);
+        while cancel.run_until_cancelled(every.tick()).await.is_some() {
+            let others = self.ledger.see_nodes(&self.node, SEEN_FOR).await;
+            if let Err(error) = &others {
+                debug!(%error, "other nodes cannot be seen: {error}");
+            }
+            self.is_alone.store(matches!(others, Ok(0)), Ordering::Relaxed);
+        }
+        if let Err(error) = self.ledger.leave_nodes(&self.node).await {
+            debug!(%error, "other nodes will miss this one for a while: {error}");
         }
     }
 

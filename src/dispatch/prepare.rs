@@ -56,17 +56,17 @@ pub(crate) async fn prepare(
         return Err(closed(Command::Expire { attempt: Some(attempt), now }));
     }
     let tenant = &send.carried.tenant;
-    let now_allowed = authorise(dispatcher, tenant, plan, attempt, now)?;
+    authorise(dispatcher, tenant, plan, attempt, now)?;
     // The revision that was recorded is used, even if another one came in meanwhile.
-    let Authorised { address, locale, name, .. } = send.authorised.clone().unwrap_or(now_allowed);
+    let Authorised { address, locale, name, .. } = &send.authorised;
 
     let version = dispatcher.versions.get(&dispatcher.ledger, plan.distribution).await;
     let version = version.map_err(version_error)?;
     let recipient = StreamId::recipient(tenant, &plan.recipient);
     let at = |field: &str| format!("{recipient}#{field}");
     let place = at(&format!("address/{}", plan.address));
-    let address = unseal(dispatcher, send, plan, &place, &address).await?;
-    let recipient_name = match &name {
+    let address = unseal(dispatcher, send, plan, &place, address).await?;
+    let recipient_name = match name {
         Some(name) => Some(unseal(dispatcher, send, plan, &at("name"), name).await?),
         None => None,
     };
@@ -79,7 +79,7 @@ pub(crate) async fn prepare(
         secret: secret(dispatcher, tenant, plan).await?,
         recipient_name,
         recipient: plan.recipient.to_string(),
-        locale,
+        locale: locale.clone(),
         report: plan.report.clone(),
         title: version.report.title.clone(),
         version: plan.version.clone(),
@@ -99,9 +99,9 @@ fn authorise(
     plan: &DeliveryPlan,
     attempt: u32,
     now: Timestamp,
-) -> Result<Authorised, Unsent> {
+) -> Result<(), Unsent> {
     let index = dispatcher.index.read().unwrap_or_else(PoisonError::into_inner);
-    index.authorise(tenant, plan, now).map_err(|denied| {
+    index.authorise(tenant, plan, now).map(drop).map_err(|denied| {
         let attempt = Some(attempt);
         closed(match denied {
             Denied::Cancel(reason) => Command::Cancel { attempt, reason },

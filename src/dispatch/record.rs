@@ -50,7 +50,9 @@ pub(crate) async fn record(dispatcher: &Dispatcher, mut carried: Carried, comman
     loop {
         let error = match try_record(dispatcher, &mut carried, &command).await {
             Ok(()) => {
-                carried.state.to_do().into_iter().for_each(|to_do| dispatcher.bells.due(to_do));
+                if let (Some(to_do), Some(plan)) = (carried.state.to_do(), carried.state.plan()) {
+                    dispatcher.bells.due(plan.channel, to_do);
+                }
                 return;
             }
             Err(error) => error,

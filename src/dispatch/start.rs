@@ -24,6 +24,8 @@ pub struct Start {
     pub permit: Permit,
     /// When the lease began, or a little earlier: an instant before the unit was appended.
     pub leased_at: Instant,
+    /// Where it was allowed to go when that was decided.
+    pub authorised: Authorised,
 }
 
 /// A send about to begin.
@@ -32,14 +34,15 @@ pub(crate) struct Send {
     pub(crate) carried: Carried,
     pub(crate) permit: Permit,
     pub(crate) leased_at: Instant,
-    /// What was allowed when the attempt was recorded, where that was here; else asked for now.
-    pub(crate) authorised: Option<Authorised>,
+    /// What was allowed when the attempt was recorded.
+    pub(crate) authorised: Authorised,
 }
 
 impl From<Start> for Send {
     fn from(start: Start) -> Self {
-        let Start { delivery, tenant, sequence, state, traceparent, permit, leased_at } = start;
+        let Start { delivery, tenant, sequence, state, traceparent, permit, leased_at, authorised } =
+            start;
         let carried = Carried { delivery, tenant, sequence, state, traceparent };
-        Self { carried, permit, leased_at, authorised: None }
+        Self { carried, permit, leased_at, authorised }
     }
 }

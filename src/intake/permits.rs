@@ -2,6 +2,7 @@ use std::any::Any;
 use std::time::Instant;
 
 use aggregates::delivery::Delivery;
+use aggregates::routing::Authorised;
 use schema::{ChannelKind, DeliveryId, DestinationKey, TenantId};
 
 /// The right to have one send under way. Dropping it gives it back.
@@ -17,6 +18,17 @@ pub trait SendPermits: Send + Sync {
         channel: ChannelKind,
         destination: &DestinationKey,
     ) -> Option<PermitGuard>;
+
+    /// Whether plans should keep pace with sends. Where other nodes send as well, what has no permit here is for them.
+    fn keeps_pace(&self) -> bool;
+
+    /// Whether there is room for a good many first tries like this one.
+    fn has_room(
+        &self,
+        tenant: &TenantId,
+        channel: ChannelKind,
+        destination: &DestinationKey,
+    ) -> bool;
 
     /// How long the queue row of an attempt started on `channel` is leased, in milliseconds.
     fn lease_ms(&self, channel: ChannelKind) -> u64;
@@ -42,6 +54,8 @@ pub struct Started {
     pub leased_at: Instant,
     /// W3C Trace Context of the report's intake.
     pub traceparent: Option<String>,
+    /// Where it was allowed to go when that was decided.
+    pub authorised: Authorised,
 }
 
 /// Permits of a node that sends nothing itself: every delivery waits in the queue.
@@ -51,6 +65,14 @@ pub struct NoPermits;
 impl SendPermits for NoPermits {
     fn try_permit(&self, _: &TenantId, _: ChannelKind, _: &DestinationKey) -> Option<PermitGuard> {
         None
+    }
+
+    fn keeps_pace(&self) -> bool {
+        false
+    }
+
+    fn has_room(&self, _: &TenantId, _: ChannelKind, _: &DestinationKey) -> bool {
+        false
     }
 
     fn lease_ms(&self, _: ChannelKind) -> u64 {

@@ -17,6 +17,7 @@ mod identity;
 mod ledger;
 mod log;
 mod migrate;
+mod nodes;
 mod queue;
 mod scope;
 mod tail;

@@ -1,6 +1,6 @@
 use schema::{
-    AddressId, ChannelKind, DeliveryId, DestinationKey, DistributionId, RecipientId, TenantId,
-    Timestamp,
+    AddressId, ChannelKind, DeliveryId, DestinationKey, DistributionId, RecipientId, RecordedEvent,
+    TenantId, Timestamp,
 };
 
 /// When a queue row is next looked at.
@@ -55,7 +55,8 @@ pub struct QueueRow {
     pub lane: i16,
     /// Last sequence of its stream.
     pub sequence: i64,
-    /// The folded state as JSON.
+    /// The folded state as JSON. Empty while an attempt is leased: its end comes from whoever has the lease, and should
+    /// nobody be left to tell it, the stream itself is read.
     pub state: String,
     /// W3C Trace Context of the report's intake.
     pub traceparent: Option<String>,
@@ -66,14 +67,14 @@ pub struct QueueRow {
 pub struct ClaimRequest {
     /// From which lane.
     pub lane: i16,
+    /// On which channel: each has permits of its own, so rows of one never stand before another's.
+    pub channel: ChannelKind,
     /// At most so many rows.
     pub limit: u32,
     /// Moved forward by this much, by the database's clock.
     pub lease_ms: u64,
-    /// Tenants left out (paused).
+    /// Tenants left out (paused, or without a free permit).
     pub without_tenants: Vec<String>,
-    /// `tenant/channel` pairs left out (paused, or without a free permit).
-    pub without_channels: Vec<String>,
     /// Destinations left out (paused, or without a free permit).
     pub without_destinations: Vec<String>,
 }
@@ -87,6 +88,8 @@ pub struct Claimed {
     pub due_at: Timestamp,
     /// The database's clock at the claim.
     pub now: Timestamp,
+    /// The delivery's stream, where the row holds no state.
+    pub history: Vec<RecordedEvent>,
 }
 
 /// What the events of a unit mean for the planning queue.

@@ -1,6 +1,7 @@
 //! Takes due deliveries off the queue, one transaction at a time: as many as there are permits for, decided on in
-//! memory, recorded as started, then sent outside of any transaction.
+//! memory, recorded as started, then sent outside of any transaction. Each lane of each channel is claimed by itself.
 
+mod confirm;
 mod held_back;
 mod overdue;
 mod round;
@@ -9,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aggregates::delivery::Lane;
+use schema::ChannelKind;
 use store::{AppendError, ClaimRequest};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -27,6 +30,8 @@ const BUSY: Duration = Duration::from_millis(2);
 const FULL_ROWS: usize = 100;
 /// First pause after a claim that found nothing; doubled up to `dispatch.idle_poll_ms`.
 const FIRST_IDLE: Duration = Duration::from_millis(5);
+/// Longest wait for a permit to come back: what is short may be the node's or a tenant's, used up by another channel.
+const PERMIT_POLL: Duration = Duration::from_millis(20);
 /// Longest pause after a claim that failed.
 const LONGEST_TROUBLE: Duration = Duration::from_secs(5);
 /// Deliveries of one held lane looked at in one claim: their deadlines have passed.
@@ -34,31 +39,62 @@ const HELD_ROWS: u32 = 200;
 
 /// What a claim came to.
 enum Claimed {
-    /// So many rows were taken.
+    /// So many rows got somewhere.
     Rows(usize),
-    /// Every permit is out.
+    /// There is nothing that is due.
+    Nothing,
+    /// No permit is free.
     NoPermits,
+    /// What may be due belongs to whom has no permit left. To look for it costs as much as there is of it.
+    LeftOut(Free),
 }
 
-pub(crate) fn lane_name(lane: Lane) -> &'static str {
-    match lane {
-        Lane::First => "first",
-        Lane::Retry => "retry",
-        Lane::Held => "held",
+/// A lane of a channel.
+#[derive(Clone, Copy)]
+pub(crate) struct Queue {
+    pub(crate) lane: Lane,
+    pub(crate) channel: ChannelKind,
+}
+
+impl Queue {
+    /// All there are.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let lanes = [Lane::First, Lane::Retry, Lane::Held];
+        lanes.into_iter().flat_map(|lane| ChannelKind::ALL.map(|channel| Self { lane, channel }))
+    }
+
+    pub(crate) const fn lane_name(self) -> &'static str {
+        match self.lane {
+            Lane::First => "first",
+            Lane::Retry => "retry",
+            Lane::Held => "held",
+        }
+    }
+
+    const fn share(self) -> Share {
+        match self.lane {
+            Lane::First | Lane::Held => Share::First,
+            Lane::Retry => Share::Retry,
+        }
+    }
+
+    /// A claim of at most so many rows, with nothing left out.
+    fn request(self, limit: u32, lease_ms: u64) -> ClaimRequest {
+        ClaimRequest {
+            lane: self.lane.number(),
+            channel: self.channel,
+            limit,
+            lease_ms,
+            without_tenants: Vec::new(),
+            without_destinations: Vec::new(),
+        }
     }
 }
 
-const fn share(lane: Lane) -> Share {
-    match lane {
-        Lane::First | Lane::Held => Share::First,
-        Lane::Retry => Share::Retry,
-    }
-}
-
-/// Works a lane until `cancel`.
+/// Works a lane of a channel until `cancel`.
 pub(crate) async fn work(
     dispatcher: &Arc<Dispatcher>,
-    lane: Lane,
+    queue: Queue,
     held_back: &HeldBack,
     cancel: &CancellationToken,
 ) {
@@ -67,9 +103,9 @@ pub(crate) async fn work(
     let mut trouble = Duration::ZERO;
     while !cancel.is_cancelled() {
         // A claim is never dropped half way: what it started must be sent.
-        match claim(dispatcher, lane, held_back).await {
-            Ok(Claimed::Rows(0)) => {
-                let wait = dispatcher.bells.wait(lane, idle, now());
+        match claim(dispatcher, queue, held_back).await {
+            Ok(Claimed::Nothing | Claimed::Rows(0)) => {
+                let wait = dispatcher.bells.wait(queue, idle, now());
                 let _ = cancel.run_until_cancelled(wait).await;
                 idle = (idle * 2).min(longest_idle);
             }
@@ -80,12 +116,17 @@ pub(crate) async fn work(
                 }
             }
             Ok(Claimed::NoPermits) => {
-                let freed = dispatcher.permits.freed(share(lane));
-                let _ = cancel.run_until_cancelled(freed).await;
+                let freed = dispatcher.permits.freed(queue.share(), queue.channel);
+                let _ = cancel.run_until_cancelled(timeout(PERMIT_POLL, freed)).await;
+            }
+            Ok(Claimed::LeftOut(free)) => {
+                let allowed = allowed(dispatcher, queue, &free);
+                let _ = cancel.run_until_cancelled(timeout(PERMIT_POLL, allowed)).await;
             }
             Err(error) => {
                 if trouble.is_zero() {
-                    warn!(%error, "the {} lane cannot be claimed: {error}", lane_name(lane));
+                    let (lane, channel) = (queue.lane_name(), queue.channel);
+                    warn!(%error, "the {lane} lane of {channel} cannot be claimed: {error}");
                 }
                 trouble = (trouble * 2).clamp(Duration::from_millis(100), LONGEST_TROUBLE);
                 let _ = cancel.run_until_cancelled(tokio::time::sleep(trouble)).await;
@@ -96,41 +137,46 @@ pub(crate) async fn work(
     }
 }
 
+/// Ends when something may be claimed that was left out before, or when something new is due.
+async fn allowed(dispatcher: &Dispatcher, queue: Queue, before: &Free) {
+    let (permits, wanted) = (&dispatcher.permits, dispatcher.config.claim_rows);
+    loop {
+        tokio::select! {
+            () = permits.freed(queue.share(), queue.channel) => {}
+            () = dispatcher.bells.rung(queue) => return,
+        }
+        if permits.free(queue.share(), queue.channel, wanted).allows_more_than(before) {
+            return;
+        }
+    }
+}
+
 async fn claim(
     dispatcher: &Arc<Dispatcher>,
-    lane: Lane,
+    queue: Queue,
     held_back: &HeldBack,
 ) -> Result<Claimed, AppendError> {
-    let free = match lane {
+    let free = match queue.lane {
         Lane::First | Lane::Retry => {
-            dispatcher.permits.free(share(lane), dispatcher.config.claim_rows)
+            dispatcher.permits.free(queue.share(), queue.channel, dispatcher.config.claim_rows)
         }
         Lane::Held => Free { permits: HELD_ROWS, ..Free::default() },
     };
     if free.permits == 0 {
         return Ok(Claimed::NoPermits);
     }
-    let request = request(dispatcher, lane, &free, held_back);
-    let mut round = Round::new(dispatcher, held_back, share(lane), lease_now());
-    let appended = dispatcher.ledger.claim(&request, |rows| round.decide(rows)).await?;
-    if round.seen > 0 {
-        figures::claimed(lane_name(lane), round.seen);
-    }
-    let rows = round.conclude(&appended).await?;
-    Ok(Claimed::Rows(rows))
-}
-
-fn request(dispatcher: &Dispatcher, lane: Lane, free: &Free, held_back: &HeldBack) -> ClaimRequest {
-    let mut request = ClaimRequest {
-        lane: lane.number(),
-        limit: free.permits,
-        lease_ms: dispatcher.lease_ms,
-        without_tenants: free.without_tenants.iter().map(ToString::to_string).collect(),
-        without_channels: held_back.on_channels(&free.without_channels),
-        without_destinations: free.without_destinations.iter().map(ToString::to_string).collect(),
-    };
-    if lane != Lane::Held {
+    let mut request = queue.request(free.permits, dispatcher.lease_ms);
+    request.without_tenants = free.without_tenants.iter().map(ToString::to_string).collect();
+    request.without_destinations =
+        free.without_destinations.iter().map(ToString::to_string).collect();
+    if queue.lane != Lane::Held {
         held_back.leave_out_paused(dispatcher, &mut request);
     }
-    request
+    let mut round = Round::new(dispatcher, held_back, queue.share(), lease_now());
+    let appended = dispatcher.ledger.claim(&request, |rows| round.decide(rows)).await?;
+    if round.seen == 0 {
+        return Ok(if free.leaves_out() { Claimed::LeftOut(free) } else { Claimed::Nothing });
+    }
+    figures::claimed(queue.lane_name(), round.seen);
+    Ok(Claimed::Rows(round.conclude(&appended)))
 }

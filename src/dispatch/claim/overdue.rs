@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use aggregates::delivery::{Command, Delivery, Lane};
 use rand::Rng;
-use store::{ClaimRequest, Claimed, Due, QueueChange, Unit};
+use store::{Claimed, Due, QueueChange, Unit};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::HeldBack;
+use super::{HeldBack, Queue};
 use crate::Dispatcher;
 use crate::carried::Carried;
 
@@ -29,15 +29,8 @@ pub(crate) async fn expire_paused(
         if !held_back.anything_paused() {
             continue;
         }
-        for lane in [Lane::First, Lane::Retry] {
-            let request = ClaimRequest {
-                lane: lane.number(),
-                limit: ROWS,
-                lease_ms: dispatcher.lease_ms,
-                without_tenants: Vec::new(),
-                without_channels: Vec::new(),
-                without_destinations: Vec::new(),
-            };
+        for queue in Queue::all().filter(|queue| queue.lane != Lane::Held) {
+            let request = queue.request(ROWS, dispatcher.lease_ms);
             let look = |rows: Vec<Claimed>| {
                 rows.into_iter().filter_map(|claimed| look_at(dispatcher, claimed)).collect()
             };
@@ -48,9 +41,10 @@ pub(crate) async fn expire_paused(
     }
 }
 
-fn look_at(dispatcher: &Dispatcher, Claimed { row, due_at, now }: Claimed) -> Option<Unit> {
+fn look_at(dispatcher: &Dispatcher, claimed: Claimed) -> Option<Unit> {
+    let mut carried = Carried::from_claimed(&claimed).ok()??;
+    let Claimed { row, due_at, now, .. } = claimed;
     let id = row.delivery;
-    let mut carried = Carried::from_row(&row).ok()?;
     let mut unit = carried.unit(&dispatcher.actor);
     let deadline = carried.state.plan()?.deadline;
     let command = match &carried.state {

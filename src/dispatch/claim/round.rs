@@ -6,18 +6,17 @@ use aggregates::delivery::{Command, Delivery, ToDo};
 use aggregates::routing::{Authorised, Denied, RoutingIndex};
 use rand::Rng;
 use schema::events::DeliveryPlan;
-use schema::{DeliveryId, Timestamp};
-use store::{AppendError, Appended, Claimed, Due, QueueChange, QueueRow, Unit};
+use schema::{ChannelKind, DeliveryId, Timestamp};
+use store::{Appended, Claimed, Due, QueueChange, QueueRow, Unit};
 use tracing::error;
 
 use super::HeldBack;
+use super::confirm::{SET_ASIDE_MS, close, confirm};
 use crate::carried::{Carried, DecideError};
 use crate::permits::Permit;
 use crate::start::Send;
 use crate::{Dispatcher, Share};
 
-/// A row that may not be sent yet because the index may only be behind is looked at again after this long.
-const CONFIRM_MS: u64 = 20;
 /// A row for which there was no permit is looked at again after this long at the earliest.
 const PUT_BACK_MS: u64 = 10;
 /// A row that is paused is looked at again after this long at the earliest; claims leave the others out.
@@ -35,8 +34,8 @@ pub(super) struct Round<'d> {
     share: Share,
     leased_at: Instant,
     sends: Vec<Send>,
-    denied: Vec<DeliveryId>,
-    later: Vec<ToDo>,
+    denied: Vec<Carried>,
+    later: Vec<(ChannelKind, ToDo)>,
     pub(super) seen: usize,
     idle: usize,
 }
@@ -47,6 +46,8 @@ enum Verdict {
     Start(Authorised, Permit),
     /// A step without a send.
     Step(Command),
+    /// It may not be sent, unless this node is only behind.
+    SetAside,
     /// It stays as it is and is looked at again then.
     PutBack(Timestamp),
 }
@@ -81,9 +82,12 @@ impl<'d> Round<'d> {
 
     fn judge(&mut self, index: &RoutingIndex, claimed: Claimed) -> Option<Unit> {
         let id = claimed.row.delivery;
-        self.held_back.saw(&claimed.row);
-        let carried = match Carried::from_row(&claimed.row) {
-            Ok(carried) => carried,
+        let carried = match Carried::from_claimed(&claimed) {
+            Ok(Some(carried)) => carried,
+            Ok(None) => {
+                error!("the queue has a row of delivery {id}, and the log has no such delivery");
+                return None;
+            }
             Err(error) => {
                 error!(%error, "the queue's row of delivery {id} cannot be read: {error}");
                 return None;
@@ -129,13 +133,9 @@ impl<'d> Round<'d> {
         }
         let authorised = match index.authorise(&row.tenant, plan, *now) {
             Ok(authorised) => authorised,
-            Err(denied) if self.held_back.is_confirmed(row.delivery, index.read_at()) => {
-                return Verdict::Step(close(denied));
-            }
-            Err(_) => {
-                self.denied.push(row.delivery);
-                return Verdict::PutBack(now.plus_ms(CONFIRM_MS));
-            }
+            // A version that was called off stays so: there is nothing this node could learn.
+            Err(denied @ Denied::Cancel(_)) => return Verdict::Step(close(denied)),
+            Err(Denied::Suppress(_)) => return Verdict::SetAside,
         };
         // Where the address leads now, which may have changed since the plan.
         let destination = &authorised.destination;
@@ -168,15 +168,19 @@ impl<'d> Round<'d> {
                     None => QueueChange::Remove { delivery: carried.delivery },
                 });
             }
+            Verdict::SetAside => {
+                unit.queue.push(QueueChange::Put(row, Due::At(now.plus_ms(SET_ASIDE_MS))));
+                self.denied.push(carried);
+            }
             Verdict::Step(command) => {
                 carried.step(command, &mut unit, lease_ms)?;
-                self.later.extend(carried.state.to_do());
+                self.later.extend(carried.state.to_do().map(|to_do| (row.channel, to_do)));
             }
             Verdict::Start(authorised, permit) => {
                 let (node, address_revision) = (node.clone(), authorised.revision);
                 let command = Command::StartAttempt { node, address_revision, now };
                 carried.step(command, &mut unit, lease_ms)?;
-                let (leased_at, authorised) = (self.leased_at, Some(authorised));
+                let leased_at = self.leased_at;
                 self.sends.push(Send { carried, permit, leased_at, authorised });
             }
         }
@@ -184,9 +188,9 @@ impl<'d> Round<'d> {
     }
 
     /// The claim is committed: sends what was started, and only that. Returns how many rows got anywhere.
-    pub(super) async fn conclude(self, appended: &[Appended]) -> Result<usize, AppendError> {
-        let Self { dispatcher, held_back, mut sends, denied, later, seen, idle, .. } = self;
-        later.into_iter().for_each(|to_do| dispatcher.bells.due(to_do));
+    pub(super) fn conclude(self, appended: &[Appended]) -> usize {
+        let Self { dispatcher, mut sends, denied, later, seen, idle, .. } = self;
+        later.into_iter().for_each(|(channel, to_do)| dispatcher.bells.due(channel, to_do));
         let started: HashSet<DeliveryId> = appended
             .iter()
             .flat_map(|unit| &unit.events)
@@ -198,16 +202,8 @@ impl<'d> Round<'d> {
             dispatcher.send_all(sends);
         }
         if !denied.is_empty() {
-            let head = dispatcher.ledger.head().await?;
-            held_back.denied_before(head, &denied);
+            tokio::spawn(confirm(Arc::clone(dispatcher), denied));
         }
-        Ok(seen - idle)
-    }
-}
-
-fn close(denied: Denied) -> Command {
-    match denied {
-        Denied::Cancel(reason) => Command::Cancel { attempt: None, reason },
-        Denied::Suppress(reason) => Command::Suppress { attempt: None, reason },
+        seen - idle
     }
 }

@@ -36,8 +36,8 @@ struct Shared {
     first: Mutex<InUse>,
     retry: Mutex<InUse>,
     closed: AtomicBool,
-    first_freed: Notify,
-    retry_freed: Notify,
+    /// One for each share and channel, in the order of [`bell`].
+    freed: [Notify; Share::COUNT * ChannelKind::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -49,13 +49,34 @@ struct InUse {
     destinations: HashMap<DestinationKey, u32>,
 }
 
-/// What is left of a share, and whose part of it is used up.
+impl Share {
+    const COUNT: usize = 2;
+}
+
+/// What is left of a share on a channel, and whose part of it is used up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Free {
     pub(crate) permits: u32,
     pub(crate) without_tenants: Vec<TenantId>,
-    pub(crate) without_channels: Vec<ChannelKind>,
     pub(crate) without_destinations: Vec<DestinationKey>,
+}
+
+impl Free {
+    /// Whether there may be rows that are left out only because permits of theirs are used up.
+    pub(crate) const fn leaves_out(&self) -> bool {
+        !self.without_tenants.is_empty() || !self.without_destinations.is_empty()
+    }
+
+    /// Whether something that `before` left out may be claimed now.
+    pub(crate) fn allows_more_than(&self, before: &Self) -> bool {
+        let freed = self.permits > 0;
+        freed
+            && (before.without_tenants.iter().any(|one| !self.without_tenants.contains(one))
+                || before
+                    .without_destinations
+                    .iter()
+                    .any(|one| !self.without_destinations.contains(one)))
+    }
 }
 
 impl Permits {
@@ -65,8 +86,7 @@ impl Permits {
             first: Mutex::new(InUse::new(first)),
             retry: Mutex::new(InUse::new(retry)),
             closed: AtomicBool::new(false),
-            first_freed: Notify::new(),
-            retry_freed: Notify::new(),
+            freed: std::array::from_fn(|_| Notify::new()),
         }))
     }
 
@@ -100,13 +120,25 @@ impl Permits {
         self.0.closed.store(true, Ordering::Release);
     }
 
-    /// What a claim of at most `wanted` rows may take from a share, and what it leaves out because it is used up.
-    /// Only rows for a destination with a tight limit may then still be refused their permit.
-    pub(crate) fn free(&self, share: Share, wanted: u32) -> Free {
+    /// What a claim of at most `wanted` rows of a channel may take from a share, and what it leaves out because it is
+    /// used up. Only rows for a destination with a tight limit may then still be refused their permit.
+    pub(crate) fn free(&self, share: Share, channel: ChannelKind, wanted: u32) -> Free {
         if self.0.closed.load(Ordering::Acquire) {
             return Free::default();
         }
-        self.0.of(share).free(wanted)
+        self.0.of(share).free(channel, wanted)
+    }
+
+    /// Whether first tries like this one have at least half of their tightest limit free. Nothing is free any more once
+    /// permits are closed, and nothing is waited for.
+    pub(crate) fn has_room(
+        &self,
+        tenant: &TenantId,
+        channel: ChannelKind,
+        destination: &DestinationKey,
+    ) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+            || self.0.of(Share::First).has_room(tenant, channel, destination)
     }
 
     /// Sends under way on a channel, both shares together.
@@ -124,22 +156,19 @@ impl Permits {
     pub(crate) async fn drained(&self) {
         while self.all_in_use() > 0 {
             let look = Duration::from_millis(20);
-            let _ = tokio::time::timeout(look, self.freed(Share::First)).await;
+            tokio::time::sleep(look).await;
         }
     }
 
-    /// Ends when a permit of the share has come back since the last call.
-    pub(crate) async fn freed(&self, share: Share) {
-        self.0.bell(share).notified().await;
+    /// Ends when a permit of the share on this channel has come back since the last call.
+    pub(crate) async fn freed(&self, share: Share, channel: ChannelKind) {
+        self.0.bell(share, channel).notified().await;
     }
 }
 
 impl Shared {
-    fn bell(&self, share: Share) -> &Notify {
-        match share {
-            Share::First => &self.first_freed,
-            Share::Retry => &self.retry_freed,
-        }
+    fn bell(&self, share: Share, channel: ChannelKind) -> &Notify {
+        &self.freed[share as usize * ChannelKind::ALL.len() + channel as usize]
     }
 
     fn of(&self, share: Share) -> MutexGuard<'_, InUse> {
@@ -179,17 +208,29 @@ impl InUse {
         true
     }
 
-    fn free(&self, wanted: u32) -> Free {
+    fn free(&self, channel: ChannelKind, wanted: u32) -> Free {
+        let on_channel = self.limits.channel(channel);
+        let left = on_channel.saturating_sub(used(&self.channels, &channel));
         let rows = wanted.min(self.limits.rows()).min(self.limits.all.saturating_sub(self.all));
-        if rows == 0 {
+        // A claim of a few rows costs as much as one of many: half of the channel comes back first.
+        if rows == 0 || left < rows.min(on_channel.div_ceil(2)) {
             return Free::default();
         }
+        let rows = rows.min(left);
         Free {
             permits: rows,
             without_tenants: short(&self.tenants, |_| self.limits.tenant, rows),
-            without_channels: short(&self.channels, |kind| self.limits.channel(*kind), rows),
             without_destinations: short(&self.destinations, |_| self.limits.destination, rows),
         }
+    }
+
+    fn has_room(&self, tenant: &TenantId, channel: ChannelKind, to: &DestinationKey) -> bool {
+        let limits = &self.limits;
+        let has_half = |limit: u32, used: u32| limit.saturating_sub(used) >= limit.div_ceil(2);
+        has_half(limits.all, self.all)
+            && has_half(limits.tenant, used(&self.tenants, tenant))
+            && has_half(limits.channel(channel), used(&self.channels, &channel))
+            && has_half(limits.destination, used(&self.destinations, to))
     }
 }
 
@@ -214,6 +255,8 @@ impl Permit {
         let mut in_use = self.shared.of(self.share);
         less(&mut in_use.channels, &self.channel);
         less(&mut in_use.destinations, &self.destination);
+        drop(in_use);
+        self.shared.bell(self.share, self.channel).notify_one();
     }
 }
 
@@ -224,7 +267,7 @@ impl Drop for Permit {
         in_use.all = in_use.all.saturating_sub(1);
         less(&mut in_use.tenants, &self.tenant);
         drop(in_use);
-        self.shared.bell(self.share).notify_one();
+        self.shared.bell(self.share, self.channel).notify_one();
     }
 }
 

@@ -60,11 +60,12 @@ fn an_answer_frees_the_destination_and_the_record_frees_the_rest() {
 fn a_claim_leaves_out_what_is_used_up() {
     let permits = permits(64, 16);
     let held: Vec<_> = (0..12).map(|_| webhook(&permits, Share::First, "sick").unwrap()).collect();
-    let free = permits.free(Share::First, 200);
+    let free = permits.free(Share::First, ChannelKind::Webhook, 200);
     let expected = Free { permits: 24, without_destinations: vec![to("sick")], ..Free::default() };
     assert_eq!(free, expected);
     drop(held);
-    assert_eq!(permits.free(Share::First, 200), Free { permits: 24, ..Free::default() });
+    let free = permits.free(Share::First, ChannelKind::Webhook, 200);
+    assert_eq!(free, Free { permits: 24, ..Free::default() });
 }
 
 #[test]
@@ -72,5 +73,38 @@ fn closed_permits_are_given_out_no_more() {
     let permits = permits(16, 16);
     permits.close();
     assert!(webhook(&permits, Share::First, "a").is_none());
-    assert_eq!(permits.free(Share::First, 10), Free::default());
+    assert_eq!(permits.free(Share::First, ChannelKind::Mail, 10), Free::default());
+}
+
+#[test]
+fn a_channel_is_claimed_again_when_half_of_it_has_come_back() {
+    let config = DispatchConfig {
+        permits: 64,
+        tenant_permits: 64,
+        mail_permits: 16,
+        webhook_permits: 64,
+        destination_permits: 64,
+        ..DispatchConfig::default()
+    };
+    let permits = Permits::new(&config);
+    let mail = || permits.try_permit(Share::First, &tenant("acme"), ChannelKind::Mail, &to("mx"));
+    let mut held: Vec<_> = std::iter::from_fn(mail).collect();
+    assert_eq!(held.len(), 12);
+    let free = |channel| permits.free(Share::First, channel, 200).permits;
+    assert_eq!((free(ChannelKind::Mail), free(ChannelKind::Webhook)), (0, 24));
+    held.truncate(7);
+    assert_eq!(free(ChannelKind::Mail), 0);
+    held.truncate(6);
+    assert_eq!(free(ChannelKind::Mail), 6);
+}
+
+#[test]
+fn there_is_room_while_half_of_the_tightest_limit_is_free() {
+    let permits = permits(64, 16);
+    let has_room =
+        |to: &DestinationKey| permits.has_room(&tenant("acme"), ChannelKind::Webhook, to);
+    let mut held: Vec<_> = (0..7).map(|_| webhook(&permits, Share::First, "a").unwrap()).collect();
+    assert_eq!((has_room(&to("a")), has_room(&to("b"))), (false, true));
+    held.truncate(6);
+    assert!(has_room(&to("a")));
 }

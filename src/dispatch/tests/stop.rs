@@ -49,13 +49,15 @@ async fn started(world: &World, dispatcher: &Dispatcher, leased_at: Instant) -> 
     let mut state = fold::<Rules>(&world.events(delivery).await);
     let start = Command::StartAttempt { node: "node-1".into(), address_revision: 1, now: now() };
     let events = run::<Rules>(&mut state, start).unwrap().into_iter().map(Into::into).collect();
-    (row.sequence, row.state) = (2, serde_json::to_string(&state).unwrap());
+    (row.sequence, row.state) = (2, String::new());
+    let authorised = world.index.read().unwrap().authorise(&tenant(), state.plan().unwrap(), now());
     let mut unit = Unit::new(metadata());
     unit.appends.push(Append { stream: StreamId::delivery(delivery), expected: 1, events });
     unit.queue.push(QueueChange::Put(row, Due::Leased { lease_ms: dispatcher.lease_ms() }));
     world.store.ledger.append(unit).await.unwrap();
     let (traceparent, tenant) = (Some(TRACEPARENT.to_owned()), tenant());
-    Start { delivery, tenant, sequence: 2, state, traceparent, permit, leased_at }
+    let authorised = authorised.unwrap();
+    Start { delivery, tenant, sequence: 2, state, traceparent, permit, leased_at, authorised }
 }
 
 #[tokio::test(flavor = "multi_thread")]

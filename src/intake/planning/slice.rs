@@ -2,10 +2,10 @@ use std::time::Instant;
 
 use aggregates::delivery::{self, Command, Delivery, Refusal, Rules};
 use aggregates::planning::{SlicePlan, SliceRequest, plan_slice};
-use aggregates::routing::RoutingIndex;
+use aggregates::routing::{Authorised, RoutingIndex};
 use aggregates::run;
 use schema::events::DeliveryPlan;
-use schema::{DeliveryId, LedgerEvent, StreamId, TenantId};
+use schema::{ChannelKind, DeliveryId, DestinationKey, LedgerEvent, StreamId, TenantId};
 use store::{Append, Due, QueueChange, QueueRow, Unit};
 
 use crate::{Intake, PermitGuard, ReceiveError, Started};
@@ -20,43 +20,93 @@ pub(crate) struct Planned {
     pub(crate) plan: SlicePlan,
     /// As many as there are deliveries.
     starts: Vec<Option<Start>>,
+    /// The first send for which no permit was free.
+    pub(crate) short: Option<Sends>,
+}
+
+/// Sends on a channel to a destination.
+#[derive(Clone, Debug)]
+pub(crate) struct Sends {
+    pub(crate) channel: ChannelKind,
+    pub(crate) destination: DestinationKey,
+}
+
+/// How far a slice goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As far as a slice may.
+    Whole,
+    /// It ends when more deliveries than these have no permit: what comes behind them is planned when it can be sent.
+    Waiting(usize),
 }
 
 /// Why a delivery's first attempt may start now.
 struct Start {
     permit: PermitGuard,
-    address_revision: u32,
+    authorised: Authorised,
+}
+
+/// Takes permits for a slice while it is planned.
+struct Taking<'t> {
+    intake: &'t Intake,
+    index: &'t RoutingIndex,
+    request: SliceRequest<'t>,
+    /// Events that still have room in the unit.
+    room: usize,
+    starts: Vec<Option<Start>>,
+    waiting: usize,
+    short: Option<Sends>,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, plan: &DeliveryPlan) {
+        self.room = self.room.saturating_sub(1);
+        let start = if self.room > 0 { self.start(plan) } else { None };
+        self.room = self.room.saturating_sub(usize::from(start.is_some()));
+        self.starts.push(start);
+    }
+
+    fn start(&mut self, plan: &DeliveryPlan) -> Option<Start> {
+        let SliceRequest { tenant, now, .. } = self.request;
+        let DeliveryPlan { channel, destination, .. } = plan;
+        if now >= plan.deadline || self.index.paused(tenant, *channel, destination).is_some() {
+            return None;
+        }
+        let Some(permit) = self.intake.near.permits.try_permit(tenant, *channel, destination)
+        else {
+            self.waiting += 1;
+            let sends = || Sends { channel: *channel, destination: destination.clone() };
+            self.short.get_or_insert_with(sends);
+            return None;
+        };
+        let authorised = self.index.authorise(tenant, plan, now).ok()?;
+        Some(Start { permit, authorised })
+    }
 }
 
 impl Intake {
     /// Plans the next slice, and takes a permit for each of its deliveries for which one is free. Reads the routing index
     /// once, for a few milliseconds at most: a slice is bounded.
-    pub(crate) fn plan_slice(&self, request: SliceRequest<'_>) -> Planned {
+    pub(crate) fn plan_slice(&self, request: SliceRequest<'_>, pace: Pace) -> Planned {
         let index = self.routing();
-        let plan = plan_slice(&index, &self.near.schedules, request);
-        let mut room = MAX_UNIT_EVENTS.saturating_sub(OTHER_EVENTS + plan.deliveries.len());
-        let mut start = |(_, plan): &(DeliveryId, DeliveryPlan)| {
-            let start = if room > 0 { self.start(&index, request, plan) } else { None };
-            room -= usize::from(start.is_some());
-            start
+        let mut taking = Taking {
+            intake: self,
+            index: &index,
+            request,
+            room: MAX_UNIT_EVENTS - OTHER_EVENTS,
+            starts: Vec::new(),
+            waiting: 0,
+            short: None,
         };
-        let starts = plan.deliveries.iter().map(&mut start).collect();
-        Planned { plan, starts }
-    }
-
-    fn start(
-        &self,
-        index: &RoutingIndex,
-        request: SliceRequest<'_>,
-        plan: &DeliveryPlan,
-    ) -> Option<Start> {
-        let SliceRequest { tenant, now, .. } = request;
-        if now >= plan.deadline || index.paused(tenant, plan.channel, &plan.destination).is_some() {
-            return None;
-        }
-        let permit = self.near.permits.try_permit(tenant, plan.channel, &plan.destination)?;
-        let address_revision = index.authorise(tenant, plan, now).ok()?.revision;
-        Some(Start { permit, address_revision })
+        let plan = plan_slice(&index, &self.near.schedules, request, |deliveries| {
+            deliveries.iter().for_each(|(_, plan)| taking.take(plan));
+            match pace {
+                Pace::Whole => false,
+                Pace::Waiting(most) => taking.waiting > most,
+            }
+        });
+        let Taking { starts, short, .. } = taking;
+        Planned { plan, starts, short }
     }
 
     /// Writes the slice's deliveries into `unit`. What comes back may be sent once the unit is appended.
@@ -80,7 +130,7 @@ impl Intake {
             let traceparent = unit.metadata.traceparent.clone();
             let row = Row { id, tenant: request.tenant, sequence, state: &state };
             unit.queue.push(row.queue_change(lease_ms, traceparent.clone())?);
-            if let Some(Start { permit, .. }) = start {
+            if let Some(Start { permit, authorised }) = start {
                 started.push(Started {
                     delivery: id,
                     tenant: request.tenant.clone(),
@@ -89,6 +139,7 @@ impl Intake {
                     permit,
                     leased_at: Instant::now(),
                     traceparent,
+                    authorised,
                 });
             }
         }
@@ -103,7 +154,7 @@ impl Intake {
     ) -> Result<Vec<delivery::Event>, Refusal> {
         let command = Command::StartAttempt {
             node: self.node.clone(),
-            address_revision: start.address_revision,
+            address_revision: start.authorised.revision,
             now: request.now,
         };
         run::<Rules>(state, command)
@@ -128,9 +179,10 @@ impl Row<'_> {
         let (Some(to_do), Some(plan)) = (self.state.to_do(), self.state.plan()) else {
             return Ok(QueueChange::Remove { delivery: self.id });
         };
-        let due = match to_do.due {
-            delivery::Due::At(at) => Due::At(at),
-            delivery::Due::Leased => Due::Leased { lease_ms },
+        let (due, state) = match to_do.due {
+            delivery::Due::At(at) => (Due::At(at), serde_json::to_string(self.state)?),
+            // Whoever has the lease carries the state; a dead one's is read from the stream.
+            delivery::Due::Leased => (Due::Leased { lease_ms }, String::new()),
         };
         let row = QueueRow {
             delivery: self.id,
@@ -140,7 +192,7 @@ impl Row<'_> {
             destination: plan.destination.clone(),
             lane: to_do.lane.number(),
             sequence: self.sequence,
-            state: serde_json::to_string(self.state)?,
+            state,
             traceparent,
         };
         Ok(QueueChange::Put(row, due))

@@ -1,14 +1,22 @@
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use aggregates::distribution::{Command, Distribution, Planning, Rules};
 use aggregates::planning::SliceRequest;
 use aggregates::run;
 use schema::{DistributionId, LedgerEvent, Metadata, RecordedEvent, StreamId, TenantId};
 use store::{Append, AppendError, PlanningChange, PlanningRow, Unit};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::slice::{Pace, Sends};
 use crate::receive::fold;
 use crate::{Intake, ReceiveError, Started, clock, figures};
+
+/// How long a slice waits for permits before it is planned without them.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// Between looks whether there are any.
+const ROOM_POLL: Duration = Duration::from_millis(1);
 
 /// How a turn at one plan ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +56,15 @@ impl Intake {
             left = left.saturating_sub(1);
             left == 0 || cancel.is_cancelled()
         };
-        let mut draft = self.draft(distribution, standing, is_last()).await?;
+        let mut draft = self.draft(distribution, standing, is_last(), self.pace()).await?;
         loop {
-            let Draft { unit, started, standing, is_last: was_last, sums } = draft;
+            let Draft { unit, started, standing, is_last: was_last, sums, short } = draft;
             let next = next_slice(&standing.state);
             let ahead = async {
                 match next {
                     Some(_) if !was_last => {
-                        self.draft(distribution, standing, is_last()).await.map(Some)
+                        let pace = self.wait_for_room(&tenant, short).await;
+                        self.draft(distribution, standing, is_last(), pace).await.map(Some)
                     }
                     Some(_) | None => Ok(None),
                 }
@@ -74,10 +83,31 @@ impl Intake {
                     if next_slice(&standing.state) != Some(slice) {
                         return Ok(Ended::TakenOver);
                     }
-                    self.draft(distribution, standing, was_last).await?
+                    self.draft(distribution, standing, was_last, Pace::Whole).await?
                 }
             };
         }
+    }
+
+    fn pace(&self) -> Pace {
+        if self.near.permits.keeps_pace() { Pace::Waiting(0) } else { Pace::Whole }
+    }
+
+    /// Lets the next slice wait a little for what the last one was short of. A plan that is no faster than its sends leads
+    /// to one transaction for a delivery's plan and its start; where room does not come soon, it goes on without.
+    async fn wait_for_room(&self, tenant: &TenantId, short: Option<Sends>) -> Pace {
+        let Some(Sends { channel, destination }) = short else { return self.pace() };
+        let since = Instant::now();
+        while self.near.permits.keeps_pace() {
+            if self.near.permits.has_room(tenant, channel, &destination) {
+                return self.pace();
+            }
+            if since.elapsed() >= PATIENCE {
+                return Pace::Whole;
+            }
+            sleep(ROOM_POLL).await;
+        }
+        Pace::Whole
     }
 
     /// Drafts the next slice on a blocking thread. Behind the last one of a turn the plan is free for others at once.
@@ -86,10 +116,11 @@ impl Intake {
         distribution: DistributionId,
         standing: Standing,
         is_last: bool,
+        pace: Pace,
     ) -> Result<Draft, ReceiveError> {
         let intake = Arc::clone(self);
         let drafted = tokio::task::spawn_blocking(move || {
-            intake.draft_slice(distribution, standing, is_last)
+            intake.draft_slice(distribution, standing, is_last, pace)
         });
         drafted.await.map_err(|error| ReceiveError::Broken(error.to_string()))?
     }
@@ -118,6 +149,7 @@ impl Intake {
         distribution: DistributionId,
         mut standing: Standing,
         is_last: bool,
+        pace: Pace,
     ) -> Result<Draft, ReceiveError> {
         let mut unit = Unit::new(Metadata::new(standing.tenant.clone(), self.actor.clone()));
         unit.metadata.traceparent.clone_from(&standing.traceparent);
@@ -136,7 +168,8 @@ impl Intake {
             after: after.as_ref(),
             now: clock::now(),
         };
-        let planned = self.plan_slice(request);
+        let mut planned = self.plan_slice(request, pace);
+        let short = planned.short.take();
         let sums = &planned.plan.slice.sums;
         let sums = (sums.considered, sums.planned);
         let command = Command::PlanSlice(planned.plan.slice.clone());
@@ -152,7 +185,7 @@ impl Intake {
         let rest = unfinished(&standing.tenant, distribution, &standing.state, lease_ms);
         unit.planning.push(rest.unwrap_or(PlanningChange::Remove { distribution }));
         let started = self.write_deliveries(&mut unit, planned, request)?;
-        Ok(Draft { unit, started, standing, is_last, sums })
+        Ok(Draft { unit, started, standing, is_last, sums, short })
     }
 
     /// Reads how the distribution stands. Whether it was withdrawn or corrected is told to the routing index at once: the tail
@@ -206,6 +239,8 @@ struct Draft {
     is_last: bool,
     /// Pairs considered, deliveries planned.
     sums: (u64, u64),
+    /// What it has no permit for, if anything.
+    short: Option<Sends>,
 }
 
 fn planning(state: &Distribution) -> Option<&Planning> {

@@ -14,11 +14,15 @@ use tracing::{Instrument, debug, info_span};
 
 pub use command::{MAX_ARTIFACTS, ReceiveReport, Received};
 
+use crate::planning::slice::Pace;
 use crate::planning::unfinished;
 use crate::{Intake, ReceiveError, Started, clock, figures};
 
 /// So often a version is tried again when its predecessor's stream moves on meanwhile.
 const MAX_TRIES: u32 = 16;
+
+/// So many deliveries without a permit are planned as a version comes in, at most, where plans keep pace with sends.
+const MAX_WAITING: usize = 4;
 
 /// A version that is about to be appended.
 pub(crate) struct Draft {
@@ -86,6 +90,11 @@ impl Intake {
         received
     }
 
+    /// How far a version is planned as it comes in.
+    fn first_pace(&self) -> Pace {
+        if self.near.permits.keeps_pace() { Pace::Waiting(MAX_WAITING) } else { Pace::Whole }
+    }
+
     /// The unit of a version that nobody has seen before.
     fn draft_version(
         &self,
@@ -100,7 +109,7 @@ impl Intake {
             after: None,
             now: clock::now(),
         };
-        let planned = self.plan_slice(request);
+        let planned = self.plan_slice(request, self.first_pace());
         let mut run_state = Distribution::default();
         let mut events = run::<Rules>(&mut run_state, Command::Receive(Box::new(version.clone())))?;
         let slice = planned.plan.slice.clone();

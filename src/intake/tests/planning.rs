@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use schema::events::{
     DeliveryEvent, DistributionEvent, NotPlannedReason, SliceSums, SubscriptionEvent,
@@ -203,4 +204,43 @@ async fn a_planner_that_is_told_to_stop_leaves_the_rest_free_for_others_at_once(
     if slices(&world.distributions().await).len() < 5 {
         assert!(world.ledger.claim_planning(1_000).await.unwrap().is_some());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_keeps_pace_ends_its_first_slice_where_permits_end_and_goes_on_without_any() {
+    let world = World::start(10).await;
+    world.permits.paced.store(true, Ordering::SeqCst);
+    world.subscribe(100, WEBHOOK).await;
+
+    // Ten may be sent at once, and four more wait in the queue; the fifth is the last of its slice.
+    let received = world.intake.receive(report("1")).await.unwrap();
+    assert_eq!((received.planned, received.is_planned), (15, false));
+    assert_eq!(world.permits.launched.lock().unwrap().len(), 10);
+
+    // No permit comes back: what is left is planned all the same, with patience.
+    plan_until_complete(&world, &[&world.intake]).await;
+    let planned = planned_recipients(&world).await;
+    assert_eq!(planned.iter().collect::<BTreeSet<_>>().len(), 100);
+    assert_eq!(world.permits.launched.lock().unwrap().len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_keeps_pace_plans_and_starts_each_delivery_in_one_unit() {
+    let world = World::start(10).await;
+    world.permits.paced.store(true, Ordering::SeqCst);
+    world.subscribe(60, WEBHOOK).await;
+    let cancel = CancellationToken::new();
+    let planner = tokio::spawn(Arc::clone(&world.intake).plan(cancel.clone()));
+    world.intake.receive(report("1")).await.unwrap();
+    let mut sent = 0;
+    until("all are launched or wait", || async {
+        // Each send ends at once.
+        sent += std::mem::take(&mut *world.permits.launched.lock().unwrap()).len();
+        planned_recipients(&world).await.len() == 60
+    })
+    .await;
+    cancel.cancel();
+    planner.await.unwrap();
+    sent += world.permits.launched.lock().unwrap().len();
+    assert!(sent >= 40, "only {sent} of 60 were started with their plan");
 }

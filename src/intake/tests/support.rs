@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub(super) struct World {
 #[derive(Default)]
 pub(super) struct Permits {
     free: Arc<AtomicUsize>,
+    /// Whether plans keep pace with sends.
+    pub(super) paced: AtomicBool,
     pub(super) launched: Mutex<Vec<Started>>,
 }
 
@@ -62,6 +64,14 @@ impl SendPermits for Permits {
         let take = |free: usize| free.checked_sub(1);
         self.free.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).ok()?;
         Some(Box::new(Permit(Arc::clone(&self.free))))
+    }
+
+    fn keeps_pace(&self) -> bool {
+        self.paced.load(Ordering::SeqCst)
+    }
+
+    fn has_room(&self, _: &TenantId, _: ChannelKind, _: &DestinationKey) -> bool {
+        self.free() > 0
     }
 
     fn lease_ms(&self, _: ChannelKind) -> u64 {

@@ -2,6 +2,7 @@ use schema::{EventBody, Invalid, LedgerEvent, Position, RecordedEvent, StreamId,
 use std::sync::Arc;
 
 use super::{EventPlace, MAX_EVENTS};
+use crate::claim::LaneOf;
 use crate::{AppendError, Appended, Due, QueueChange, StoreError, Unit};
 
 /// A unit and the bytes it is stored as.
@@ -56,13 +57,14 @@ impl Encoded {
     }
 
     /// The lanes whose claims must look again from an earlier instant.
-    pub fn earliest_due(&self) -> Vec<(i16, Timestamp)> {
-        let mut earliest: Vec<(i16, Timestamp)> = Vec::new();
+    pub fn earliest_due(&self) -> Vec<(LaneOf, Timestamp)> {
+        let mut earliest: Vec<(LaneOf, Timestamp)> = Vec::new();
         for change in &self.unit.queue {
             let QueueChange::Put(row, Due::At(at)) = change else { continue };
-            match earliest.iter_mut().find(|(lane, _)| *lane == row.lane) {
+            let lane = (row.lane, row.channel);
+            match earliest.iter_mut().find(|(known, _)| *known == lane) {
                 Some((_, known)) => *known = (*known).min(*at),
-                None => earliest.push((row.lane, *at)),
+                None => earliest.push((lane, *at)),
             }
         }
         earliest

@@ -5,9 +5,9 @@ mod floor;
 mod queries;
 mod row;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use schema::{DeliveryId, DistributionId, Timestamp};
+use schema::{DeliveryId, DistributionId, RecordedEvent, Timestamp};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use crate::{
     QueueDepth, QueueRow, StoreError, Unit,
 };
 
-pub(crate) use floor::Floors;
+pub(crate) use floor::{Floors, LaneOf};
 pub(crate) use row::RawQueueRow;
 
 /// How far below the database's clock a floor stays, for rows put by nodes whose clock is behind.
@@ -37,7 +37,7 @@ impl Ledger {
         request: &ClaimRequest,
         decide: impl FnOnce(Vec<Claimed>) -> Vec<Unit> + Send,
     ) -> Result<Vec<Appended>, AppendError> {
-        let floor = self.floor(request.lane).await?;
+        let floor = self.floor((request.lane, request.channel)).await?;
         let mut connection = self.claims.acquire().await?;
         let mut transaction = connection.begin().await?;
         let rows = queries::claim(&mut transaction, request, floor).await?;
@@ -45,7 +45,8 @@ impl Ledger {
             transaction.rollback().await?;
             return Ok(Vec::new());
         }
-        let rows = rows.into_iter().map(Claimed::try_from).collect::<Result<Vec<_>, _>>()?;
+        let mut rows = rows.into_iter().map(Claimed::try_from).collect::<Result<Vec<_>, _>>()?;
+        read_histories(&mut transaction, &mut rows).await?;
         let leased: Vec<QueueRow> = rows.iter().map(|claimed| claimed.row.clone()).collect();
         let mut units = Vec::new();
         for unit in decide(rows) {
@@ -84,12 +85,12 @@ impl Ledger {
     }
 
     /// From where a claim looks: looked up once a second, then remembered.
-    async fn floor(&self, lane: i16) -> Result<Timestamp, StoreError> {
+    async fn floor(&self, lane: LaneOf) -> Result<Timestamp, StoreError> {
         if let Some(floor) = self.floors.known(lane) {
             return Ok(floor);
         }
         let looked_up = Instant::now();
-        let (first, now) = queries::floor(&self.claims, lane).await?;
+        let (first, now) = queries::floor(&self.claims, lane.0, lane.1).await?;
         let recent = Timestamp::from_unix_micros(now.timestamp_micros() - FLOOR_SLACK_MS * 1_000);
         let floor = first.map_or(recent, |first| Timestamp::from(first).min(recent));
         self.floors.set(lane, floor, looked_up);
@@ -103,15 +104,6 @@ impl Ledger {
     pub async fn claim_planning(&self, lease_ms: u64) -> Result<Option<PlanningRow>, StoreError> {
         let row = queries::claim_planning(&self.claims, lease_ms).await?;
         row.map(PlanningRow::try_from).transpose()
-    }
-
-    /// When the first row of a lane is due, whether it is waited for or leased; `None` when the lane is empty.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn queue_floor(&self, lane: i16) -> Result<Option<Timestamp>, StoreError> {
-        let (first, _) = queries::floor(&self.claims, lane).await?;
-        Ok(first.map(Timestamp::from))
     }
 
     /// Open deliveries of a distribution, in order of their ids.
@@ -156,6 +148,27 @@ impl Ledger {
         let depths = queries::depths(&self.shared).await?;
         depths.into_iter().map(QueueDepth::try_from).collect()
     }
+}
+
+/// Reads the streams of those rows that hold no state.
+async fn read_histories(
+    connection: &mut PgConnection,
+    rows: &mut [Claimed],
+) -> Result<(), StoreError> {
+    let bare = rows.iter().filter(|claimed| claimed.row.state.is_empty());
+    let ids: Vec<String> = bare.map(|claimed| claimed.row.delivery.to_string()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut histories: HashMap<String, Vec<RecordedEvent>> = HashMap::new();
+    for row in queries::histories(connection, &ids).await? {
+        let event = row.decode()?;
+        histories.entry(row.aggregate_id).or_default().push(event);
+    }
+    for claimed in rows.iter_mut().filter(|claimed| claimed.row.state.is_empty()) {
+        claimed.history = histories.remove(&claimed.row.delivery.to_string()).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// The unit's bytes, or nothing when it has none that Postgres can hold.

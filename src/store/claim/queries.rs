@@ -1,12 +1,13 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use schema::{DeliveryId, DistributionId, Timestamp};
+use schema::{ChannelKind, DeliveryId, DistributionId, Timestamp};
 use sqlx::postgres::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::bounded;
 use super::row::{RawClaimed, RawDepth, RawPlanningRow, RawQueueRow};
+use crate::log::RawRow;
 use crate::{ClaimRequest, QueueRow};
 
 /// `now()` and not `clock_timestamp()`: only what is stable within a statement can end an index scan.
@@ -19,17 +20,16 @@ pub(super) async fn claim(
         "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent, \
              due_at, clock_timestamp() as now \
          from delivery_queue \
-         where lane = $1 and due_at >= $2 and due_at <= now() \
-             and tenant <> all($4::text[]) \
-             and tenant || '/' || channel <> all($5::text[]) \
+         where lane = $1 and channel = $2 and due_at >= $3 and due_at <= now() \
+             and tenant <> all($5::text[]) \
              and destination <> all($6::text[]) \
-         order by due_at limit $3 for update skip locked",
+         order by due_at limit $4 for update skip locked",
     )
     .bind(request.lane)
+    .bind(request.channel.as_str())
     .bind(floor.to_chrono())
     .bind(bounded(request.limit))
     .bind(&request.without_tenants)
-    .bind(&request.without_channels)
     .bind(&request.without_destinations)
     .fetch_all(connection)
     .await
@@ -54,15 +54,33 @@ pub(super) async fn lock_again(
     Ok(free.into_iter().collect())
 }
 
+/// The streams of deliveries, whole, inside the claim's transaction.
+pub(super) async fn histories(
+    connection: &mut PgConnection,
+    deliveries: &[String],
+) -> sqlx::Result<Vec<RawRow>> {
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+             payload::text as payload, metadata::text as metadata \
+         from events where aggregate_type = 'delivery' and aggregate_id = any($1) \
+         order by aggregate_id, sequence",
+    )
+    .bind(deliveries)
+    .fetch_all(connection)
+    .await
+}
+
 pub(super) async fn floor(
     pool: &PgPool,
     lane: i16,
+    channel: ChannelKind,
 ) -> sqlx::Result<(Option<DateTime<Utc>>, DateTime<Utc>)> {
     sqlx::query_as(
-        "select (select due_at from delivery_queue where lane = $1 order by due_at limit 1), \
-         clock_timestamp()",
+        "select (select due_at from delivery_queue where lane = $1 and channel = $2 \
+             order by due_at limit 1), clock_timestamp()",
     )
     .bind(lane)
+    .bind(channel.as_str())
     .fetch_one(pool)
     .await
 }

@@ -69,6 +69,7 @@ impl TryFrom<RawClaimed> for Claimed {
             row: raw.row.try_into()?,
             due_at: Timestamp::from(raw.due_at),
             now: Timestamp::from(raw.now),
+            history: Vec::new(),
         })
     }
 }
