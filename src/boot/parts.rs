@@ -150,7 +150,10 @@ fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>, held: &Held) -> Result<
         ledger: Arc::clone(&ground.ledger),
         artifacts: ground.artifacts.clone(),
         routing: Arc::clone(&ground.index),
-        permits: Arc::new(walls::Permits { dispatcher: Arc::clone(dispatcher), held: held.clone() }),
+        permits: Arc::new(walls::Permits {
+            dispatcher: Arc::clone(dispatcher),
+            held: held.clone(),
+        }),
         schedules,
     };
     Ok(Arc::new(Intake::try_new(ground.config.intake.clone(), &ground.node, near)?))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use schema::{Position, Timestamp};
 use store::{Identity, Ledger, Replaced, StoreError, Tail};
+use tokio::sync::watch;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -43,9 +44,7 @@ impl Watch {
         let mut replaced = self.tail.replaced();
         loop {
             tokio::select! {
-                Ok(found) = replaced.wait_for(Option::is_some) => {
-                    let Some(known) = *found else { continue };
-                    drop(found);
+                Some(known) = found(&mut replaced) => {
                     self.remember(known).await;
                     return known.position;
                 }
@@ -66,6 +65,11 @@ impl Watch {
             not_written(&problem);
         }
     }
+}
+
+/// Nothing when the tail has ended.
+async fn found(replaced: &mut watch::Receiver<Option<Replaced>>) -> Option<Replaced> {
+    *replaced.wait_for(Option::is_some).await.ok()?
 }
 
 fn now() -> Timestamp {

@@ -85,12 +85,27 @@ mod tests {
     fn each_value_out_of_its_range_is_named() {
         let fine = FollowerConfig::default();
         let wrong = [
-            (FollowerConfig { lease_ms: 60_001, ..fine }, "lease_ms: \"60001\" must be 1000 to 60000"),
-            (FollowerConfig { heartbeat_ms: 1_001, ..fine }, "heartbeat_ms: \"1001\" must be 10 to 1000"),
-            (FollowerConfig { idle_checkpoint_ms: 9, ..fine }, "idle_checkpoint_ms: \"9\" must be 10 to 1000"),
+            (
+                FollowerConfig { lease_ms: 60_001, ..fine },
+                "lease_ms: \"60001\" must be 1000 to 60000",
+            ),
+            (
+                FollowerConfig { heartbeat_ms: 1_001, ..fine },
+                "heartbeat_ms: \"1001\" must be 10 to 1000",
+            ),
+            (
+                FollowerConfig { idle_checkpoint_ms: 9, ..fine },
+                "idle_checkpoint_ms: \"9\" must be 10 to 1000",
+            ),
             (FollowerConfig { linger_ms: 1_001, ..fine }, "linger_ms: \"1001\" must be 0 to 1000"),
-            (FollowerConfig { batch_events: 99, ..fine }, "batch_events: \"99\" must be 100 to 20000"),
-            (FollowerConfig { retry_cap_ms: 99, ..fine }, "retry_cap_ms: \"99\" must be 100 to 60000"),
+            (
+                FollowerConfig { batch_events: 99, ..fine },
+                "batch_events: \"99\" must be 100 to 20000",
+            ),
+            (
+                FollowerConfig { retry_cap_ms: 99, ..fine },
+                "retry_cap_ms: \"99\" must be 100 to 60000",
+            ),
         ];
         for (config, expected) in wrong {
             let said = config.check().err().map(|invalid| invalid.to_string());

@@ -3,9 +3,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
-use sqlx::postgres::{
-    PgPool, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres,
-};
+use sqlx::postgres::{PgPool, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Describe, Either, Execute, Executor};
 use tokio::time::timeout;
 
@@ -53,10 +51,7 @@ impl<'p> Executor<'p> for Timely<'p> {
         rows.try_flatten_stream().boxed()
     }
 
-    fn fetch_optional<'e, 'q: 'e, E>(
-        self,
-        query: E,
-    ) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
     where
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -76,10 +71,7 @@ impl<'p> Executor<'p> for Timely<'p> {
         self.pool.prepare_with(sql, parameters)
     }
 
-    fn describe<'e, 'q: 'e>(
-        self,
-        sql: &'q str,
-    ) -> BoxFuture<'e, sqlx::Result<Describe<Postgres>>>
+    fn describe<'e, 'q: 'e>(self, sql: &'q str) -> BoxFuture<'e, sqlx::Result<Describe<Postgres>>>
     where
         'p: 'e,
     {

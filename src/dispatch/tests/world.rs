@@ -378,7 +378,8 @@ impl World {
     pub async fn read_only(&self, is_so: bool) {
         let mut connection = self.store.superuser().await;
         let (database, word) = (&self.store.database, if is_so { "on" } else { "off" });
-        let statement = format!("alter database {database} set default_transaction_read_only = {word}");
+        let statement =
+            format!("alter database {database} set default_transaction_read_only = {word}");
         let statement = format!("begin read write; {statement}; commit");
         connection.execute(statement.as_str()).await.unwrap();
         cut_others(&mut connection).await;

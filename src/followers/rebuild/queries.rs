@@ -9,8 +9,7 @@ use crate::FollowersError;
 
 const CLAIM: &str = "select pg_try_advisory_lock(hashtextextended('waybill rebuild ' || $1, 0))";
 const CHECKPOINT: &str = "select position, event_hash from public.checkpoints where name = $1";
-const LOCK: &str =
-    "select position, event_hash from public.checkpoints where name = $1 for update";
+const LOCK: &str = "select position, event_hash from public.checkpoints where name = $1 for update";
 const OPTIONS: &str = "
     select coalesce(array_to_string(reloptions, ', '), '') from pg_class
     where oid = ('read.' || $1)::regclass";

@@ -63,7 +63,8 @@ fn columns(queue: &QueueRow, events: &QueueRow) -> Vec<QueueDifference> {
 fn instants(held: &Held, due: Due) -> Option<QueueDifference> {
     let (is_so, events) = match due {
         Due::At(at) => {
-            let is_put_back = at < held.due_at && held.due_at <= held.now.plus_ms(LONGEST_PUT_BACK_MS);
+            let is_put_back =
+                at < held.due_at && held.due_at <= held.now.plus_ms(LONGEST_PUT_BACK_MS);
             (held.due_at == at || is_put_back, at.to_string())
         }
         Due::Leased { lease_ms } => {

@@ -3,10 +3,10 @@ use schema::{DeliveryId, Timestamp};
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Executor, FromRow, Postgres};
 
-use super::streams::BOUNDS;
 use super::compare::Held;
-use crate::claim::RawQueueRow;
+use super::streams::BOUNDS;
 use crate::StoreError;
+use crate::claim::RawQueueRow;
 use crate::log::RawRow;
 
 #[derive(FromRow)]

@@ -144,10 +144,8 @@ async fn a_server_that_is_gone_without_a_word_is_not_waited_for() {
     let test = TestLedger::start().await;
     let server: PgConnectOptions = test.app_url.expose_secret().parse().unwrap();
     let line = Line::to((server.get_host().to_owned(), server.get_port())).await;
-    let config = LedgerConfig {
-        statement_timeout_ms: 200,
-        ..LedgerConfig::new(line.url(&test.app_url))
-    };
+    let config =
+        LedgerConfig { statement_timeout_ms: 200, ..LedgerConfig::new(line.url(&test.app_url)) };
     let ledger = Ledger::connect(config).await.unwrap();
     let config = VaultConfig {
         statement_timeout_ms: 200,

@@ -10,7 +10,7 @@ use schema::Position;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor};
 use store::testing::TestLedger;
-use store::{Blocked, Replaced, Ledger, Subscription, Tail, TailConfig, TailStep};
+use store::{Blocked, Ledger, Replaced, Subscription, Tail, TailConfig, TailStep};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

@@ -57,7 +57,11 @@ pub(super) async fn insert_keys(
     Ok(())
 }
 
-pub(super) async fn destroy(pool: Timely<'_>, tenant: &TenantId, subject: &str) -> sqlx::Result<u64> {
+pub(super) async fn destroy(
+    pool: Timely<'_>,
+    tenant: &TenantId,
+    subject: &str,
+) -> sqlx::Result<u64> {
     let done = sqlx::query(
         "update subject_keys set wrapped = null, destroyed_at = clock_timestamp() \
          where tenant = $1 and subject = $2 and destroyed_at is null",
