@@ -24,8 +24,17 @@ const CATCH_UP_ROWS: u32 = 2_000;
 /// One batch of events of one stream; `$2` and `$3` are the first and last sequence.
 const INSERT: &str = "insert into events (aggregate_type, aggregate_id, sequence, event_type, \
      event_version, payload, metadata) \
-     select 'report', $1, g, 'ReportRetired', '1', '{\"reason\":\"soak\"}'::json, \
+     select $4, $1, g, $5, '1', $6::json, \
      '{\"actor\":\"soak:writer\",\"tenant\":\"soak\"}'::json from generate_series($2, $3) g";
+
+/// What is inserted into one of the table's partitions: kind of stream, event, payload.
+type Kind = [&'static str; 3];
+
+/// One of each partition.
+const KINDS: [Kind; 2] = [
+    ["report", "ReportRetired", "{\"reason\":\"soak\"}"],
+    ["delivery", "AttemptStarted", "{\"attempt\":1,\"node\":\"soak\",\"address_revision\":1}"],
+];
 
 /// What the tail soak found.
 #[derive(Debug, Default)]
@@ -122,14 +131,22 @@ impl Writer {
 
     async fn transaction(&mut self, stream: u64) -> Result<()> {
         let id = format!("soak/{}-{stream}", self.number);
-        let count = self.draw.random_range(1..=400_i64);
         let mut transaction = self.pool.begin().await?;
-        insert(&mut transaction, &id, 1, count).await?;
+        let mut count = 0;
+        // One partition or both, in either order, and in turns: positions of both lie between each other.
+        let first = usize::from(self.draw.random_bool(0.5));
+        let mut kind = KINDS[first];
+        for part in 0..self.draw.random_range(1..=4) {
+            kind = KINDS[(first + part) % KINDS.len()];
+            let more = self.draw.random_range(1..=100_i64);
+            insert(&mut transaction, &kind, &id, count + 1, count + more).await?;
+            count += more;
+        }
         let mut undone = 0;
         if self.draw.random_bool(0.2) {
             let extra = self.draw.random_range(1..=100_i64);
             let mut savepoint = transaction.begin().await?;
-            insert(&mut savepoint, &id, count + 1, count + extra).await?;
+            insert(&mut savepoint, &kind, &id, count + 1, count + extra).await?;
             savepoint.rollback().await?;
             undone += extra.unsigned_abs();
         }
@@ -151,11 +168,13 @@ impl Writer {
 
 async fn insert(
     connection: &mut sqlx::PgConnection,
+    [aggregate, event, payload]: &Kind,
     id: &str,
     first: i64,
     last: i64,
 ) -> Result<()> {
-    sqlx::query(INSERT).bind(id).bind(first).bind(last).execute(connection).await?;
+    let insert = sqlx::query(INSERT).bind(id).bind(first).bind(last);
+    insert.bind(aggregate).bind(event).bind(payload).execute(connection).await?;
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! How the process is put together and taken apart. The only place that names every room, and that spawns.
 
 mod desk;
+mod held;
 mod index;
 mod parts;
 mod running;
 mod walls;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -14,8 +14,8 @@ use rand::Rng;
 use schema::ChannelKind;
 use store::{Identity, Ledger, Subscription, Tail, TailConfig, Vault};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
 
+use super::held::{Held, other_log};
 use super::index::{self, SharedIndex};
 use super::{desk, identity_file, open_ledger, vault_config, walls};
 use crate::config::Config;
@@ -34,8 +34,8 @@ pub struct Parts {
     pub intake: Arc<Intake>,
     pub kafka: Option<Arc<KafkaIntake>>,
     pub api: ApiState,
-    /// Why nothing may be sent, if so.
-    pub held: Option<String>,
+    /// Whether nothing may be sent, and why.
+    pub held: Held,
     /// Ends the tail and all that follows it.
     pub rest: CancellationToken,
 }
@@ -66,7 +66,7 @@ impl Parts {
         let (channels, guard) = open_channels(&ground.config)?;
         let dispatcher = dispatcher(&ground, channels);
         observe(&ground, &dispatcher);
-        let intake = intake(&ground, &dispatcher, held.is_some())?;
+        let intake = intake(&ground, &dispatcher, &held)?;
         let kafka = kafka_intake(&ground.config, &intake)?;
         let readiness = walls::Parts {
             ledger: Arc::clone(&ground.ledger),
@@ -99,20 +99,14 @@ fn random_name() -> String {
     format!("n{:06x}", rand::rng().random::<u32>() >> 8)
 }
 
-/// Why nothing may be sent: the log is not the one we knew, so some of what is due may have been sent already.
-async fn held_back(ledger: &Ledger, config: &Config) -> Result<Option<String>> {
+/// Nothing may be sent when the log is not the one we knew: some of what is due may have been sent already.
+async fn held_back(ledger: &Ledger, config: &Config) -> Result<Held> {
+    let held = Held::default();
     match ledger.verify_identity(&identity_file(config)).await? {
-        Identity::Same | Identity::Unknown => Ok(None),
-        Identity::RestoredBackup { stored, head, .. } => {
-            let why = format!(
-                "the log ends at {head} and does not hold the event we last knew at {}: an older backup was restored, or \
-                 this is another database; nothing is taken in or sent (see `waybill doctor`)",
-                stored.position
-            );
-            error!(log.head = head.0, "{why}");
-            Ok(Some(why))
-        }
+        Identity::Same | Identity::Unknown => {}
+        Identity::RestoredBackup { stored, .. } => held.hold(other_log(stored.position)),
     }
+    Ok(held)
 }
 
 /// Each channel there is: a new one is registered here.
@@ -146,7 +140,7 @@ fn observe(ground: &Ground, dispatcher: &Arc<Dispatcher>) {
     }));
 }
 
-fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>, is_held: bool) -> Result<Arc<Intake>> {
+fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>, held: &Held) -> Result<Arc<Intake>> {
     let retry = ground.config.retry;
     let schedules = Schedules::from_iter([
         (ChannelKind::Mail, retry.mail),
@@ -156,7 +150,10 @@ fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>, is_held: bool) -> Resul
         ledger: Arc::clone(&ground.ledger),
         artifacts: ground.artifacts.clone(),
         routing: Arc::clone(&ground.index),
-        permits: Arc::new(walls::Permits { dispatcher: Arc::clone(dispatcher), is_held }),
+        permits: Arc::new(walls::Permits {
+            dispatcher: Arc::clone(dispatcher),
+            held: held.clone(),
+        }),
         schedules,
     };
     Ok(Arc::new(Intake::try_new(ground.config.intake.clone(), &ground.node, near)?))

@@ -1,6 +1,5 @@
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,19 +7,17 @@ use anyhow::{Context, Result};
 use dispatch::Dispatcher;
 use followers::projectors;
 use metrics_exporter_prometheus::PrometheusHandle;
-use schema::Timestamp;
 use store::Ledger;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::parts::Parts;
+use super::watch::Watch;
 use super::{identity_file, index};
 
-/// How often the newest checkpoint is written outside of the database.
-const IDENTITY_EVERY: Duration = Duration::from_secs(5);
 /// How often the metrics' histograms are tidied.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -31,10 +28,10 @@ pub struct Running {
     /// The node's name in events.
     pub node: String,
     ledger: Arc<Ledger>,
-    /// What takes work in: ends first.
-    entrances: Crew,
-    /// What sends: ends when nothing more comes in.
-    sends: Crew,
+    /// Where requests come in: ends first.
+    entrance: Crew,
+    /// Nothing, when the process was held from the start.
+    work: Option<Work>,
     /// What reads the log: ends last.
     readers: Crew,
     failed: CancellationToken,
@@ -77,6 +74,47 @@ impl Crew {
     }
 }
 
+/// What must not go on once the log turns out to be another one.
+struct Work {
+    /// Plans, and takes in from Kafka.
+    intake: Crew,
+    /// Sends: ends when nothing more comes in.
+    sends: Crew,
+    /// Makes something of what the log says.
+    followers: Crew,
+}
+
+impl Work {
+    fn start(parts: &Parts, failed: &CancellationToken) -> Self {
+        let crew = || Crew::new(CancellationToken::new(), failed);
+        let mut work = Self { intake: crew(), sends: crew(), followers: crew() };
+        let (intake, stop) = (Arc::clone(&parts.intake), work.intake.stop.clone());
+        work.intake.add("planning", async move {
+            intake.plan(stop).await;
+            Ok(())
+        });
+        if let Some(kafka) = parts.kafka.clone() {
+            let stop = work.intake.stop.clone();
+            work.intake.add("kafka intake", async move { Ok(kafka.run(stop).await?) });
+        }
+        let sending = run_dispatch(Arc::clone(&parts.dispatcher), work.sends.stop.clone());
+        work.sends.add("dispatch", sending);
+        let (ledger, tail) = (Arc::clone(&parts.ledger), Arc::clone(&parts.tail));
+        let (node, config) = (parts.node.clone(), parts.config.followers);
+        let stop = work.followers.stop.clone();
+        work.followers.add("followers", async move {
+            let all = projectors().into_iter().chain(reactors::reactors(&ledger)).collect();
+            followers::run(&ledger, &tail, all, config, &node, &stop).await;
+            Ok(())
+        });
+        work
+    }
+
+    fn stops(&self) -> [CancellationToken; 3] {
+        [&self.intake, &self.sends, &self.followers].map(|crew| crew.stop.clone())
+    }
+}
+
 /// Starts every loop.
 pub async fn start(parts: Parts) -> Result<Running> {
     let failed = CancellationToken::new();
@@ -84,35 +122,25 @@ pub async fn start(parts: Parts) -> Result<Running> {
         .await
         .with_context(|| format!("api.bind: {} cannot be listened on", parts.config.api.bind))?;
     let address = listener.local_addr()?;
-    let mut entrances = Crew::new(CancellationToken::new(), &failed);
-    let mut sends = Crew::new(CancellationToken::new(), &failed);
+    let mut entrance = Crew::new(CancellationToken::new(), &failed);
     let mut readers = Crew::new(parts.rest.clone(), &failed);
+    let mut work = None;
+    if !parts.held.is_held() {
+        let started = Work::start(&parts, &failed);
+        let watch = Watch {
+            ledger: Arc::clone(&parts.ledger),
+            tail: Arc::clone(&parts.tail),
+            file: identity_file(&parts.config),
+            held: parts.held.clone(),
+            work: started.stops(),
+        };
+        readers.add("log identity", watch.run(readers.stop.clone()));
+        work = Some(started);
+    }
 
     let (router, api_config) = (api::router(parts.api), parts.config.api.clone());
-    let stop = entrances.stop.clone();
-    entrances.add("api", async move { Ok(api::serve(listener, router, &api_config, stop).await?) });
-    if parts.held.is_none() {
-        let (intake, stop) = (Arc::clone(&parts.intake), entrances.stop.clone());
-        entrances.add("planning", async move {
-            intake.plan(stop).await;
-            Ok(())
-        });
-        if let Some(kafka) = parts.kafka {
-            let stop = entrances.stop.clone();
-            entrances.add("kafka intake", async move { Ok(kafka.run(stop).await?) });
-        }
-        sends.add("dispatch", run_dispatch(parts.dispatcher, sends.stop.clone()));
-        let (ledger, tail) = (Arc::clone(&parts.ledger), Arc::clone(&parts.tail));
-        let (node, config) = (parts.node.clone(), parts.config.followers);
-        let stop = readers.stop.clone();
-        readers.add("followers", async move {
-            let all = projectors().into_iter().chain(reactors::reactors(&ledger)).collect();
-            followers::run(&ledger, &tail, all, config, &node, &stop).await;
-            Ok(())
-        });
-        let (ledger, file) = (Arc::clone(&parts.ledger), identity_file(&parts.config));
-        readers.add("log identity", keep_identity(ledger, file, readers.stop.clone()));
-    }
+    let stop = entrance.stop.clone();
+    entrance.add("api", async move { Ok(api::serve(listener, router, &api_config, stop).await?) });
     let feeding = index::feed(
         Arc::clone(&parts.ledger),
         Arc::clone(&parts.tail),
@@ -122,31 +150,12 @@ pub async fn start(parts: Parts) -> Result<Running> {
     );
     readers.add("routing index", feeding);
     readers.add("metrics", upkeep(parts.metrics, readers.stop.clone()));
-    Ok(Running {
-        address,
-        node: parts.node,
-        ledger: parts.ledger,
-        entrances,
-        sends,
-        readers,
-        failed,
-    })
+    let (node, ledger) = (parts.node, parts.ledger);
+    Ok(Running { address, node, ledger, entrance, work, readers, failed })
 }
 
 async fn run_dispatch(dispatcher: Arc<Dispatcher>, stop: CancellationToken) -> Result<()> {
     dispatcher.run(stop).await;
-    Ok(())
-}
-
-/// Keeps the newest checkpoint where a restored backup does not reach.
-async fn keep_identity(ledger: Arc<Ledger>, file: PathBuf, stop: CancellationToken) -> Result<()> {
-    let mut every = interval(IDENTITY_EVERY);
-    while stop.run_until_cancelled(every.tick()).await.is_some() {
-        let now = Timestamp::from(chrono::Utc::now());
-        if let Err(problem) = ledger.write_identity(&file, now).await {
-            warn!("the checkpoint outside of the database was not written: {problem}");
-        }
-    }
     Ok(())
 }
 
@@ -166,8 +175,15 @@ impl Running {
 
     /// Takes nothing more in, sends and records what is under way, then ends. True when no part had failed.
     pub async fn stop(mut self) -> Result<bool> {
-        self.entrances.end().await;
-        self.sends.end().await;
+        if let Some(work) = &self.work {
+            work.intake.stop.cancel();
+        }
+        self.entrance.end().await;
+        if let Some(work) = &mut self.work {
+            work.intake.end().await;
+            work.sends.end().await;
+            work.followers.end().await;
+        }
         self.readers.end().await;
         self.ledger.close().await;
         Ok(!self.failed.is_cancelled())

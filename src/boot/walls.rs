@@ -15,12 +15,14 @@ use schema::{ChannelKind, DestinationKey, Invalid, Position, TenantId};
 use secrecy::SecretString;
 use store::{Ledger, Tail};
 
+use super::held::Held;
+
 /// Intake's permits are dispatch's; there are none while nothing may be sent.
 pub struct Permits {
     /// Who sends.
     pub dispatcher: Arc<Dispatcher>,
     /// Whether nothing may be sent.
-    pub is_held: bool,
+    pub held: Held,
 }
 
 impl SendPermits for Permits {
@@ -30,7 +32,7 @@ impl SendPermits for Permits {
         channel: ChannelKind,
         destination: &DestinationKey,
     ) -> Option<PermitGuard> {
-        if self.is_held {
+        if self.held.is_held() {
             return None;
         }
         let permit = self.dispatcher.try_permit(tenant, channel, destination)?;
@@ -103,8 +105,8 @@ pub struct Parts {
     pub checkpoints: Checkpoints,
     /// Intake from Kafka, if configured.
     pub kafka: Option<Arc<KafkaIntake>>,
-    /// Why nothing is sent, if so.
-    pub held: Option<String>,
+    /// Whether nothing is sent, and why.
+    pub held: Held,
 }
 
 /// A follower this far behind is named as slow.
@@ -121,14 +123,14 @@ impl Readiness for Parts {
                 KafkaReadiness::NotReady { reason } => Part::failed("kafka intake", false, reason),
             });
         }
-        if let Some(held) = &self.held {
-            parts.push(Part::failed("dispatch", true, held.clone()));
+        if let Some(why) = self.held.why() {
+            parts.push(Part::failed("dispatch", true, why));
         }
         parts
     }
 
     fn held(&self) -> Option<String> {
-        self.held.clone()
+        self.held.why()
     }
 }
 

@@ -98,6 +98,9 @@ fn of_facts(facts: &DoctorFacts) -> Vec<Value> {
         let lag = facts.head.0 - checkpoint.position.0;
         findings.push(match checkpoint.poison_position {
             None => finding(&part, true, format!("at {}, {lag} behind", checkpoint.position)),
+            Some(_) if checkpoint.is_other_log() => {
+                finding(&part, false, checkpoint.poison_error.as_deref().unwrap_or("another log"))
+            }
             Some(position) => {
                 let why = checkpoint.poison_error.as_deref().unwrap_or("unknown reason");
                 let name = &checkpoint.name;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use projections::PageRequest;
 use schema::events::Scope;
-use schema::{Actor, ApiKeyId, Metadata, StreamId, TenantId, Timestamp};
+use schema::{Actor, ApiKeyId, Metadata, Position, StreamId, TenantId, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use store::{CommandScope, Ledger, Vault};
@@ -101,6 +101,21 @@ pub async fn run(config: &Config, args: KeysArgs, output: Output) -> Result<bool
 pub async fn create_installation(config: &Config) -> Result<()> {
     let ledger = boot::open_ledger(config).await?;
     create_tenant(&ledger, &"system".parse()?, "This installation").await
+}
+
+/// Records that a follower is told to leave out an event.
+pub async fn skip_event(
+    ledger: &Ledger,
+    follower: &str,
+    position: Position,
+    reason: String,
+) -> Result<()> {
+    let tenant = "system".parse()?;
+    let command = tenant::Command::SkipEvent { follower: follower.to_owned(), position, reason };
+    ledger
+        .execute::<Decided<tenant::Rules>>(&StreamId::tenant(&tenant), command, by_hand(&tenant))
+        .await?;
+    Ok(())
 }
 
 /// A tenant and a key that may do everything in it, for a fresh installation.

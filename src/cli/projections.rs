@@ -6,11 +6,12 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use followers::{Checkpoints, RebuildOptions, RebuildReport, Rebuilder};
 use indicatif::ProgressBar;
-use schema::{Actor, Position};
+use schema::Position;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::keys;
 use super::output::{Output, print_rows, say};
 use crate::boot;
 use crate::config::Config;
@@ -64,8 +65,9 @@ pub async fn run(config: &Config, args: ProjectionsArgs, output: Output) -> Resu
             rebuild(&rebuilder, name.as_deref().unwrap_or("all"), options, output).await
         }
         Action::Skip { name, position, reason } => {
-            let actor = Actor::new("cli", "operator");
-            followers::skip(&ledger, &name, Position(position), &reason, actor).await?;
+            let position = Position(position);
+            let recording = keys::skip_event(&ledger, &name, position, reason);
+            followers::skip(&ledger, &name, position, recording).await?;
             say(output, &format!("{name} leaves out event {position}; the decision is on record"));
             Ok(true)
         }

@@ -33,11 +33,17 @@ impl From<StoreError> for RecordError {
 }
 
 impl RecordError {
-    /// Whether waiting may help.
+    /// Whether waiting may help. A database that refuses for reasons of its own (read-only after a failover, a statement
+    /// cancelled) takes the same later: an outcome thrown away would be sent again.
     const fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Append(AppendError::Store(StoreError::Unavailable(_) | StoreError::Closed))
+            Self::Append(AppendError::Store(
+                StoreError::Unavailable(_)
+                    | StoreError::Database(_)
+                    | StoreError::Standby
+                    | StoreError::Closed
+            ))
         )
     }
 }

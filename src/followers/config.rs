@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use schema::Invalid;
 use serde::Deserialize;
 
 /// How followers run.
@@ -9,7 +10,7 @@ pub struct FollowerConfig {
     /// How long a follower stays with its node after that was heard of last, in milliseconds; 1,000 to 60,000. Another
     /// node takes over after it. Key `followers.lease_ms`.
     pub lease_ms: u64,
-    /// How often a node is heard of, in milliseconds; at most a third of the lease. Key `followers.heartbeat_ms`.
+    /// How often a node is heard of, in milliseconds; 10 to a third of the lease. Key `followers.heartbeat_ms`.
     pub heartbeat_ms: u64,
     /// How long a checkpoint may lag behind events that do not concern its follower, in milliseconds; 10 to 1,000. Key
     /// `followers.idle_checkpoint_ms`.
@@ -38,6 +39,19 @@ impl Default for FollowerConfig {
 }
 
 impl FollowerConfig {
+    /// Checks each value against its range.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the key, the value and the range.
+    pub fn check(&self) -> Result<(), Invalid> {
+        within("followers.lease_ms", self.lease_ms, 1_000, 60_000)?;
+        within("followers.heartbeat_ms", self.heartbeat_ms, 10, self.lease_ms / 3)?;
+        within("followers.idle_checkpoint_ms", self.idle_checkpoint_ms, 10, 1_000)?;
+        within("followers.linger_ms", self.linger_ms, 0, 1_000)?;
+        within("followers.batch_events", self.batch_events.into(), 100, 20_000)?;
+        within("followers.retry_cap_ms", self.retry_cap_ms, 100, 60_000)
+    }
+
     pub(crate) const fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms)
     }
@@ -48,5 +62,54 @@ impl FollowerConfig {
 
     pub(crate) const fn idle_checkpoint(&self) -> Duration {
         Duration::from_millis(self.idle_checkpoint_ms)
+    }
+}
+
+fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), Invalid> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Invalid::new(key, &value.to_string(), format!("must be {least} to {most}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_within_their_ranges() {
+        assert_eq!(FollowerConfig::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn each_value_out_of_its_range_is_named() {
+        let fine = FollowerConfig::default();
+        let wrong = [
+            (
+                FollowerConfig { lease_ms: 60_001, ..fine },
+                "lease_ms: \"60001\" must be 1000 to 60000",
+            ),
+            (
+                FollowerConfig { heartbeat_ms: 1_001, ..fine },
+                "heartbeat_ms: \"1001\" must be 10 to 1000",
+            ),
+            (
+                FollowerConfig { idle_checkpoint_ms: 9, ..fine },
+                "idle_checkpoint_ms: \"9\" must be 10 to 1000",
+            ),
+            (FollowerConfig { linger_ms: 1_001, ..fine }, "linger_ms: \"1001\" must be 0 to 1000"),
+            (
+                FollowerConfig { batch_events: 99, ..fine },
+                "batch_events: \"99\" must be 100 to 20000",
+            ),
+            (
+                FollowerConfig { retry_cap_ms: 99, ..fine },
+                "retry_cap_ms: \"99\" must be 100 to 60000",
+            ),
+        ];
+        for (config, expected) in wrong {
+            let said = config.check().err().map(|invalid| invalid.to_string());
+            assert_eq!(said, Some(format!("followers.{expected}")));
+        }
     }
 }

@@ -93,10 +93,20 @@ pub enum FollowersError {
         /// Where it stands still, if it does.
         standing: Option<Position>,
     },
+    /// The follower stands still at no event: its checkpoint is of another log.
+    #[error(
+        "follower {name} stands still because the log is not the one it has read, not at an event that could be left out; \
+         a projection is folded anew: `waybill projections rebuild {name}`"
+    )]
+    NothingToSkip {
+        /// Which follower.
+        name: String,
+    },
     /// The checkpoint names an event this log does not hold.
     #[error(
-        "the log is not the one follower {name} has read: event {position} had hash {expected}, here it is {found:?}; \
-         was an older backup restored? Rebuild the projection, or see `waybill recover`"
+        "the log is not the one follower {name} has read: event {position} had hash {expected}, here it is {}; was an \
+         older backup restored? Restore the newer log, or fold a projection anew: `waybill projections rebuild {name}`",
+        .found.as_ref().map_or_else(|| "absent".to_owned(), ToString::to_string)
     )]
     OtherLog {
         /// Which follower.

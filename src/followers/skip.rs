@@ -1,6 +1,6 @@
 use schema::events::TenantEvent;
-use schema::{Actor, LedgerEvent, Metadata, Position, Sha256, StreamId, TenantId};
-use store::{Append, AppendError, CommandRecord, Ledger, Unit};
+use schema::{LedgerEvent, Position, StreamId, TenantId};
+use store::Ledger;
 
 use crate::FollowersError;
 use crate::checkpoint::queries;
@@ -8,20 +8,24 @@ use crate::checkpoint::queries;
 /// The tenant that stands for the installation itself.
 const SYSTEM: &str = "system";
 
-/// Lets a follower leave out the event it stands still at. The decision is an event of tenant `system`, so a rebuild leaves
-/// it out, too, and everyone can see it.
+/// Lets a follower leave out the event it stands still at, once `record` has made the decision an event of tenant `system`:
+/// so a rebuild leaves it out, too, and everyone can see it. What may be decided is not this crate's to say.
 ///
 /// # Errors
-/// [`FollowersError::Unknown`], [`FollowersError::NotPoisoned`], or the database's.
-pub async fn skip(
+/// [`FollowersError::Unknown`], [`FollowersError::NotPoisoned`], [`FollowersError::NothingToSkip`], the database's, or
+/// `record`'s.
+pub async fn skip<E: From<FollowersError>>(
     ledger: &Ledger,
     follower: &str,
     position: Position,
-    reason: &str,
-    actor: Actor,
-) -> Result<(), FollowersError> {
+    record: impl Future<Output = Result<(), E>>,
+) -> Result<(), E> {
     stands_at(ledger, follower, position).await?;
-    record(ledger, follower, position, reason, actor).await?;
+    record.await?;
+    Ok(pass(ledger, follower, position).await?)
+}
+
+async fn pass(ledger: &Ledger, follower: &str, position: Position) -> Result<(), FollowersError> {
     let hash = ledger.event_hash(position).await?;
     let hash = hash.as_ref().map(|hash| hash.as_bytes().as_slice());
     if queries::pass(ledger.pool(), follower, position.0, hash).await? {
@@ -41,57 +45,19 @@ async fn stands_at(
     position: Position,
 ) -> Result<(), FollowersError> {
     let all = queries::status(ledger.pool(), None).await?;
+    let name = follower.to_owned();
     let Some(row) = all.iter().find(|row| row.name == follower) else {
         let known: Vec<&str> = all.iter().map(|row| row.name.as_str()).collect();
-        return Err(FollowersError::Unknown { name: follower.to_owned(), known: known.join(", ") });
+        return Err(FollowersError::Unknown { name, known: known.join(", ") });
     };
+    if row.is_other_log() {
+        return Err(FollowersError::NothingToSkip { name });
+    }
     if row.poison_position != Some(position.0) {
-        return Err(FollowersError::NotPoisoned {
-            name: follower.to_owned(),
-            asked: position,
-            standing: row.poison_position.map(Position),
-        });
+        let standing = row.poison_position.map(Position);
+        return Err(FollowersError::NotPoisoned { name, asked: position, standing });
     }
     Ok(())
-}
-
-async fn record(
-    ledger: &Ledger,
-    follower: &str,
-    position: Position,
-    reason: &str,
-    actor: Actor,
-) -> Result<(), FollowersError> {
-    let tenant = TenantId::try_new(SYSTEM).map_err(store::StoreError::from)?;
-    let stream = StreamId::tenant(&tenant);
-    let said = format!("skip {follower} {position}");
-    loop {
-        let expected = ledger.load_stream(&stream, 0).await?.last().map_or(0, |last| last.sequence);
-        let mut unit = Unit::new(Metadata::new(tenant.clone(), actor.clone()));
-        unit.command = Some(CommandRecord {
-            id: said.clone(),
-            body_sha256: Sha256::of(said.as_bytes()),
-            outcome: "{}".to_owned(),
-        });
-        unit.appends.push(Append {
-            stream: stream.clone(),
-            expected,
-            events: vec![
-                TenantEvent::EventSkipped {
-                    follower: follower.to_owned(),
-                    position,
-                    reason: reason.to_owned(),
-                }
-                .into(),
-            ],
-        });
-        match ledger.append(unit).await {
-            // Recorded by an earlier call that did not get to the checkpoint.
-            Ok(_) | Err(AppendError::CommandSeen { .. }) => return Ok(()),
-            Err(AppendError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 /// The positions a follower was told to leave out.

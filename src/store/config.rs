@@ -15,6 +15,8 @@ pub struct LedgerConfig {
     pub max_pending: u32,
     /// How long a unit waits for a database that is away before its caller is told, in milliseconds.
     pub give_up_ms: u64,
+    /// How long a statement that reads or claims may take before Postgres ends it, in milliseconds.
+    pub statement_timeout_ms: u64,
     /// How long a batch may take before its connection counts as lost, in milliseconds.
     pub batch_timeout_ms: u64,
 }
@@ -30,6 +32,7 @@ impl LedgerConfig {
             claim_connections: 3,
             max_pending: 20_000,
             give_up_ms: 5_000,
+            statement_timeout_ms: 10_000,
             batch_timeout_ms: 30_000,
         }
     }
@@ -69,12 +72,21 @@ pub struct VaultConfig {
     pub cached_subjects: usize,
     /// How long a key is used from memory, in seconds: after an erasure other nodes can read no longer than this.
     pub cache_ttl_s: u64,
+    /// How long a statement may take before Postgres ends it, in milliseconds.
+    pub statement_timeout_ms: u64,
 }
 
 impl VaultConfig {
     /// The defaults, for the database at `url`.
     #[must_use]
     pub const fn new(url: SecretString, master_key: SecretString) -> Self {
-        Self { url, master_key, connections: 4, cached_subjects: 200_000, cache_ttl_s: 60 }
+        Self {
+            url,
+            master_key,
+            connections: 4,
+            cached_subjects: 200_000,
+            cache_ttl_s: 60,
+            statement_timeout_ms: 10_000,
+        }
     }
 }

@@ -6,13 +6,21 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::StoreError;
 
-/// What every connection of this crate has in common. `jit` costs more than any statement here gains.
+/// What every connection of this crate has in common. `jit` costs more than any statement here gains. A server whose
+/// client is gone without a word finds out within half a minute, and lets go of what it held.
 pub(crate) fn options(url: &str, name: &str) -> Result<PgConnectOptions, StoreError> {
     Ok(PgConnectOptions::from_str(url)?
         .application_name(name)
         .options([("jit", "off"), ("timezone", "UTC")])
+        .options([("tcp_keepalives_idle", "15"), ("tcp_keepalives_interval", "5")])
+        .options([("tcp_keepalives_count", "3")])
         .statement_cache_capacity(200)
         .disable_statement_logging())
+}
+
+/// For statements that end within this time, or are ended by Postgres.
+pub(crate) fn limited(options: PgConnectOptions, limit_ms: u64) -> PgConnectOptions {
+    options.options([("statement_timeout", limit_ms.to_string())])
 }
 
 /// For statements that are known to find all they need by an index. A plan made while a table was new and empty, and

@@ -24,6 +24,15 @@ pub struct CheckpointFacts {
     pub poison_error: Option<String>,
 }
 
+impl CheckpointFacts {
+    /// Whether it stands still because the log is not the one it has read: the mark is at the checkpoint itself, where an
+    /// event that cannot be applied never is.
+    #[must_use]
+    pub fn is_other_log(&self) -> bool {
+        self.poison_position.is_some_and(|position| position <= self.position)
+    }
+}
+
 /// How large a table is, with indexes.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct TableSize {

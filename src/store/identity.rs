@@ -90,7 +90,7 @@ impl Ledger {
     /// [`StoreError::Unavailable`].
     pub async fn system_identifier(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar("select system_identifier from pg_control_system()")
-            .fetch_one(&self.reads)
+            .fetch_one(self.reads())
             .await?)
     }
 
@@ -99,7 +99,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn installation(&self) -> Result<Uuid, StoreError> {
-        Ok(sqlx::query_scalar("select id from installation").fetch_one(&self.reads).await?)
+        Ok(sqlx::query_scalar("select id from installation").fetch_one(self.reads()).await?)
     }
 
     /// The log as it stands now.
@@ -112,18 +112,43 @@ impl Ledger {
         Ok(LogIdentity { position, event_hash, system_identifier: self.system_identifier().await? })
     }
 
-    /// Writes the log's identity to a file outside of the database, atomically. `now` is the caller's clock.
+    /// Writes the log's identity to a file outside of the database, atomically, if the log still holds the event that is
+    /// named there; says what the comparison said. `now` is the caller's clock.
     ///
     /// # Errors
     /// [`StoreError::File`], [`StoreError::Unavailable`].
-    pub async fn write_identity(&self, file: &Path, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn write_identity(
+        &self,
+        file: &Path,
+        now: Timestamp,
+    ) -> Result<Identity, StoreError> {
+        // Read before the comparison: of a log that is replaced in between, nothing gets into the file.
         let identity = self.identity().await?;
-        let Some(event_hash) = identity.event_hash else { return Ok(()) };
+        let known = self.verify_identity(file).await?;
+        if let Some(event_hash) = identity.event_hash
+            && matches!(known, Identity::Same | Identity::Unknown)
+        {
+            self.store_identity(file, identity.position, event_hash, now).await?;
+        }
+        Ok(known)
+    }
+
+    /// Writes to the file which event the log must hold, whether it does or not.
+    ///
+    /// # Errors
+    /// As [`Ledger::write_identity`].
+    pub async fn store_identity(
+        &self,
+        file: &Path,
+        position: Position,
+        event_hash: Sha256,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let stored = StoredIdentity {
             installation: self.installation().await?,
-            position: identity.position,
+            position,
             event_hash,
-            system_identifier: identity.system_identifier,
+            system_identifier: self.system_identifier().await?,
             written_at: now,
         };
         let text = serde_json::to_string_pretty(&stored)

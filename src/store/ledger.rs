@@ -7,7 +7,8 @@ use tokio::sync::Notify;
 
 use crate::append::Writers;
 use crate::claim::Floors;
-use crate::connect::{by_index, planned_anew};
+use crate::connect::{by_index, limited, planned_anew};
+use crate::timely::Timely;
 use crate::{LedgerConfig, StoreError, connect};
 
 /// Told of each unit this process appended, after its commit and before its caller is answered. Must be quick.
@@ -31,13 +32,16 @@ impl Ledger {
     /// [`StoreError::Unavailable`] when the database does not answer, [`StoreError::Database`] when it has no ledger.
     pub async fn connect(config: LedgerConfig) -> Result<Arc<Self>, StoreError> {
         let url = config.url.expose_secret();
-        let of = |name| connect::options(url, name);
+        let limit_ms = config.statement_timeout_ms;
+        let of = |name| Ok::<_, StoreError>(limited(connect::options(url, name)?, limit_ms));
         let reads = connect::pool(by_index(of("waybill-load")?), config.read_connections);
         let shared = connect::pool(planned_anew(of("waybill-read")?), config.read_connections);
         // A sort would read every due row before the first is claimed.
         let claims = by_index(of("waybill-claim")?).options([("enable_sort", "off")]);
         let claims = connect::pool(claims, config.claim_connections);
-        sqlx::query("select position from events limit 0").execute(&reads).await?;
+        sqlx::query("select position from events limit 0")
+            .execute(Timely::new(&reads, limit_ms))
+            .await?;
         let announcer = Arc::new(Announcer::default());
         let writers = Writers::start(&config, &announcer)?;
         Ok(Arc::new(Self {
@@ -49,6 +53,11 @@ impl Ledger {
             floors: Floors::default(),
             announcer,
         }))
+    }
+
+    /// Connections for loading streams and windows of the log.
+    pub(crate) fn reads(&self) -> Timely<'_> {
+        Timely::new(&self.reads, self.config.statement_timeout_ms)
     }
 
     /// Connections for reading: for the own tables of projections, followers and queries.

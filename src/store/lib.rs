@@ -23,6 +23,7 @@ mod scope;
 mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timely;
 mod unit;
 mod vault;
 
@@ -39,6 +40,6 @@ pub use queue::{
     QueueDepth, QueueRow,
 };
 pub use scope::CommandScope;
-pub use tail::{Batch, Blocked, Subscription, Tail, TailStep};
+pub use tail::{Batch, Blocked, Replaced, Subscription, Tail, TailStep};
 pub use unit::{Append, Appended, CommandOutcome, CommandRecord, Unit};
 pub use vault::{UnsealError, Vault, VaultError};

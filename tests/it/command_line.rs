@@ -162,3 +162,35 @@ async fn an_attempt_in_doubt_waits_for_a_person_who_says_what_became_of_it() {
     assert_eq!(scene.texts(resolved, &delivery).await, ["arrived"]);
     assert_eq!(scene.waybill(&["queue", "check"]).await.code, Some(0));
 }
+
+#[tokio::test]
+async fn an_event_is_left_out_only_for_a_reason() {
+    let scene = Scene::set().await;
+    let node = scene.serve("n1").await;
+    let nonsense = "insert into events \
+        (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
+        values ('recipient', 'acme/odd', 1, 'RecipientTeleported', '1', '{}', \
+            '{\"actor\":\"key:k1\",\"tenant\":\"acme\"}') returning position";
+    let position: i64 = sqlx::query_scalar(nonsense).fetch_one(&scene.pool).await.unwrap();
+    let position = position.to_string();
+    let standing = "select count(*) from checkpoints where poison_position = $1::bigint";
+    let standing = async || scene.count(standing, &position).await;
+    let before = until("its followers stand still", async || {
+        Some(standing().await).filter(|count| *count > 0)
+    })
+    .await;
+    let skip = |reason| {
+        let words = ["projections", "skip", "recipients", "--position", &position, "--reason"];
+        [&words[..], &[reason]].concat()
+    };
+
+    let refused = scene.waybill(&skip(" ")).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stderr.contains("reason"), "{}", refused.stderr);
+    assert_eq!(standing().await, before);
+
+    let ended = scene.waybill(&skip("it was never registered")).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(standing().await, before - 1);
+    assert_eq!(node.terminate().await, Some(0));
+}

@@ -64,3 +64,45 @@ async fn over_a_restored_backup_a_node_says_so_and_sends_nothing() {
     assert_eq!(scene.count(sql, &at_backup.to_string()).await, 0, "something was planned");
     assert_eq!(node.terminate().await, Some(0));
 }
+
+#[tokio::test]
+async fn a_backup_restored_under_a_running_node_stops_it_and_the_next_one() {
+    let mut scene = Scene::set().await;
+    let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("desk", "webhook", &sink.url("/ok"), "risk").await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.backup().await;
+    let at_backup = scene.count("select max(position) from events where $1 = $1", "").await;
+    let node = scene.serve("n1").await;
+    let api = api.at(&node);
+    scene.reconciled(&api.publish("risk", "after-backup").await).await;
+    let sent = sink.records.taken();
+    assert_eq!(sent, 1);
+
+    scene.restore().await;
+
+    let part = until("the node says so", async || node.part("dispatch").await).await;
+    assert_eq!(part["ok"], json!(false));
+    assert!(part.to_string().contains("backup was restored"), "{part}");
+    let body = json!({ "report": "risk", "version": "after-restore" });
+    api.post("/v1/reports", &body).await.problem(503, "unavailable");
+    let known = until("the newest event we knew is kept", async || {
+        known_position(&scene).filter(|position| *position > at_backup)
+    });
+    known.await;
+    let started = Instant::now();
+    while started.elapsed() < QUIET {
+        assert_eq!(sink.records.taken(), sent, "something was sent");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(node.terminate().await, Some(0));
+    assert!(known_position(&scene).unwrap() > at_backup, "what was known is kept");
+
+    let node = scene.start("n1").await;
+    assert_eq!(node.part("dispatch").await.unwrap()["ok"], json!(false));
+    assert_eq!(node.terminate().await, Some(0));
+}

@@ -113,6 +113,28 @@ async fn an_outcome_waits_for_a_ledger_that_is_away() {
     running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_waits_for_a_ledger_that_has_become_read_only() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    world.sink.script(&path("bob"), [Answer::WaitForGate]);
+    let running = world.run("node-1");
+    let delivery = world.schedule("bob").await;
+    world.sink.until_received(&path("bob"), 1).await;
+    // As after a failover to a server that does not take writes yet: SQLSTATE 25006.
+    world.read_only(true).await;
+    world.sink.open_gate();
+    running.until_unrecorded().await;
+    world.read_only(false).await;
+
+    let (outcome, events) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Delivered);
+    assert_eq!(names(&events), ["DeliveryScheduled", "AttemptStarted", "AttemptEnded"]);
+    assert_eq!(world.sink.received(&path("bob")).len(), 1);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn what_a_dead_node_had_under_way_is_in_doubt_and_another_node_goes_on() {
     let world = World::open().await;

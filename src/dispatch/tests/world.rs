@@ -20,6 +20,7 @@ use schema::{
     VersionName,
 };
 use secrecy::SecretString;
+use sqlx::Executor;
 use sqlx::postgres::PgConnection;
 use store::testing::TestLedger;
 use store::{Append, Due, QueueChange, QueueRow, StoreError, Unit};
@@ -369,10 +370,19 @@ impl World {
     pub async fn take_ledger_away(&self) -> PgConnection {
         let mut connection = self.store.superuser().await;
         self.let_in(&mut connection, false).await;
-        let others = "select pg_terminate_backend(pid) from pg_stat_activity \
-                      where datname = current_database() and pid <> pg_backend_pid()";
-        sqlx::query(others).execute(&mut connection).await.unwrap();
+        cut_others(&mut connection).await;
         connection
+    }
+
+    /// Whether the ledger's database refuses writes, for every connection from now on.
+    pub async fn read_only(&self, is_so: bool) {
+        let mut connection = self.store.superuser().await;
+        let (database, word) = (&self.store.database, if is_so { "on" } else { "off" });
+        let statement =
+            format!("alter database {database} set default_transaction_read_only = {word}");
+        let statement = format!("begin read write; {statement}; commit");
+        connection.execute(statement.as_str()).await.unwrap();
+        cut_others(&mut connection).await;
     }
 
     /// Gives it back.
@@ -444,6 +454,13 @@ impl World {
         let row = self.store.ledger.queue_row(delivery).await.unwrap();
         assert_eq!(row, fold_queue(&events, 1_000).map(|(row, _)| row));
     }
+}
+
+/// Ends every other connection to the database.
+async fn cut_others(connection: &mut PgConnection) {
+    let others = "select pg_terminate_backend(pid) from pg_stat_activity \
+                  where datname = current_database() and pid <> pg_backend_pid()";
+    sqlx::query(others).execute(connection).await.unwrap();
 }
 
 /// Names of the events, in order.

@@ -23,6 +23,9 @@ pub struct Poison {
     pub position: Position,
     /// Its name and why it cannot be applied.
     pub error: String,
+    /// Whether it is not that event: the log is not the one the follower has read. Nothing can be skipped then; a
+    /// rebuild mends it.
+    pub is_other_log: bool,
 }
 
 /// A follower, as its checkpoint tells it.
@@ -115,9 +118,11 @@ impl Checkpoints {
 }
 
 fn status(row: queries::StatusRow, head: Position) -> FollowerStatus {
+    let is_other_log = row.is_other_log();
     let poison = row.poison_position.map(|position| Poison {
         position: Position(position),
         error: row.poison_error.unwrap_or_default(),
+        is_other_log,
     });
     FollowerStatus {
         name: row.name,

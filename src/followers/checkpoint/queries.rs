@@ -43,7 +43,7 @@ const PASS: &str = "
     update public.checkpoints
     set position = poison_position, event_hash = $3, poison_position = null, poison_error = null,
         updated_at = clock_timestamp()
-    where name = $1 and poison_position = $2";
+    where name = $1 and poison_position = $2 and poison_position > position";
 
 const STATUS: &str = "
     select name, position, epoch, node, events_applied,
@@ -94,6 +94,14 @@ pub(crate) struct StatusRow {
     pub updated_at: DateTime<Utc>,
     pub is_running: bool,
     pub heartbeat_age_ms: Option<i64>,
+}
+
+impl StatusRow {
+    /// An event that cannot be applied lies behind the checkpoint. A mark at the checkpoint itself says that the event
+    /// there, which was applied, is not this log's.
+    pub(crate) fn is_other_log(&self) -> bool {
+        self.poison_position.is_some_and(|position| position <= self.position)
+    }
 }
 
 /// Takes the follower over, unless another node is heard of.

@@ -11,10 +11,11 @@ use schema::{Position, RecordedEvent, Sha256};
 use serde::Serialize;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
-use store::{Ledger, LogRow};
+use store::{Ledger, LogRow, Tail, TailConfig};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::queries::Live;
 use crate::runner::follower_options;
 use crate::skip::skipped;
 use crate::{FollowerError, FollowersError};
@@ -151,7 +152,7 @@ impl Rebuilder {
 }
 
 struct Fold<'r> {
-    ledger: &'r Ledger,
+    ledger: &'r Arc<Ledger>,
     projection: &'r dyn Projection,
     conn: PgConnection,
     skipped: HashSet<Position>,
@@ -175,7 +176,8 @@ impl Fold<'_> {
             queries::create(&mut self.conn, table).await?;
         }
         loop {
-            let target = queries::checkpoint(&mut self.conn, name).await?;
+            let live = queries::checkpoint(&mut self.conn, name).await?;
+            let target = self.target(&live).await?.position;
             if target.0 - self.position.0 <= CLOSE {
                 break;
             }
@@ -216,7 +218,8 @@ impl Fold<'_> {
         tell: Tell<'_>,
     ) -> Result<RebuildReport, FollowersError> {
         let name = self.projection.name();
-        let position = queries::lock_checkpoint(&mut self.conn, name).await?;
+        let live = queries::lock_checkpoint(&mut self.conn, name).await?;
+        let Target { position, is_other_log } = self.target(&live).await?;
         self.fold_to(position, tell).await?;
         let (live_digest, rebuilt_digest, differences) = self.compare(options).await?;
         let swapped = options.swap && live_digest != rebuilt_digest;
@@ -224,7 +227,10 @@ impl Fold<'_> {
             for table in self.projection.tables() {
                 queries::swap(&mut self.conn, table).await?;
             }
-            queries::start_anew(&mut self.conn, name).await?;
+        }
+        if swapped || (options.swap && is_other_log) {
+            let hash = self.ledger.event_hash(position).await?;
+            queries::start_anew(&mut self.conn, name, position, hash).await?;
         }
         Ok(RebuildReport {
             name,
@@ -236,6 +242,24 @@ impl Fold<'_> {
             seconds: self.started.elapsed().as_secs_f64(),
             swapped,
         })
+    }
+
+    /// How far to fold: to where the live follower has come; when that is in another log, to the end of this one.
+    async fn target(&self, live: &Live) -> Result<Target, FollowersError> {
+        let position = Position(live.position);
+        let Some(expected) = live.event_hash.as_deref() else {
+            return Ok(Target { position, is_other_log: false });
+        };
+        let found = self.ledger.event_hash(position).await?;
+        if found.is_some_and(|found| found.as_bytes() == expected) {
+            return Ok(Target { position, is_other_log: false });
+        }
+        // The tail alone knows up to where nothing will appear any more.
+        let asking = self.stop.child_token();
+        let tail = Tail::start(self.ledger, TailConfig::default(), asking.clone()).await?;
+        asking.cancel();
+        let position = *tail.head().borrow();
+        Ok(Target { position, is_other_log: true })
     }
 
     async fn compare(
@@ -326,6 +350,13 @@ impl Fold<'_> {
             events_per_second: self.events as f64 / seconds,
         }
     }
+}
+
+/// Where a fold ends.
+struct Target {
+    position: Position,
+    /// Whether the live follower has read another log than this one.
+    is_other_log: bool,
 }
 
 fn poison(row: &LogRow, error: &str) -> FollowersError {

@@ -2,14 +2,14 @@
 //! no identifiers, so these are put together.
 
 use projections::Table;
-use schema::Position;
-use sqlx::{Executor, PgConnection};
+use schema::{Position, Sha256};
+use sqlx::{Executor, FromRow, PgConnection};
 
 use crate::FollowersError;
 
 const CLAIM: &str = "select pg_try_advisory_lock(hashtextextended('waybill rebuild ' || $1, 0))";
-const CHECKPOINT: &str = "select position from public.checkpoints where name = $1";
-const LOCK: &str = "select position from public.checkpoints where name = $1 for update";
+const CHECKPOINT: &str = "select position, event_hash from public.checkpoints where name = $1";
+const LOCK: &str = "select position, event_hash from public.checkpoints where name = $1 for update";
 const OPTIONS: &str = "
     select coalesce(array_to_string(reloptions, ', '), '') from pg_class
     where oid = ('read.' || $1)::regclass";
@@ -20,7 +20,8 @@ const FULL_READS: &str = "
 // A new epoch, so that whoever runs the follower looks at its tables anew.
 const START_ANEW: &str = "
     update public.checkpoints
-    set epoch = epoch + 1, poison_position = null, poison_error = null,
+    set position = $2, event_hash = $3,
+        epoch = epoch + 1, poison_position = null, poison_error = null,
         updated_at = clock_timestamp()
     where name = $1";
 
@@ -65,17 +66,23 @@ pub(super) async fn swap(conn: &mut PgConnection, table: &Table) -> sqlx::Result
     Ok(())
 }
 
-/// How far the live follower has come; nowhere, when it never ran.
-pub(super) async fn checkpoint(conn: &mut PgConnection, name: &str) -> sqlx::Result<Position> {
-    let position: Option<i64> =
-        sqlx::query_scalar(CHECKPOINT).bind(name).fetch_optional(conn).await?;
-    Ok(Position(position.unwrap_or(0)))
+/// How far the live follower has come, and the hash of the event there.
+#[derive(Default, FromRow)]
+pub(super) struct Live {
+    pub position: i64,
+    pub event_hash: Option<Vec<u8>>,
+}
+
+/// The live follower's checkpoint; nowhere, when it never ran.
+pub(super) async fn checkpoint(conn: &mut PgConnection, name: &str) -> sqlx::Result<Live> {
+    let live = sqlx::query_as(CHECKPOINT).bind(name).fetch_optional(conn).await?;
+    Ok(live.unwrap_or_default())
 }
 
 /// The same, and the live follower waits until this transaction ends.
-pub(super) async fn lock_checkpoint(conn: &mut PgConnection, name: &str) -> sqlx::Result<Position> {
-    let position: Option<i64> = sqlx::query_scalar(LOCK).bind(name).fetch_optional(conn).await?;
-    Ok(Position(position.unwrap_or(0)))
+pub(super) async fn lock_checkpoint(conn: &mut PgConnection, name: &str) -> sqlx::Result<Live> {
+    let live = sqlx::query_as(LOCK).bind(name).fetch_optional(conn).await?;
+    Ok(live.unwrap_or_default())
 }
 
 /// From here on, tables are read through.
@@ -84,8 +91,15 @@ pub(super) async fn allow_full_reads(conn: &mut PgConnection) -> sqlx::Result<()
     Ok(())
 }
 
-pub(super) async fn start_anew(conn: &mut PgConnection, name: &str) -> sqlx::Result<()> {
-    sqlx::query(START_ANEW).bind(name).execute(conn).await?;
+/// Places the live follower where the rebuilt tables end.
+pub(super) async fn start_anew(
+    conn: &mut PgConnection,
+    name: &str,
+    position: Position,
+    event_hash: Option<Sha256>,
+) -> sqlx::Result<()> {
+    let hash = event_hash.as_ref().map(|hash| hash.as_bytes().as_slice());
+    sqlx::query(START_ANEW).bind(name).bind(position.0).bind(hash).execute(conn).await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 use store::{Ledger, Tail};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::feed::{Feed, Heard};
@@ -22,6 +22,8 @@ use crate::{Follower, FollowerConfig, FollowerError, FollowersError, metric};
 
 /// First pause when the database is away, in milliseconds; doubled up to the configured cap.
 const RETRY_BASE_MS: u64 = 100;
+/// How long making a connection may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Runs every follower, each in a task of its own, until `stop`. Returns when all have let go of their leases.
 pub async fn run(
@@ -134,7 +136,9 @@ impl Runner {
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let base = self.ledger.pool().connect_options();
         let options = follower_options(&base, self.follower.schema());
-        options.application_name(&format!("waybill-{}", self.follower.name())).connect().await
+        let options = options.application_name(&format!("waybill-{}", self.follower.name()));
+        let connected = timeout(CONNECT_WITHIN, options.connect()).await;
+        connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 }
 
@@ -146,6 +150,8 @@ pub(crate) fn follower_options(base: &PgConnectOptions, schema: &str) -> PgConne
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
+        // A batch takes as long as it takes: its runner watches over it.
+        ("statement_timeout", "0"),
     ])
 }
 

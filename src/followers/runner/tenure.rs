@@ -5,7 +5,7 @@ use std::time::Duration;
 use schema::{Position, RecordedEvent, Sha256};
 use sqlx::{Connection, PgConnection};
 use store::{LogIdentity, LogRow};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::feed::Portion;
 use crate::checkpoint::queries::{self, Advance, Lease};
@@ -89,7 +89,10 @@ impl<'r> Tenure<'r> {
             match self.transaction(&events, through, hash).await {
                 Ok(Ok(())) => {}
                 Ok(Err(Fenced)) => return Ok(Applied::Fenced),
-                Err(FollowerError::Refused(_)) => return self.one_by_one(chunk).await,
+                Err(FollowerError::Refused(_)) => match self.one_by_one(chunk).await? {
+                    Applied::All => {}
+                    stopped => return Ok(stopped),
+                },
                 Err(again @ FollowerError::Again(_)) => return Err(again),
             }
         }
@@ -122,6 +125,15 @@ impl<'r> Tenure<'r> {
     }
 
     async fn transaction(
+        &mut self,
+        events: &[&RecordedEvent],
+        through: Position,
+        hash: Option<Sha256>,
+    ) -> Result<Result<(), Fenced>, FollowerError> {
+        timely(self.try_transaction(events, through, hash)).await
+    }
+
+    async fn try_transaction(
         &mut self,
         events: &[&RecordedEvent],
         through: Position,
@@ -184,14 +196,14 @@ impl<'r> Tenure<'r> {
     pub(super) async fn heartbeat(&mut self) -> Result<Result<bool, Fenced>, FollowerError> {
         self.written_at = Instant::now();
         let rate = self.rate.count(0, self.written_at);
-        let marked = queries::heartbeat(
+        let marked = timely(queries::heartbeat(
             &mut self.conn,
             self.follower.name(),
             self.epoch,
             self.head.0.max(self.position.0),
             rate,
             lease_ms(&self.config),
-        )
+        ))
         .await?;
         metric::reached(self.follower.name(), self.position, self.head);
         Ok(marked.map(|poison| poison.is_some()).ok_or(Fenced))
@@ -215,8 +227,8 @@ impl<'r> Tenure<'r> {
         error: &str,
     ) -> Result<Applied, FollowerError> {
         let name = self.follower.name();
-        let ours =
-            queries::stand_still(&mut self.conn, name, self.epoch, position.0, error).await?;
+        let marking = queries::stand_still(&mut self.conn, name, self.epoch, position.0, error);
+        let ours = timely(marking).await?;
         if !ours {
             return Ok(Applied::Fenced);
         }
@@ -236,8 +248,21 @@ impl<'r> Tenure<'r> {
         {
             return Ok(());
         }
-        queries::release(&mut self.conn, self.follower.name(), self.epoch).await?;
+        timely(queries::release(&mut self.conn, self.follower.name(), self.epoch)).await?;
         Ok(())
+    }
+}
+
+/// How long a transaction may take before its connection counts as lost: as long as the longest lease.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// Postgres may be gone without a word.
+async fn timely<T, E: Into<FollowerError>>(
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, FollowerError> {
+    match timeout(ANSWER_WITHIN, answer).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(late) => Err(FollowerError::again(late)),
     }
 }
 

@@ -8,3 +8,4 @@ mod lease;
 mod poison;
 mod rebuild;
 mod support;
+mod together;

@@ -1,9 +1,9 @@
 use schema::events::TenantEvent;
-use schema::{Actor, LedgerEvent, Position, StreamId};
+use schema::{LedgerEvent, Position, StreamId};
 use sqlx::Executor;
 
 use crate::support::{House, NAMES, delivered, register};
-use followers::{FollowersError, skip};
+use followers::FollowersError;
 
 /// An event of a recipient that no program knows.
 const NONSENSE: &str = r#"
@@ -44,8 +44,7 @@ async fn a_skip_is_an_event_and_the_follower_goes_on() {
     let bad = poisoned(&house).await;
     let last = house.append(vec![register("bob")]).await;
 
-    let actor = Actor::new("cli", "test");
-    skip(house.ledger(), "recipients", bad, "a test's nonsense", actor).await.unwrap();
+    house.skip("recipients", bad, "a test's nonsense").await.unwrap();
 
     house.reached(&["recipients"], last).await;
     assert_eq!(house.status("recipients").await.poison, None);
@@ -73,14 +72,15 @@ async fn only_the_event_a_follower_stands_at_can_be_skipped() {
     let house = House::start().await;
     let _node = house.node("n1").await;
     let bad = poisoned(&house).await;
-    let actor = || Actor::new("cli", "test");
 
     let other = Position(bad.0 + 1);
-    let refused = skip(house.ledger(), "recipients", other, "no", actor()).await.unwrap_err();
+    let refused = house.skip("recipients", other, "no").await.unwrap_err();
     assert!(matches!(refused, FollowersError::NotPoisoned { .. }), "{refused}");
-    let refused = skip(house.ledger(), "nobody", bad, "no", actor()).await.unwrap_err();
+    let refused = house.skip("nobody", bad, "no").await.unwrap_err();
     assert!(refused.to_string().contains("known are deliveries, "), "{refused}");
     assert_eq!(house.status("recipients").await.poison.unwrap().position, bad);
+    let system = StreamId::tenant(&"system".parse().unwrap());
+    assert_eq!(house.ledger().load_stream(&system, 0).await.unwrap(), [], "nothing was decided");
 }
 
 #[tokio::test]
@@ -90,16 +90,61 @@ async fn a_checkpoint_of_another_log_is_refused_with_both_hashes() {
     let position = house.append(vec![register("ann")]).await;
     house.reached(&NAMES, position).await;
     node.shut_down().await;
-    sqlx::query("update checkpoints set event_hash = decode(repeat('ab', 32), 'hex') where name = 'recipients'")
-        .execute(house.ledger().pool())
-        .await
-        .unwrap();
+    forge(&house, position).await;
 
     let _node = house.node("n2").await;
     let status = house.until("recipients", |status| status.poison.is_some()).await;
-    let error = status.poison.unwrap().error;
+    let poison = status.poison.unwrap();
+    let error = poison.error;
     assert!(error.contains(&"ab".repeat(32)) && error.contains("not the one"), "{error}");
+    assert!(poison.is_other_log && !error.contains("recover"), "{error}");
     let next = house.append(vec![register("bob")]).await;
     house.reached(&["deliveries"], next).await;
     assert_eq!(house.status("recipients").await.position, position);
+}
+
+/// Makes the checkpoint one of a log that held another event there.
+async fn forge(house: &House, position: Position) {
+    sqlx::query(
+        "update checkpoints set position = $1, event_hash = decode(repeat('ab', 32), 'hex') \
+         where name = 'recipients'",
+    )
+    .bind(position.0)
+    .execute(house.ledger().pool())
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_follower_of_another_log_is_mended_by_a_rebuild_and_never_by_a_skip() {
+    let house = House::start().await;
+    let node = house.node("n1").await;
+    let here = house.append(vec![register("ann")]).await;
+    house.reached(&NAMES, here).await;
+    node.shut_down().await;
+    // At an event that is another here, and beyond the end of this log.
+    for (forged, recipient) in [(here, "bob"), (Position(1_000), "eve")] {
+        forge(&house, forged).await;
+        let node = house.node("n2").await;
+        house.until("recipients", |status| status.poison.is_some()).await;
+
+        let refused = house.skip("recipients", forged, "no").await.unwrap_err();
+        assert!(matches!(refused, FollowersError::NothingToSkip { .. }), "{refused}");
+        let stop = tokio_util::sync::CancellationToken::new();
+        let options = followers::RebuildOptions::default();
+        let built =
+            house.rebuilder().rebuild("recipients", options, &mut |_| {}, &stop).await.unwrap();
+        assert!(built[0].position < Position(1_000), "{built:?}");
+
+        let next = house.append(vec![register(recipient)]).await;
+        house.reached(&["recipients"], next).await;
+        assert_eq!(house.status("recipients").await.poison, None);
+        let known: Vec<String> =
+            sqlx::query_scalar("select recipient from read.recipients order by 1")
+                .fetch_all(house.ledger().pool())
+                .await
+                .unwrap();
+        assert_eq!(known.last().map(String::as_str), Some(recipient), "{known:?}");
+        node.shut_down().await;
+    }
 }

@@ -2,10 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use followers::{Checkpoints, FollowerConfig, FollowerStatus, Rebuilder, projectors};
+use followers::{
+    Checkpoints, FollowerConfig, FollowerStatus, FollowersError, Rebuilder, projectors,
+};
 use schema::events::{
     AttemptOutcome, DeliveryEvent, DeliveryPlan, DistributionEvent, RecipientEvent, RecipientKind,
-    RecipientProfile, ReportVersion, SliceSums,
+    RecipientProfile, ReportVersion, SliceSums, TenantEvent,
 };
 use schema::{
     Actor, ChannelKind, DeliveryId, DistributionId, LedgerEvent, Metadata, Position, Proof,
@@ -128,6 +130,26 @@ impl House {
             }
         };
         tokio::time::timeout(PATIENCE, look).await.expect("what is waited for")
+    }
+
+    /// Skips an event, with the decision on record.
+    pub async fn skip(
+        &self,
+        follower: &str,
+        position: Position,
+        reason: &str,
+    ) -> Result<(), FollowersError> {
+        let system: TenantId = "system".parse().unwrap();
+        let skipped = TenantEvent::EventSkipped {
+            follower: follower.to_owned(),
+            position,
+            reason: reason.to_owned(),
+        };
+        let mut unit = Unit::new(Metadata::new(system.clone(), Actor::new("cli", "test")));
+        let (stream, events) = (StreamId::tenant(&system), vec![skipped.into()]);
+        unit.appends.push(Append { stream, expected: 0, events });
+        let record = async { self.ledger().append(unit).await.map(drop).map_err(Into::into) };
+        followers::skip(self.ledger(), follower, position, record).await
     }
 
     pub fn rebuilder(&self) -> Rebuilder {

@@ -1,21 +1,34 @@
 use std::collections::BTreeMap;
 
-use schema::DeliveryId;
+use schema::{DeliveryId, Timestamp};
 
 use super::QueueDifference;
-use crate::QueueRow;
+use crate::{Due, QueueRow};
 
-/// What the events say against what the queue holds, for the same deliveries. Instants are left out: a lease is not
-/// derived from events.
+/// How far beyond now a row may be put back that waits for a permit, or is paused, in milliseconds.
+const LONGEST_PUT_BACK_MS: u64 = 5_000;
+
+/// A row of the queue, when it is due, and when that was read, by the database's clock.
+pub(super) struct Held {
+    pub row: QueueRow,
+    pub due_at: Timestamp,
+    pub now: Timestamp,
+}
+
+/// What the events say against what the queue holds, for the same deliveries.
 pub(super) fn compare(
-    mut expected: BTreeMap<DeliveryId, QueueRow>,
-    queue: impl IntoIterator<Item = QueueRow>,
+    mut expected: BTreeMap<DeliveryId, (QueueRow, Due)>,
+    queue: impl IntoIterator<Item = Held>,
 ) -> Vec<QueueDifference> {
     let mut differences = Vec::new();
-    for row in queue {
-        match expected.remove(&row.delivery) {
-            Some(folded) => differences.extend(columns(&row, &folded)),
-            None => differences.push(QueueDifference::Surplus { delivery: row.delivery }),
+    for held in queue {
+        let delivery = held.row.delivery;
+        match expected.remove(&delivery) {
+            Some((folded, due)) => {
+                differences.extend(columns(&held.row, &folded));
+                differences.extend(instants(&held, due));
+            }
+            None => differences.push(QueueDifference::Surplus { delivery }),
         }
     }
     differences.extend(expected.into_keys().map(|delivery| QueueDifference::Missing { delivery }));
@@ -43,4 +56,26 @@ fn columns(queue: &QueueRow, events: &QueueRow) -> Vec<QueueDifference> {
             events: in_events,
         })
         .collect()
+}
+
+/// A row that waits is due when the events say, or a little later when it was put back; a lease, which no event names, ends
+/// within the longest one from now.
+fn instants(held: &Held, due: Due) -> Option<QueueDifference> {
+    let (is_so, events) = match due {
+        Due::At(at) => {
+            let is_put_back =
+                at < held.due_at && held.due_at <= held.now.plus_ms(LONGEST_PUT_BACK_MS);
+            (held.due_at == at || is_put_back, at.to_string())
+        }
+        Due::Leased { lease_ms } => {
+            let longest = held.now.plus_ms(lease_ms);
+            (held.due_at <= longest, format!("leased until {longest} at the latest"))
+        }
+    };
+    (!is_so).then(|| QueueDifference::Differs {
+        delivery: held.row.delivery,
+        column: "due_at",
+        queue: held.due_at.to_string(),
+        events,
+    })
 }

@@ -2,6 +2,7 @@ use schema::{Actor, DeliveryId, Metadata, RecordedEvent};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor};
 
+use super::compare::Held;
 use super::{QueueReport, queries};
 use crate::append::{Columns, Encoded, write_all};
 use crate::{AppendError, Due, Ledger, QueueChange, QueueRow, StoreError, Unit};
@@ -37,14 +38,14 @@ impl Ledger {
     pub(super) async fn snapshot_of(
         &self,
         delivery: DeliveryId,
-    ) -> Result<(Option<QueueRow>, Vec<RecordedEvent>), StoreError> {
+    ) -> Result<(Option<Held>, Vec<RecordedEvent>), StoreError> {
         let mut connection = self.reads.acquire().await?;
         let mut transaction = connection.begin().await?;
         transaction.execute("set transaction isolation level repeatable read read only").await?;
         let row = queries::row_of(&mut transaction, delivery).await?;
         let events = events_of(&mut transaction, delivery).await?;
         transaction.rollback().await?;
-        Ok((row.map(QueueRow::try_from).transpose()?, events))
+        Ok((row.map(Held::try_from).transpose()?, events))
     }
 
     async fn mend(

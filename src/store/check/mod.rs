@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use schema::{DeliveryId, RecordedEvent};
 
 use crate::{Due, Ledger, QueueRow, StoreError};
-use compare::compare;
+use compare::{Held, compare};
 use streams::StreamPages;
 
 /// Differences kept, at most.
@@ -34,7 +34,7 @@ pub enum QueueDifference {
     Differs {
         /// Which.
         delivery: DeliveryId,
-        /// In which column: `lane`, `sequence`, `state`, `tenant`, `distribution`, `channel` or `destination`.
+        /// In which column: `lane`, `sequence`, `state`, `tenant`, `distribution`, `channel`, `destination` or `due_at`.
         column: &'static str,
         /// As the queue has it.
         queue: String,
@@ -85,14 +85,13 @@ impl Ledger {
             let mut expected = BTreeMap::new();
             for (delivery, events) in &page.streams {
                 report.streams += 1;
-                if let Some((row, _)) = fold(events) {
+                if let Some(folded) = fold(events) {
                     report.open += 1;
-                    expected.insert(*delivery, row);
+                    expected.insert(*delivery, folded);
                 }
             }
             let queue = queries::rows_between(&self.reads, after, upto).await?;
-            let queue: Result<Vec<QueueRow>, _> =
-                queue.into_iter().map(TryFrom::try_from).collect();
+            let queue: Result<Vec<Held>, _> = queue.into_iter().map(Held::try_from).collect();
             suspects.extend(compare(expected, queue?).iter().map(QueueDifference::delivery));
             if suspects.len() > MAX_DIFFERENCES {
                 break;
@@ -100,9 +99,9 @@ impl Ledger {
         }
         suspects.dedup();
         for delivery in suspects {
-            let (row, events) = self.snapshot_of(delivery).await?;
-            let folded = fold(&events).map(|(row, _)| (delivery, row));
-            report.differences.extend(compare(folded.into_iter().collect(), row));
+            let (held, events) = self.snapshot_of(delivery).await?;
+            let folded = fold(&events).map(|folded| (delivery, folded));
+            report.differences.extend(compare(folded.into_iter().collect(), held));
             if report.differences.len() >= MAX_DIFFERENCES {
                 break;
             }

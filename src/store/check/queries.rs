@@ -1,10 +1,33 @@
-use schema::DeliveryId;
+use chrono::{DateTime, Utc};
+use schema::{DeliveryId, Timestamp};
 use sqlx::postgres::{PgConnection, PgPool};
-use sqlx::{Executor, Postgres};
+use sqlx::{Executor, FromRow, Postgres};
 
+use super::compare::Held;
 use super::streams::BOUNDS;
+use crate::StoreError;
 use crate::claim::RawQueueRow;
 use crate::log::RawRow;
+
+#[derive(FromRow)]
+pub(super) struct RawHeld {
+    #[sqlx(flatten)]
+    row: RawQueueRow,
+    due_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+}
+
+impl TryFrom<RawHeld> for Held {
+    type Error = StoreError;
+
+    fn try_from(raw: RawHeld) -> Result<Self, StoreError> {
+        Ok(Self {
+            row: raw.row.try_into()?,
+            due_at: Timestamp::from(raw.due_at),
+            now: Timestamp::from(raw.now),
+        })
+    }
+}
 
 /// Ids as text and as UUID sort alike: lower-case digits, hyphens always in the same places, collation C.
 pub(super) async fn delivery_events(
@@ -42,9 +65,10 @@ pub(super) async fn rows_between(
     pool: &PgPool,
     after: Option<DeliveryId>,
     upto: Option<DeliveryId>,
-) -> sqlx::Result<Vec<RawQueueRow>> {
+) -> sqlx::Result<Vec<RawHeld>> {
     sqlx::query_as(
-        "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent \
+        "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent, \
+             due_at, clock_timestamp() as now \
          from delivery_queue where delivery > $1 and delivery <= $2 order by delivery",
     )
     .bind(after.map_or(BOUNDS.0, |id| id.as_uuid()))
@@ -56,9 +80,10 @@ pub(super) async fn rows_between(
 pub(super) async fn row_of(
     connection: &mut PgConnection,
     delivery: DeliveryId,
-) -> sqlx::Result<Option<RawQueueRow>> {
+) -> sqlx::Result<Option<RawHeld>> {
     sqlx::query_as(
-        "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent \
+        "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent, \
+             due_at, clock_timestamp() as now \
          from delivery_queue where delivery = $1",
     )
     .bind(delivery.as_uuid())

@@ -24,7 +24,7 @@ impl Ledger {
         stream: &StreamId,
         after_sequence: i64,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
-        let rows = queries::stream(&self.reads, stream, after_sequence).await?;
+        let rows = queries::stream(self.reads(), stream, after_sequence).await?;
         rows.iter().map(RawRow::decode).collect()
     }
 
@@ -38,7 +38,7 @@ impl Ledger {
         ids: &[String],
     ) -> Result<HashMap<String, Vec<RecordedEvent>>, StoreError> {
         let mut streams: HashMap<String, Vec<RecordedEvent>> = HashMap::with_capacity(ids.len());
-        for row in queries::streams(&self.reads, aggregate_type, ids).await? {
+        for row in queries::streams(self.reads(), aggregate_type, ids).await? {
             let event = row.decode()?;
             match streams.get_mut(&event.stream.aggregate_id) {
                 Some(events) => events.push(event),
@@ -78,7 +78,7 @@ impl Ledger {
         id: &str,
         body_sha256: &Sha256,
     ) -> Result<Option<CommandOutcome>, StoreError> {
-        let found = queries::command(&self.reads, tenant, id).await?;
+        let found = queries::command(self.reads(), tenant, id).await?;
         Ok(found.map(|(digest, outcome)| {
             if digest == body_sha256.as_bytes() {
                 CommandOutcome::Seen { outcome }
@@ -103,7 +103,7 @@ impl Ledger {
         let mut from = after.0;
         while from < through.0 {
             let to = through.0.min(from.saturating_add(i64::from(max_rows.max(1))));
-            let rows = queries::window(&self.reads, from, to, types).await?;
+            let rows = queries::window(self.reads(), from, to, types).await?;
             if !rows.is_empty() {
                 return Ok(rows.into_iter().map(LogRow::from).collect());
             }
@@ -112,12 +112,28 @@ impl Ledger {
         Ok(Vec::new())
     }
 
+    /// The first `max_rows` log rows with `after < position <= through` that say who wants what: neither those of
+    /// deliveries, nor what a distribution goes through, unless it is stopped. An index holds no others, so the cost is
+    /// theirs, however long the log.
+    ///
+    /// # Errors
+    /// As [`Ledger::read`].
+    pub async fn read_routing(
+        &self,
+        after: Position,
+        through: Position,
+        max_rows: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let rows = queries::routing(self.reads(), after.0, through.0, max_rows).await?;
+        Ok(rows.into_iter().map(LogRow::from).collect())
+    }
+
     /// The highest position that can be seen now. Lower ones may still appear: readers of the log take the tail's head.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn head(&self) -> Result<Position, StoreError> {
-        Ok(Position(queries::head(&self.reads).await?))
+        Ok(Position(queries::head(self.reads()).await?))
     }
 
     /// Recipients whose address has this tag, with the address.
@@ -129,7 +145,7 @@ impl Ledger {
         tenant: &TenantId,
         tag: &str,
     ) -> Result<Vec<(RecipientId, AddressId)>, StoreError> {
-        queries::by_address(&self.reads, tenant, tag)
+        queries::by_address(self.reads(), tenant, tag)
             .await?
             .into_iter()
             .map(|(recipient, address)| {

@@ -1,10 +1,10 @@
 use schema::{AggregateType, StreamId, TenantId};
-use sqlx::postgres::PgPool;
 
 use super::RawRow;
+use crate::timely::Timely;
 
 pub(super) async fn stream(
-    pool: &PgPool,
+    pool: Timely<'_>,
     stream: &StreamId,
     after_sequence: i64,
 ) -> sqlx::Result<Vec<RawRow>> {
@@ -21,7 +21,7 @@ pub(super) async fn stream(
 }
 
 pub(super) async fn streams(
-    pool: &PgPool,
+    pool: Timely<'_>,
     aggregate_type: AggregateType,
     ids: &[String],
 ) -> sqlx::Result<Vec<RawRow>> {
@@ -37,7 +37,7 @@ pub(super) async fn streams(
 }
 
 pub(super) async fn window(
-    pool: &PgPool,
+    pool: Timely<'_>,
     after: i64,
     through: i64,
     types: Option<&[AggregateType]>,
@@ -57,13 +57,34 @@ pub(super) async fn window(
     .await
 }
 
+/// The condition is word for word that of the index `events_rest_routing`.
+pub(super) async fn routing(
+    pool: Timely<'_>,
+    after: i64,
+    through: i64,
+    limit: u32,
+) -> sqlx::Result<Vec<RawRow>> {
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+         payload::text as payload, metadata::text as metadata \
+         from events where position > $1 and position <= $2 and aggregate_type <> 'delivery' \
+         and (aggregate_type <> 'distribution' or event_type in ('VersionCorrected', 'VersionWithdrawn')) \
+         order by position limit $3",
+    )
+    .bind(after)
+    .bind(through)
+    .bind(i64::from(limit))
+    .fetch_all(pool)
+    .await
+}
+
 /// Two probes of an index: `max` over a union would read both partitions.
-pub(super) async fn head(pool: &PgPool) -> sqlx::Result<i64> {
+pub(super) async fn head(pool: Timely<'_>) -> sqlx::Result<i64> {
     sqlx::query_scalar("select coalesce(max(position), 0) from events").fetch_one(pool).await
 }
 
 pub(super) async fn command(
-    pool: &PgPool,
+    pool: Timely<'_>,
     tenant: &TenantId,
     id: &str,
 ) -> sqlx::Result<Option<(Vec<u8>, String)>> {
@@ -75,7 +96,7 @@ pub(super) async fn command(
 }
 
 pub(super) async fn by_address(
-    pool: &PgPool,
+    pool: Timely<'_>,
     tenant: &TenantId,
     tag: &str,
 ) -> sqlx::Result<Vec<(String, String)>> {

@@ -3,19 +3,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
-use schema::{Position, Timestamp};
+use schema::{Position, Sha256, Timestamp};
 use secrecy::ExposeSecret;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
-use super::holders::{describe, log_holders, still_there};
-use super::{Batch, Blocked, Holder, queries};
+use super::holders::{HOLDER_KINDS, describe, kind_of, log_holders, still_there};
+use super::{Batch, Blocked, Holder, Replaced, queries};
 use crate::ledger::Announcer;
-use crate::{Ledger, LogRow, StoreError, TailConfig, connect};
+use crate::{Ledger, LogIdentity, LogRow, StoreError, TailConfig, connect};
 
 /// Between looks at whether a holder has ended.
 const HOLDER_POLL: Duration = Duration::from_millis(1);
@@ -34,11 +34,16 @@ pub(super) struct Follow {
     config: TailConfig,
     /// The last row handed on. Never the sequence's value: after a crash numbers that nobody saw are used again.
     cursor: i64,
+    /// Its hash: a log that does not hold it is another one.
+    cursor_hash: Option<Sha256>,
+    /// Whether the log behind this connection was seen to hold it.
+    is_proven: bool,
     /// The sequence's value up to which the cursor has looked.
     seen: i64,
     batches: broadcast::Sender<Arc<Batch>>,
     head: watch::Sender<Position>,
     blocked: watch::Sender<Option<Blocked>>,
+    replaced: watch::Sender<Option<Replaced>>,
 }
 
 impl Follow {
@@ -48,6 +53,7 @@ impl Follow {
         batches: broadcast::Sender<Arc<Batch>>,
         head: watch::Sender<Position>,
         blocked: watch::Sender<Option<Blocked>>,
+        replaced: watch::Sender<Option<Replaced>>,
     ) -> Result<Self, StoreError> {
         let url = ledger.config.url.expose_secret();
         let options = connect::by_index(connect::options(url, "waybill-tail")?);
@@ -57,10 +63,13 @@ impl Follow {
             connection: None,
             config,
             cursor: 0,
+            cursor_hash: None,
+            is_proven: true,
             seen: 0,
             batches,
             head,
             blocked,
+            replaced,
         })
     }
 
@@ -72,7 +81,9 @@ impl Follow {
         };
         self.wait_for_holders(stop).await?;
         let connection = self.connected().await?;
-        self.cursor = queries::last_until(connection, value).await?;
+        let cursor = queries::last_until(connection, value).await?;
+        self.cursor_hash = hash_at(connection, cursor).await?;
+        self.cursor = cursor;
         self.seen = value;
         self.head.send_replace(Position(self.cursor));
         Ok(())
@@ -80,12 +91,18 @@ impl Follow {
 
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            if self.replaced.borrow().is_some() {
+                // What comes now is not what follows what was handed on.
+                stop.cancelled().await;
+                break;
+            }
             let pause = match self.poll(&stop).await {
                 Ok(true) => Duration::from_millis(self.config.busy_ms),
                 Ok(false) => Duration::from_millis(self.config.idle_ms),
                 Err(error) => {
                     warn!(error = %error, "the tail lost its connection and tries again");
                     self.connection = None;
+                    self.is_proven = false;
                     // A crashed server may give out numbers again that nobody saw, up to the very same value.
                     self.seen = self.cursor;
                     RECONNECT_PAUSE
@@ -114,6 +131,9 @@ impl Follow {
     async fn poll(&mut self, stop: &CancellationToken) -> Result<bool, StoreError> {
         let connection = self.connected().await?;
         let value = timely(queries::last_value(connection)).await?;
+        if (!self.is_proven || value < self.cursor) && !self.prove().await? {
+            return Ok(false);
+        }
         if value == self.seen {
             return Ok(false);
         }
@@ -123,6 +143,24 @@ impl Follow {
         self.read_through(value).await?;
         self.seen = value;
         Ok(true)
+    }
+
+    /// Whether the log still holds the last row handed on. After a crash the sequence may stand lower than it did, but no
+    /// event that was committed is gone; in a restored backup, or another log, it is.
+    async fn prove(&mut self) -> Result<bool, StoreError> {
+        let cursor = self.cursor;
+        let found = timely(hash_at(self.connected().await?, cursor)).await?;
+        self.is_proven = found == self.cursor_hash;
+        if let Some(event_hash) = self.cursor_hash
+            && !self.is_proven
+        {
+            error!(
+                log.position = cursor,
+                "the log does not hold event {cursor} any more: it is another log"
+            );
+            self.replaced.send_replace(Some(Replaced { position: Position(cursor), event_hash }));
+        }
+        Ok(self.is_proven)
     }
 
     /// Waits until every transaction that now holds the sequence has ended; `false` when told to stop first.
@@ -146,7 +184,7 @@ impl Follow {
         histogram!("waybill_tail_wait_seconds").record(began.elapsed().as_secs_f64());
         if self.blocked.borrow().is_some() {
             self.blocked.send_replace(None);
-            gauge!("waybill_tail_blocked_seconds").set(0.0);
+            HOLDER_KINDS.iter().for_each(|kind| blocked_seconds(kind, 0.0));
         }
         Ok(true)
     }
@@ -156,7 +194,10 @@ impl Follow {
         holders: &HashSet<Holder>,
         began: Instant,
     ) -> Result<(), StoreError> {
-        gauge!("waybill_tail_blocked_seconds").set(began.elapsed().as_secs_f64());
+        for kind in HOLDER_KINDS {
+            let any = holders.iter().any(|holder| kind_of(holder) == kind);
+            blocked_seconds(kind, if any { began.elapsed().as_secs_f64() } else { 0.0 });
+        }
         let connection = self.connected().await?;
         let holders = timely(describe(connection, holders)).await?;
         let known = self.blocked.borrow().as_ref().map(|blocked| blocked.since);
@@ -183,6 +224,7 @@ impl Follow {
             from = to;
             let Some(last) = rows.last().map(|row| row.position) else { continue };
             let rows: Vec<LogRow> = rows.into_iter().map(LogRow::from).collect();
+            self.cursor_hash = rows.last().map(LogIdentity::hash);
             counter!("waybill_tail_events_total").increment(rows.len() as u64);
             let (after, through) = (Position(self.cursor), Position(last));
             self.cursor = last;
@@ -205,6 +247,16 @@ impl Follow {
         }
         self.connection.as_mut().ok_or(StoreError::Closed)
     }
+}
+
+fn blocked_seconds(holder: &'static str, seconds: f64) {
+    gauge!("waybill_tail_blocked_seconds", "holder" => holder).set(seconds);
+}
+
+/// Hash of the event at a position, if there is one.
+async fn hash_at(connection: &mut PgConnection, position: i64) -> sqlx::Result<Option<Sha256>> {
+    let rows = queries::window(connection, position - 1, position).await?;
+    Ok(rows.into_iter().next().map(|row| LogIdentity::hash(&LogRow::from(row))))
 }
 
 async fn timely<T>(statement: impl Future<Output = sqlx::Result<T>>) -> Result<T, StoreError> {

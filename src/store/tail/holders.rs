@@ -12,6 +12,14 @@ pub(crate) struct Holder {
     pub pid: Option<i32>,
 }
 
+/// How metrics tell holders apart: names and pids are for readiness and `waybill doctor`, which are not kept.
+pub(super) const HOLDER_KINDS: [&str; 2] = ["session", "prepared"];
+
+pub(super) const fn kind_of(holder: &Holder) -> &'static str {
+    let [session, prepared] = HOLDER_KINDS;
+    if holder.pid.is_some() { session } else { prepared }
+}
+
 /// Who holds the sequence now.
 pub(crate) async fn log_holders(connection: &mut PgConnection) -> sqlx::Result<HashSet<Holder>> {
     let rows = queries::holders(connection).await?;

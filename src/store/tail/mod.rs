@@ -7,7 +7,7 @@ mod queries;
 
 use std::sync::Arc;
 
-use schema::{Position, Timestamp};
+use schema::{Position, Sha256, Timestamp};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,15 @@ pub struct Blocked {
     pub since: Timestamp,
     /// Each with its pid or prepared transaction's name, state and application.
     pub holders: Vec<String>,
+}
+
+/// The log is not the one that was followed: the last event handed on, which it does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its position.
+    pub position: Position,
+    /// Its hash.
+    pub event_hash: Sha256,
 }
 
 /// What a subscriber gets next.
@@ -69,6 +78,7 @@ pub struct Tail {
     batches: broadcast::WeakSender<Arc<Batch>>,
     head: watch::Receiver<Position>,
     blocked: watch::Receiver<Option<Blocked>>,
+    replaced: watch::Receiver<Option<Replaced>>,
 }
 
 impl Tail {
@@ -85,10 +95,12 @@ impl Tail {
         let weak = batches.downgrade();
         let (head_sender, head) = watch::channel(Position::START);
         let (blocked_sender, blocked) = watch::channel(None);
-        let mut follow = Follow::new(ledger, config, batches, head_sender, blocked_sender)?;
+        let (replaced_sender, replaced) = watch::channel(None);
+        let mut follow =
+            Follow::new(ledger, config, batches, head_sender, blocked_sender, replaced_sender)?;
         follow.find_end(&stop).await?;
         tokio::spawn(follow.run(stop));
-        Ok(Self { batches: weak, head, blocked })
+        Ok(Self { batches: weak, head, blocked, replaced })
     }
 
     /// A place at the end. Subscribe first, then look at the head: what comes later arrives here.
@@ -110,6 +122,13 @@ impl Tail {
     #[must_use]
     pub fn blocked(&self) -> watch::Receiver<Option<Blocked>> {
         self.blocked.clone()
+    }
+
+    /// Says when a log is found in the place of the one that was followed: an older backup was restored, or it is another
+    /// database. From then on nothing is handed on.
+    #[must_use]
+    pub fn replaced(&self) -> watch::Receiver<Option<Replaced>> {
+        self.replaced.clone()
     }
 
     /// Waits until the tail has stopped.

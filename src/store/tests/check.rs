@@ -1,20 +1,28 @@
 //! The queue against the log, and the log against its own past.
 
-use schema::events::DeliveryEvent;
-use schema::{LedgerEvent, RecordedEvent, Timestamp};
+use std::time::Duration;
+
+use schema::events::{DeliveryEvent, DistributionEvent, SliceSums};
+use schema::{DistributionId, LedgerEvent, Position, RecordedEvent, StreamId, Timestamp};
 use sqlx::Executor;
 use store::testing::TestLedger;
-use store::{Due, Identity, QueueChange, QueueDifference, QueueRow, Unit};
+use store::{Append, Due, Identity, QueueChange, QueueDifference, QueueRow, Unit};
 
-use crate::support::{append_to, delivery, in_doubt, one, queue_row, started, unit};
+use crate::support::{append_to, delivery, distribution, in_doubt, one, queue_row, started, unit};
 
-/// A rule for tests: open until it ended in doubt.
+/// When a row is due whose delivery is at its second attempt.
+const WAITS_FOR: Timestamp = Timestamp::from_unix_micros(1_795_392_000_000_000);
+
+/// A rule for tests: open until it ended in doubt; leased at its first attempt.
 fn fold(events: &[RecordedEvent]) -> Option<(QueueRow, Due)> {
     let last = events.last()?;
     let number = uuid::Uuid::parse_str(&last.stream.aggregate_id).unwrap().as_u128() as u32;
     match &last.event {
-        LedgerEvent::Delivery(DeliveryEvent::AttemptStarted { .. }) => {
-            let due = Due::At(Timestamp::from_unix_micros(0));
+        LedgerEvent::Delivery(DeliveryEvent::AttemptStarted { attempt, .. }) => {
+            let due = match attempt {
+                1 => Due::Leased { lease_ms: 60_000 },
+                _ => Due::At(WAITS_FOR),
+            };
             Some((queue_row(number, 0, last.sequence), due))
         }
         _ => None,
@@ -80,6 +88,97 @@ async fn each_difference_is_named_and_mended() {
 }
 
 #[tokio::test]
+async fn a_row_that_comes_at_the_wrong_time_is_named() {
+    let test = TestLedger::start().await;
+    let mut all = unit(vec![]);
+    for (number, attempt) in [(1, 2), (2, 2), (3, 2), (4, 2), (5, 1), (6, 1)] {
+        all.appends.push(started(number, 0, attempt));
+        let due = if attempt == 1 { Due::Leased { lease_ms: 60_000 } } else { Due::At(WAITS_FOR) };
+        all.queue.push(QueueChange::Put(queue_row(number, 0, 1), due));
+    }
+    test.ledger.append(all).await.unwrap();
+    assert_eq!(test.ledger.queue_check(fold).await.unwrap().differences, []);
+
+    let mut app = test.app().await;
+    for (number, due) in [
+        (2, "now() + interval '4 s'"),
+        (3, "'2099-01-01'"),
+        (4, "due_at - interval '1 s'"),
+        (6, "'2099-01-01'"),
+    ] {
+        let delivery = delivery(number);
+        let sql = format!("update delivery_queue set due_at = {due} where delivery = '{delivery}'");
+        app.execute(sql.as_str()).await.unwrap();
+    }
+
+    let found = test.ledger.queue_rebuild(fold).await.unwrap().differences;
+
+    let named: Vec<_> = found
+        .iter()
+        .map(|difference| match difference {
+            QueueDifference::Differs { delivery, column, queue, .. } => {
+                (*delivery, *column, &queue[..4])
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let expected = [(3, "2099"), (4, "2026"), (6, "2099")]
+        .map(|(number, year)| (delivery(number), "due_at", year));
+    assert_eq!(named, expected);
+    assert_eq!(test.ledger.queue_check(fold).await.unwrap().differences, []);
+}
+
+#[tokio::test]
+async fn what_routing_is_folded_from_is_found_by_an_index_of_its_own() {
+    let test = TestLedger::start().await;
+    let of = |id: DistributionId, sequence: i64, event: DistributionEvent| Append {
+        stream: StreamId::distribution(id),
+        expected: sequence - 1,
+        events: vec![event.into()],
+    };
+    let planned = || DistributionEvent::SlicePlanned {
+        slice: 0,
+        after: None,
+        through: None,
+        read_at: Position(1),
+        sums: SliceSums { considered: 0, planned: 0, not_planned: Default::default() },
+        decisions: vec![],
+    };
+    let withdrawn = DistributionEvent::VersionWithdrawn { reason: "wrong".to_owned() };
+    let appends = vec![
+        append_to("a", 0, &["maintenance"]),
+        of(distribution(), 1, planned()),
+        started(1, 0, 1),
+        of(distribution(), 2, withdrawn),
+        append_to("b", 0, &["maintenance"]),
+    ];
+    let end = test.ledger.append(unit(appends)).await.unwrap().position().unwrap();
+
+    let read = test.ledger.read_routing(Position(0), end, 10).await.unwrap();
+    let names: Vec<&str> = read.iter().map(|row| row.event_type.as_str()).collect();
+    assert_eq!(names, ["DispatchPaused", "VersionWithdrawn", "DispatchPaused"]);
+    let part = test.ledger.read_routing(read[0].position, end, 1).await.unwrap();
+    assert_eq!(part[0].position, read[1].position);
+
+    // A log that is long: no plan may read through it.
+    let grow = "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
+        select 'distribution', 'long', g, 'SlicePlanned', '1', '{}', '{\"tenant\":\"acme\"}' \
+        from generate_series(1, 20000) g";
+    test.app().await.execute(grow).await.unwrap();
+    let reading = test.ledger.read_routing(Position(0), Position(i64::MAX), 10).await.unwrap();
+    assert_eq!(reading.len(), 3);
+    let mut root = test.superuser().await;
+    let fetched = "select idx_scan > 0 and idx_tup_read < 100 from pg_stat_user_indexes \
+        where indexrelname = 'events_rest_routing'";
+    let looking = async {
+        while !sqlx::query_scalar::<_, bool>(fetched).fetch_one(&mut root).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), looking).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_restored_backup_is_recognised_even_after_new_events() {
     let (test, restored) = (TestLedger::start().await, TestLedger::start().await);
     let folder = tempfile::tempdir().unwrap();
@@ -103,6 +202,11 @@ async fn a_restored_backup_is_recognised_even_after_new_events() {
     let identity = restored.ledger.verify_identity(&file).await.unwrap();
     let Identity::RestoredBackup { stored, found, head } = identity else { panic!("{identity:?}") };
     assert_eq!((stored.position.0, found, head.0), (3, None, 2));
+
+    let before = std::fs::read(&file).unwrap();
+    let written = restored.ledger.write_identity(&file, now).await.unwrap();
+    assert!(matches!(written, Identity::RestoredBackup { .. }), "{written:?}");
+    assert_eq!(std::fs::read(&file).unwrap(), before, "what was known is kept");
 
     let other = unit(vec![append_to("a", 2, &["something else"])]);
     restored.ledger.append(other).await.unwrap();

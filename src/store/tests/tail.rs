@@ -10,7 +10,7 @@ use schema::Position;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor};
 use store::testing::TestLedger;
-use store::{Blocked, Ledger, Subscription, Tail, TailConfig, TailStep};
+use store::{Blocked, Ledger, Replaced, Subscription, Tail, TailConfig, TailStep};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -263,4 +263,68 @@ async fn an_event_that_cannot_be_decoded_is_a_value() {
     let error = batch.rows[0].decoded.as_ref().unwrap_err();
     assert_eq!(error, "tenant event TenantCreated version 999 is unknown to this program");
     assert_eq!(batch.rows[0].payload, "{\"title\":\"x\"}");
+}
+
+/// As a backup restored beneath us: without the events after `position`.
+async fn fall_back(test: &TestLedger, position: i64) {
+    let sql = format!(
+        "begin; alter table events_rest disable trigger immutable; \
+         delete from events_rest where position > {position}; \
+         alter table events_rest enable trigger immutable; \
+         select setval('events_position_seq', {position}); commit"
+    );
+    test.superuser().await.execute(sql.as_str()).await.unwrap();
+}
+
+async fn cut_tail(test: &TestLedger) {
+    let cut = "select pg_terminate_backend(pid) from pg_stat_activity \
+        where application_name = 'waybill-tail' and datname = current_database()";
+    test.superuser().await.execute(cut).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_lost_its_last_event_is_another_one() {
+    // Restored under an open connection, or under one that is made anew.
+    for cut in [false, true] {
+        let test = TestLedger::start().await;
+        test.ledger.append(one("a", 0)).await.unwrap();
+        let stop = CancellationToken::new();
+        let tail = Tail::start(&test.ledger, TailConfig::default(), stop).await.unwrap();
+        let last = test.ledger.append(one("a", 1)).await.unwrap().position().unwrap();
+        reaches(&tail, last.0).await;
+        let event_hash = test.ledger.event_hash(last).await.unwrap().unwrap();
+
+        fall_back(&test, 1).await;
+        if cut {
+            // Numbers are used again: the sequence alone would tell nothing.
+            test.ledger.append(one("b", 0)).await.unwrap();
+            cut_tail(&test).await;
+        }
+
+        let mut replaced = tail.replaced();
+        let waiting = replaced.wait_for(Option::is_some);
+        let found = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
+        assert_eq!(*found, Some(Replaced { position: last, event_hash }), "cut: {cut}");
+    }
+}
+
+#[tokio::test]
+async fn a_sequence_that_falls_back_to_the_last_event_is_the_same_log() {
+    let test = TestLedger::start().await;
+    let stop = CancellationToken::new();
+    let tail = Tail::start(&test.ledger, TailConfig::default(), stop).await.unwrap();
+    let last = test.ledger.append(one("a", 0)).await.unwrap().position().unwrap().0;
+    reaches(&tail, last).await;
+    // Numbers that nobody saw, as a crash takes them back.
+    let mut app = test.app().await;
+    app.execute("begin").await.unwrap();
+    insert(&mut app, "unseen").await;
+    app.execute("rollback").await.unwrap();
+    fall_back(&test, last).await;
+    cut_tail(&test).await;
+
+    let next = test.ledger.append(one("a", 1)).await.unwrap().position().unwrap().0;
+
+    reaches(&tail, next).await;
+    assert_eq!((next, *tail.replaced().borrow()), (last + 1, None));
 }

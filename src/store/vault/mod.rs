@@ -17,6 +17,7 @@ use schema::{DestinationKey, Invalid, TenantId};
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgPool;
 
+use crate::timely::Timely;
 use crate::{VaultConfig, connect};
 use cache::KeyCache;
 use cipher::{Box32, derive, parse_master_key};
@@ -29,6 +30,7 @@ const MAX_TENANTS: usize = 10_000;
 /// The keys under which personal data is sealed, each wrapped by the master key, in a database of their own.
 pub struct Vault {
     pool: PgPool,
+    limit_ms: u64,
     wrapping: Box32,
     tokens: Box32,
     cache: KeyCache,
@@ -43,18 +45,25 @@ impl Vault {
     pub async fn connect(config: VaultConfig) -> Result<Arc<Self>, VaultError> {
         let master = parse_master_key(&config.master_key)?;
         let options = connect::options(config.url.expose_secret(), "waybill-vault")?;
-        let pool = connect::pool(connect::by_index(options), config.connections);
+        let options = connect::limited(connect::by_index(options), config.statement_timeout_ms);
+        let pool = connect::pool(options, config.connections);
         let proof = derive(&master, "waybill vault check");
-        if !queries::check(&pool, proof.bytes()).await? {
+        let limit_ms = config.statement_timeout_ms;
+        if !queries::check(Timely::new(&pool, limit_ms), proof.bytes()).await? {
             return Err(VaultError::WrongMasterKey);
         }
         Ok(Arc::new(Self {
             pool,
+            limit_ms,
             wrapping: derive(&master, "waybill vault wrapping"),
             tokens: derive(&master, "waybill tokens"),
             cache: KeyCache::new(config.cached_subjects, config.cache_ttl_s),
             tenants: Mutex::new(HashMap::new()),
         }))
+    }
+
+    fn pool(&self) -> Timely<'_> {
+        Timely::new(&self.pool, self.limit_ms)
     }
 
     /// HMAC of a value under the tenant's index key, base64url: what the look-up by address compares.
@@ -99,7 +108,7 @@ impl Vault {
         }
         let aad = format!("tenant {tenant}");
         let fresh = cipher::wrap(&self.wrapping, &aad, Box32::random()?.bytes())?;
-        let wrapped = queries::tenant_key(&self.pool, tenant, &fresh).await?;
+        let wrapped = queries::tenant_key(self.pool(), tenant, &fresh).await?;
         let clear = cipher::unwrap(&self.wrapping, &aad, &wrapped)?;
         let key = Box32::try_from_slice(&clear, &aad)?;
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);

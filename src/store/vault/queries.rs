@@ -1,6 +1,7 @@
 use schema::TenantId;
 use sqlx::FromRow;
-use sqlx::postgres::PgPool;
+
+use crate::timely::Timely;
 
 /// A subject's key as stored.
 #[derive(FromRow)]
@@ -12,7 +13,7 @@ pub(super) struct KeyRow {
 }
 
 /// Whether the proof is the vault's; the first one is.
-pub(super) async fn check(pool: &PgPool, proof: &[u8]) -> sqlx::Result<bool> {
+pub(super) async fn check(pool: Timely<'_>, proof: &[u8]) -> sqlx::Result<bool> {
     sqlx::query("insert into vault_check (proof) values ($1) on conflict do nothing")
         .bind(proof)
         .execute(pool)
@@ -21,7 +22,7 @@ pub(super) async fn check(pool: &PgPool, proof: &[u8]) -> sqlx::Result<bool> {
 }
 
 pub(super) async fn subject_keys(
-    pool: &PgPool,
+    pool: Timely<'_>,
     tenant: &TenantId,
     subjects: &[&str],
 ) -> sqlx::Result<Vec<KeyRow>> {
@@ -36,7 +37,7 @@ pub(super) async fn subject_keys(
 
 /// Keeps new keys, except for subjects that have one by now. Sorted by the caller, so that two do not deadlock.
 pub(super) async fn insert_keys(
-    pool: &PgPool,
+    pool: Timely<'_>,
     tenant: &TenantId,
     key_ids: &[Vec<u8>],
     subjects: &[&str],
@@ -56,7 +57,11 @@ pub(super) async fn insert_keys(
     Ok(())
 }
 
-pub(super) async fn destroy(pool: &PgPool, tenant: &TenantId, subject: &str) -> sqlx::Result<u64> {
+pub(super) async fn destroy(
+    pool: Timely<'_>,
+    tenant: &TenantId,
+    subject: &str,
+) -> sqlx::Result<u64> {
     let done = sqlx::query(
         "update subject_keys set wrapped = null, destroyed_at = clock_timestamp() \
          where tenant = $1 and subject = $2 and destroyed_at is null",
@@ -70,7 +75,7 @@ pub(super) async fn destroy(pool: &PgPool, tenant: &TenantId, subject: &str) -> 
 
 /// The tenant's key: the one given, if it is the first.
 pub(super) async fn tenant_key(
-    pool: &PgPool,
+    pool: Timely<'_>,
     tenant: &TenantId,
     fresh: &[u8],
 ) -> sqlx::Result<Vec<u8>> {
@@ -87,7 +92,7 @@ pub(super) async fn tenant_key(
 }
 
 pub(super) async fn put_secret(
-    pool: &PgPool,
+    pool: Timely<'_>,
     tenant: &TenantId,
     name: &str,
     sealed: &[u8],
@@ -106,7 +111,7 @@ pub(super) async fn put_secret(
 }
 
 pub(super) async fn secret(
-    pool: &PgPool,
+    pool: Timely<'_>,
     tenant: &TenantId,
     name: &str,
 ) -> sqlx::Result<Option<Vec<u8>>> {
@@ -118,7 +123,7 @@ pub(super) async fn secret(
 }
 
 pub(super) async fn secrets(
-    pool: &PgPool,
+    pool: Timely<'_>,
     tenant: &TenantId,
     names: &[String],
 ) -> sqlx::Result<Vec<(String, Vec<u8>)>> {
@@ -130,7 +135,7 @@ pub(super) async fn secrets(
 }
 
 pub(super) async fn delete_secret(
-    pool: &PgPool,
+    pool: Timely<'_>,
     tenant: &TenantId,
     name: &str,
 ) -> sqlx::Result<bool> {

@@ -116,7 +116,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Unavailable`]: then nothing is known to be destroyed.
     pub async fn erase(&self, tenant: &TenantId, subject: &RecipientId) -> Result<u64, VaultError> {
-        let destroyed = queries::destroy(&self.pool, tenant, subject.as_str()).await?;
+        let destroyed = queries::destroy(self.pool(), tenant, subject.as_str()).await?;
         self.load(tenant, &BTreeSet::from([subject])).await?;
         Ok(destroyed)
     }
@@ -157,7 +157,7 @@ impl Vault {
                 wrapped.push(wrap(&self.wrapping, &aad, Box32::random()?.bytes())?);
                 ids.push(id.to_vec());
             }
-            queries::insert_keys(&self.pool, tenant, &ids, page, &wrapped).await?;
+            queries::insert_keys(self.pool(), tenant, &ids, page, &wrapped).await?;
         }
         Ok(())
     }
@@ -172,7 +172,7 @@ impl Vault {
         let mut rows: BTreeMap<String, Vec<KeyRow>> = BTreeMap::new();
         let since = Instant::now();
         for page in names.chunks(PAGE) {
-            for row in queries::subject_keys(&self.pool, tenant, page).await? {
+            for row in queries::subject_keys(self.pool(), tenant, page).await? {
                 rows.entry(row.subject.clone()).or_default().push(row);
             }
         }

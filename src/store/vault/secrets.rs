@@ -18,7 +18,7 @@ impl Vault {
         secret: &SecretString,
     ) -> Result<(), VaultError> {
         let sealed = wrap(&self.wrapping, &place(tenant, name), secret.expose_secret().as_bytes())?;
-        Ok(queries::put_secret(&self.pool, tenant, name, &sealed).await?)
+        Ok(queries::put_secret(self.pool(), tenant, name, &sealed).await?)
     }
 
     /// A secret by its name.
@@ -30,7 +30,7 @@ impl Vault {
         tenant: &TenantId,
         name: &str,
     ) -> Result<Option<SecretString>, VaultError> {
-        let Some(sealed) = queries::secret(&self.pool, tenant, name).await? else {
+        let Some(sealed) = queries::secret(self.pool(), tenant, name).await? else {
             return Ok(None);
         };
         self.open(tenant, name, &sealed).map(Some)
@@ -56,7 +56,7 @@ impl Vault {
         tenant: &TenantId,
         names: &[String],
     ) -> Result<HashMap<String, SecretString>, VaultError> {
-        let found = queries::secrets(&self.pool, tenant, names).await?;
+        let found = queries::secrets(self.pool(), tenant, names).await?;
         found
             .into_iter()
             .map(|(name, sealed)| Ok((name.clone(), self.open(tenant, &name, &sealed)?)))
@@ -68,7 +68,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Unavailable`].
     pub async fn delete_secret(&self, tenant: &TenantId, name: &str) -> Result<bool, VaultError> {
-        Ok(queries::delete_secret(&self.pool, tenant, name).await?)
+        Ok(queries::delete_secret(self.pool(), tenant, name).await?)
     }
 }
 
