@@ -105,10 +105,10 @@ fn after_failure(course: &Course, attempt: u32, fault: &Fault, moment: Moment) -
         FailureClass::Transient
         | FailureClass::Throttled
         | FailureClass::Auth
+        | FailureClass::Config
         | FailureClass::Unknown
         | FailureClass::InDoubt => {}
-        FailureClass::Config
-        | FailureClass::Content
+        FailureClass::Content
         | FailureClass::RecipientPermanent
         | FailureClass::Policy => return give_up(DeadLetterReason::NotRetryable),
     }
