@@ -29,6 +29,8 @@ pub type SharedRoutingIndex = Arc<std::sync::RwLock<RoutingIndex>>;
 
 /// How often gauges are set.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
+/// How often deliveries held past their deadline are counted.
+const HELD_EVERY: Duration = Duration::from_secs(5);
 
 /// What a dispatcher works with.
 pub struct Parts {
@@ -156,9 +158,9 @@ impl Dispatcher {
         tokio::join!(
             claim::work(&self, Lane::First, &held_back, &cancel),
             claim::work(&self, Lane::Retry, &held_back, &cancel),
-            claim::work(&self, Lane::Held, &held_back, &cancel),
             claim::expire_paused(&self, &held_back, &cancel),
             self.keep_figures(&cancel),
+            self.watch_held(&cancel),
         );
         self.shutdown().await;
     }
@@ -211,6 +213,21 @@ impl Dispatcher {
             if let Err(error) = tokio::try_join!(keys, secrets) {
                 warn!(%error, "keys are not at hand before they are needed: {error}");
             }
+        }
+    }
+
+    /// A delivery that a person must settle is never closed by its deadline; that it has passed is told instead.
+    async fn watch_held(&self, cancel: &CancellationToken) {
+        let mut every = tokio::time::interval(HELD_EVERY);
+        let mut told = 0;
+        while cancel.run_until_cancelled(every.tick()).await.is_some() {
+            // A ledger that is away has its own alarms.
+            let Ok(count) = self.ledger.held_past_deadline().await else { continue };
+            figures::held_past_deadline(count);
+            if count > told {
+                warn!("{count} deliveries are held past their deadline: did they arrive?");
+            }
+            told = count;
         }
     }
 

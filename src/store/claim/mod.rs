@@ -148,6 +148,14 @@ impl Ledger {
         queries::row(&self.reads, delivery).await?.map(QueueRow::try_from).transpose()
     }
 
+    /// Deliveries that wait for a person though their deadline has passed: 10,000 means "or more".
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn held_past_deadline(&self) -> Result<u32, StoreError> {
+        Ok(u32::try_from(queries::held_past_deadline(&self.shared).await?).unwrap_or(u32::MAX))
+    }
+
     /// How much waits, by lane and channel. Bounded: looks at 100,000 rows at most.
     ///
     /// # Errors

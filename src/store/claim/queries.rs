@@ -110,6 +110,15 @@ pub(super) async fn row(pool: &PgPool, delivery: DeliveryId) -> sqlx::Result<Opt
     .await
 }
 
+pub(super) async fn held_past_deadline(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select count(*) from \
+         (select 1 from delivery_queue where lane = 2 and due_at <= now() limit 10000) q",
+    )
+    .fetch_one(pool)
+    .await
+}
+
 pub(super) async fn depths(pool: &PgPool) -> sqlx::Result<Vec<RawDepth>> {
     sqlx::query_as(
         "select lane, channel, count(*) filter (where due_at <= now()) as due, count(*) as rows, \
