@@ -108,9 +108,9 @@ fn after_failure(course: &Course, attempt: u32, fault: &Fault, moment: Moment) -
         | FailureClass::Config
         | FailureClass::Unknown
         | FailureClass::InDoubt => {}
-        FailureClass::Content
-        | FailureClass::RecipientPermanent
-        | FailureClass::Policy => return give_up(DeadLetterReason::NotRetryable),
+        FailureClass::Content | FailureClass::RecipientPermanent | FailureClass::Policy => {
+            return give_up(DeadLetterReason::NotRetryable);
+        }
     }
     if course.attempts >= course.plan.retry.attempt_limit {
         return give_up(DeadLetterReason::AttemptsExhausted);

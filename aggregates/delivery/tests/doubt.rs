@@ -164,9 +164,11 @@ fn a_second_doubt_that_cannot_be_tried_in_time_stays_held() {
     let brief = DeliveryPlan { deadline: NOW.plus_ms(1000), ..plan() };
     let events = after(vec![Event::DeliveryScheduled(brief)], &held()[1..]);
     let next = Some(NextStep::Held);
-    given(events)
-        .when(resolve(2, Resolution::NotArrived))
-        .then(vec![resolved(2, Resolution::NotArrived, next)]);
+    given(events).when(resolve(2, Resolution::NotArrived)).then(vec![resolved(
+        2,
+        Resolution::NotArrived,
+        next,
+    )]);
 }
 
 #[test]

@@ -167,9 +167,8 @@ async fn an_answer_that_comes_late_retires_too() {
     let house = House::start().await;
     reachable(&house).await;
     let AttemptOutcome::Failed { fault, .. } = refused("http.410") else { unreachable!() };
-    let late = DeliveryEvent::EvidenceRecorded {
-        evidence: Evidence::LateFailure { attempt: 1, fault },
-    };
+    let late =
+        DeliveryEvent::EvidenceRecorded { evidence: Evidence::LateFailure { attempt: 1, fault } };
     let life = vec![scheduled("v1", "a"), started(1), late.into()];
     let last = house.append(vec![(delivery("v1", "a"), 0, life)]).await;
     house.reached(NAME, last).await;

@@ -148,8 +148,7 @@ impl Ledger {
 }
 
 fn addresses(rows: Vec<(String, String)>) -> Result<Vec<(RecipientId, AddressId)>, StoreError> {
-    let named = |(recipient, address)| {
-        Ok((RecipientId::try_new(recipient)?, AddressId::try_new(address)?))
-    };
+    let named =
+        |(recipient, address)| Ok((RecipientId::try_new(recipient)?, AddressId::try_new(address)?));
     rows.into_iter().map(named).collect()
 }
