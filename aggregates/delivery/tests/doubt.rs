@@ -58,7 +58,7 @@ fn a_doubt_that_cannot_be_tried_again_in_time_is_held() {
 }
 
 /// As [`in_doubt`] and [`held`], over another channel than mail.
-fn by_webhook(events: Vec<Event>) -> Vec<Event> {
+fn by_webhook(events: &[Event]) -> Vec<Event> {
     let plan = DeliveryPlan { channel: ChannelKind::Webhook, ..plan() };
     after(vec![Event::DeliveryScheduled(plan)], &events[1..])
 }
@@ -89,10 +89,10 @@ fn a_mail_that_may_have_arrived_is_held_instead_of_given_up() {
 #[test]
 fn a_webhooks_refusal_speaks_for_earlier_doubts_under_the_same_id() {
     let given_up = failure(2, FailureClass::Content, dead(DeadLetterReason::NotRetryable));
-    given(by_webhook(after(in_doubt(), &[started(2)])))
+    given(by_webhook(&after(in_doubt(), &[started(2)])))
         .when(fails(2, FailureClass::Content))
         .then(vec![given_up.clone()]);
-    let state = fold::<Rules>(&by_webhook(after(in_doubt(), &[started(2), given_up])));
+    let state = fold::<Rules>(&by_webhook(&after(in_doubt(), &[started(2), given_up])));
     let Delivery::Closed(closed) = state else { unreachable!() };
     assert_eq!((closed.outcome, closed.unsettled), (Outcome::DeadLettered, vec![1]));
 }
@@ -110,14 +110,14 @@ fn the_deadline_holds_what_may_have_arrived() {
         at_deadline(1, AttemptOutcome::InDoubt { code, next })
     };
     given(in_doubt()).when(expire(None)).then(vec![doubted()]);
-    given(by_webhook(in_doubt())).when(expire(None)).then(vec![doubted()]);
+    given(by_webhook(&in_doubt())).when(expire(None)).then(vec![doubted()]);
     let state = fold::<Rules>(&after(in_doubt(), &[doubted()]));
     assert!(matches!(&state, Delivery::Held { course } if course.doubtful == [1]), "{state:?}");
 
     let failed = failure(2, FailureClass::Transient, retry());
     let retrying = after(in_doubt(), &[started(2), failed]);
     given(retrying.clone()).when(expire(None)).then(vec![doubted()]);
-    given(by_webhook(retrying)).when(expire(None)).then(vec![expired()]);
+    given(by_webhook(&retrying)).when(expire(None)).then(vec![expired()]);
 
     let under_way = after(in_doubt(), &[started(2)]);
     let code = DEADLINE_PASSED.to_owned();
@@ -131,7 +131,7 @@ fn the_deadline_holds_what_may_have_arrived() {
 #[test]
 fn what_is_held_waits_for_a_person_past_its_deadline() {
     given(held()).when(expire(None)).refused(Refusal::Held { attempt: 2 });
-    given(by_webhook(held())).when(expire(None)).refused(Refusal::Held { attempt: 2 });
+    given(by_webhook(&held())).when(expire(None)).refused(Refusal::Held { attempt: 2 });
     given(held_by_an_earlier_doubt()).when(expire(None)).refused(Refusal::Held { attempt: 1 });
     given(held_by_an_earlier_doubt()).when(start()).refused(Refusal::Held { attempt: 1 });
     let note = "asked".to_owned();
