@@ -75,7 +75,6 @@ impl From<ReportSelector> for String {
 
 /// Which report versions a subscription wants: of a report, with each named attribute being one of the listed values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Selector {
     /// The report, or all.
     pub report: ReportSelector,

@@ -14,7 +14,8 @@ pub enum FailureClass {
     Throttled,
     /// Our credentials are refused: retried by schedule, the operator must act.
     Auth,
-    /// What we were told to do cannot be done this way: the operator must act; not retried.
+    /// What we were told to do cannot be done this way as things stand, here or at the other side: retried by schedule,
+    /// the operator must act.
     Config,
     /// This content is refused: not retried.
     Content,

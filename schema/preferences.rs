@@ -4,7 +4,6 @@ use crate::{ChannelKind, Format};
 
 /// How a subscription wants its reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Preferences {
     /// Channels in order; the first for which the recipient has an active address is used.
     pub channels: Vec<ChannelKind>,

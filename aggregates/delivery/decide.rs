@@ -1,6 +1,7 @@
 use schema::events::{DeliveryPlan, Evidence, Resolution};
 use schema::{Invalid, Timestamp};
 
+use super::doubt::{hold_at_deadline, in_doubt};
 use super::ending::{Moment, after_not_arrived, end_attempt};
 use super::{
     AttemptEnd, AttemptResult, Closed, Command, Course, Delivery, Event, LEASE_ENDED, Outcome,
@@ -77,7 +78,7 @@ fn start_attempt(
         Delivery::Attempting { course } => {
             return Err(Refusal::AttemptUnderWay { attempt: course.attempts });
         }
-        Delivery::Held { course } => return Err(Refusal::Held { attempt: course.attempts }),
+        Delivery::Held { course } => return Err(held(course)),
         Delivery::Closed(Closed { outcome, .. }) => {
             return Err(Refusal::Closed { outcome: *outcome });
         }
@@ -128,7 +129,16 @@ fn expire(
     if !delivery.is_closed() && now < deadline {
         return Err(Refusal::DeadlineNotReached { deadline });
     }
-    close(delivery, attempt, Outcome::Expired, Event::DeliveryExpired { deadline })
+    let expired = close(delivery, attempt, Outcome::Expired, Event::DeliveryExpired { deadline })?;
+    if let Delivery::Held { course } = delivery {
+        return Err(held(course));
+    }
+    let doubtful = in_doubt(delivery);
+    Ok(doubtful.map_or(expired, |doubtful| vec![hold_at_deadline(doubtful, attempt)]))
+}
+
+fn held(course: &Course) -> Refusal {
+    Refusal::Held { attempt: course.doubtful.last().copied().unwrap_or(course.attempts) }
 }
 
 /// Closes an open delivery from outside a send. While one is under way only its own sender may, by naming it.

@@ -3,6 +3,7 @@
 use schema::events::{AttemptOutcome, DeadLetterReason, Evidence, NextStep};
 use schema::{FailureClass, Fault, Timestamp};
 
+use super::doubt::give_up;
 use super::{AttemptEnd, AttemptResult, Course, Delivery, Event, Refusal};
 use crate::retry::next_try;
 
@@ -33,13 +34,15 @@ pub(super) fn end_attempt(delivery: &Delivery, end: AttemptEnd) -> Result<Vec<Ev
         Delivery::Attempting { course } if course.doubtful.contains(&end.attempt) => {
             Ok(late(course, end, false))
         }
-        Delivery::Retrying { course, .. }
-        | Delivery::InDoubt { course, .. }
-        | Delivery::Held { course }
+        Delivery::Retrying { course, .. } | Delivery::InDoubt { course, .. }
             if course.doubtful.contains(&end.attempt) =>
         {
             let is_last = course.attempts == end.attempt;
             Ok(late(course, end, is_last))
+        }
+        Delivery::Held { course } if course.doubtful.contains(&end.attempt) => {
+            let holds = course.attempts == end.attempt || course.doubtful.len() == 1;
+            Ok(late(course, end, holds))
         }
         // That attempt's end is recorded: the record stands.
         Delivery::Attempting { .. }
@@ -64,7 +67,7 @@ fn ended(course: &Course, end: AttemptEnd) -> Event {
     let outcome = match end.result {
         AttemptResult::Succeeded(receipt) => AttemptOutcome::Succeeded { receipt },
         AttemptResult::Failed(fault) => {
-            let next = after_failure(course, &fault, moment);
+            let next = after_failure(course, attempt, &fault, moment);
             AttemptOutcome::Failed { fault, next }
         }
         AttemptResult::InDoubt { code } => {
@@ -75,12 +78,13 @@ fn ended(course: &Course, end: AttemptEnd) -> Event {
 }
 
 /// The answer to an attempt that was thought lost. A success closes the delivery even while another attempt is under way,
-/// whose end is then evidence. A failure ends the doubt; it decides what follows only when nothing came after.
-fn late(course: &Course, end: AttemptEnd, is_last: bool) -> Vec<Event> {
+/// whose end is then evidence. A failure ends the doubt; it `decides` what follows only when nothing came after, or nothing
+/// else holds the delivery.
+fn late(course: &Course, end: AttemptEnd, decides: bool) -> Vec<Event> {
     match &end.result {
         AttemptResult::InDoubt { .. } => vec![],
         AttemptResult::Succeeded(_) => vec![ended(course, end)],
-        AttemptResult::Failed(_) if is_last => vec![ended(course, end)],
+        AttemptResult::Failed(_) if decides => vec![ended(course, end)],
         AttemptResult::Failed(_) => evidence(end),
     }
 }
@@ -95,23 +99,24 @@ fn evidence(end: AttemptEnd) -> Vec<Event> {
     vec![Event::EvidenceRecorded { evidence }]
 }
 
-fn after_failure(course: &Course, fault: &Fault, moment: Moment) -> NextStep {
-    let give_up = |reason| NextStep::DeadLettered { reason };
+fn after_failure(course: &Course, attempt: u32, fault: &Fault, moment: Moment) -> NextStep {
+    let give_up = |reason| give_up(course, attempt, reason);
     match fault.class {
         FailureClass::Transient
         | FailureClass::Throttled
         | FailureClass::Auth
+        | FailureClass::Config
         | FailureClass::Unknown
         | FailureClass::InDoubt => {}
-        FailureClass::Config
-        | FailureClass::Content
-        | FailureClass::RecipientPermanent
-        | FailureClass::Policy => return give_up(DeadLetterReason::NotRetryable),
+        FailureClass::Content | FailureClass::RecipientPermanent | FailureClass::Policy => {
+            return give_up(DeadLetterReason::NotRetryable);
+        }
     }
     if course.attempts >= course.plan.retry.attempt_limit {
         return give_up(DeadLetterReason::AttemptsExhausted);
     }
-    retry(course, fault.retry_after_ms, moment).unwrap_or(give_up(DeadLetterReason::DeadlinePassed))
+    retry(course, fault.retry_after_ms, moment)
+        .unwrap_or_else(|| give_up(DeadLetterReason::DeadlinePassed))
 }
 
 /// A doubt is never given up on: where no further try is allowed or comes in time, a person may still find out.
@@ -144,8 +149,8 @@ pub(super) fn after_not_arrived(
     if exhausted {
         return NextStep::DeadLettered { reason: DeadLetterReason::ResolvedNotArrived };
     }
-    let too_late = NextStep::DeadLettered { reason: DeadLetterReason::DeadlinePassed };
-    retry(course, None, moment).unwrap_or(too_late)
+    let too_late = || give_up(course, attempt, DeadLetterReason::DeadlinePassed);
+    retry(course, None, moment).unwrap_or_else(too_late)
 }
 
 fn retry(course: &Course, retry_after_ms: Option<u64>, moment: Moment) -> Option<NextStep> {

@@ -2,11 +2,13 @@
 //! draws and answers come in.
 //!
 //! Closed exactly once; after that only evidence is taken. An attempt that may have arrived (in doubt) is tried again under the
-//! same idempotency key while the schedule allows, then held for a person. While an attempt is under way the delivery can be
-//! cancelled, expired or suppressed only by that attempt's own sender, who knows that nothing has left.
+//! same idempotency key while the schedule allows, then held for a person; it is neither given up nor expired by a rule, only
+//! called off by someone. While an attempt is under way the delivery can be cancelled, expired or suppressed only by that
+//! attempt's own sender, who knows that nothing has left.
 
 mod command;
 mod decide;
+mod doubt;
 mod ending;
 mod evolve;
 mod refusal;
@@ -26,3 +28,5 @@ pub struct Rules;
 
 /// The code of an attempt whose sender was never heard of again.
 pub const LEASE_ENDED: &str = "lease_ended";
+/// The code of what is held because its deadline came while it was in doubt.
+pub const DEADLINE_PASSED: &str = "deadline_passed";

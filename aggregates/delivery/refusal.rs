@@ -37,7 +37,7 @@ pub enum Refusal {
     /// A person must say first whether it arrived.
     #[error("the delivery is held: whether attempt {attempt} arrived must be resolved first")]
     Held {
-        /// The last attempt.
+        /// The attempt in doubt.
         attempt: u32,
     },
     /// Attempts are limited by the plan's schedule.

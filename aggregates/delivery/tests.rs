@@ -2,11 +2,11 @@ use schema::events::{
     AttemptOutcome, CancelReason, DeadLetterReason, DeliveryPlan, Evidence, NextStep, Resolution,
     SuppressReason,
 };
-use schema::{FailureClass, Fault, Invalid, Proof, Receipt, RetrySchedule};
+use schema::{ChannelKind, FailureClass, Fault, Invalid, Proof, Receipt, RetrySchedule};
 
 use super::{
-    AttemptEnd, AttemptResult, Command, Delivery, Due, Event, LEASE_ENDED, Lane, Outcome, Refusal,
-    Rules, ToDo,
+    AttemptEnd, AttemptResult, Command, DEADLINE_PASSED, Delivery, Due, Event, LEASE_ENDED, Lane,
+    Outcome, Refusal, Rules, ToDo,
 };
 use crate::decider::fold;
 use crate::given::{Given, given as given_events};

@@ -43,7 +43,7 @@ pub(super) fn decide<'m>(
 }
 
 /// Each attribute named has one of the values listed; a missing one never matches.
-fn wants(selector: &Selector, version: &ReportVersion) -> bool {
+pub(crate) fn wants(selector: &Selector, version: &ReportVersion) -> bool {
     selector.report.covers(&version.report)
         && selector.attributes.iter().all(|(name, values)| {
             version.attributes.get(name).is_some_and(|value| values.contains(value))

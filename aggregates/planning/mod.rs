@@ -9,6 +9,7 @@ mod slice;
 mod tests;
 
 pub use digest::{canonical_form, version_digest};
+pub(crate) use matching::wants;
 pub use resend::resend_plan;
 pub use slice::{SlicePlan, SliceRequest, plan_slice};
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use schema::events::{CancelReason, DeliveryPlan, Evidence, Resolution, SuppressReason};
 use schema::{FailureClass, Proof, RetrySchedule, Timestamp};
 
-use crate::delivery::{AttemptEnd, AttemptResult, Command, Delivery, Event, Rules};
+use crate::delivery::{AttemptEnd, AttemptResult, Command, Delivery, Event, Outcome, Rules};
 use crate::samples::{NOW, RETRY, delivery_id, fault, plan, receipt};
 use crate::{fold, run};
 
@@ -79,6 +79,13 @@ fn schedule() -> impl Strategy<Value = RetrySchedule> {
     })
 }
 
+/// Whether a mail was given up although an attempt of it may have arrived.
+fn guesses(state: &Delivery) -> bool {
+    let Delivery::Closed(closed) = state else { return false };
+    let given_up = matches!(closed.outcome, Outcome::DeadLettered | Outcome::Expired);
+    given_up && !closed.unsettled.is_empty()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
@@ -104,6 +111,7 @@ proptest! {
                 prop_assert!(only_evidence, "{:?} after the close", caused);
                 prop_assert_eq!(state.outcome(), before.outcome());
             }
+            prop_assert!(!guesses(&state), "{:?} gives up what may have arrived", state);
             prop_assert!(state.attempt_count() <= retry.attempt_limit);
             prop_assert_eq!(state.to_do().is_none(), state.is_closed());
             events.extend(caused);

@@ -1,4 +1,6 @@
-use schema::events::{CancelReason, DeliveryPlan, PauseScope, ReportProfile, SuppressReason};
+use schema::events::{
+    CancelReason, DeliveryPlan, PauseScope, ReportProfile, ReportVersion, SuppressReason,
+};
 use schema::{
     ApiKeyId, ChannelKind, DestinationKey, DistributionId, RecipientId, ReportName, Sealed,
     SubscriptionId, TenantId, Timestamp,
@@ -8,6 +10,7 @@ use super::RoutingIndex;
 use super::merge::Merge;
 use super::tenant::TenantRoutes;
 use crate::api_key::ApiKey;
+use crate::planning::wants;
 use crate::recipient::{Known, Recipient};
 use crate::report::Report;
 use crate::subscription::Subscription;
@@ -140,6 +143,28 @@ impl RoutingIndex {
             return Err(Denied::Cancel(reason));
         }
         self.recipient_side(tenant, plan, now).map_err(Denied::Suppress)
+    }
+
+    /// Asks again whether the subscription selects the version. As it stood at the plan it did, so only a later state of
+    /// it counts: this node may lag behind the one that planned.
+    ///
+    /// # Errors
+    /// [`Denied`]: a subscription that was changed away from the version is ended as far as this send goes.
+    pub fn still_selects(
+        &self,
+        tenant: &TenantId,
+        plan: &DeliveryPlan,
+        version: &ReportVersion,
+    ) -> Result<(), Denied> {
+        let subscription = self.subscription(tenant, &plan.subscription);
+        let later = subscription.filter(|known| known.version() > plan.subscription_version);
+        let selector = later.and_then(Subscription::body).map(|body| &body.selector);
+        match selector {
+            Some(selector) if !wants(selector, version) => {
+                Err(Denied::Suppress(SuppressReason::Unsubscribed))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn recipient_side(

@@ -2,18 +2,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use schema::events::{
-    ApiKeyEvent, CancelReason, DistributionEvent, PauseScope, RecipientEvent, ReportEvent,
-    ReportProfile, RetireReason, Scope, SubscriptionBody, SubscriptionEvent, SuppressReason,
-    TenantEvent,
+    ApiKeyEvent, CancelReason, DeliveryPlan, DistributionEvent, PauseScope, RecipientEvent,
+    ReportEvent, ReportProfile, RetireReason, Scope, SubscriptionBody, SubscriptionEvent,
+    SuppressReason, TenantEvent,
 };
 use schema::{
-    Actor, ChannelKind, LedgerEvent, Metadata, Position, RecordedEvent, ReportSelector, StreamId,
-    TenantId,
+    Actor, AttributeValue, ChannelKind, LedgerEvent, Metadata, Position, RecordedEvent,
+    ReportSelector, StreamId, TenantId,
 };
 
 use super::early::Early;
 use super::{Authorised, Denied, MAX_EARLY_EVENTS, RoutingIndex};
-use crate::samples::{NOW, acme, body, name, plan, profile, sealed};
+use crate::samples::{NOW, acme, body, name, plan, profile, sealed, version};
 use crate::subscription::Subscription;
 
 fn tell(index: &mut RoutingIndex, stream: &StreamId, sequence: i64, event: impl Into<LedgerEvent>) {
@@ -79,6 +79,29 @@ fn a_send_is_authorised_with_what_it_needs() {
         name: Some(sealed("Ada")),
     };
     assert_eq!(ada().authorise(&acme(), &plan(), NOW), Ok(authorised));
+}
+
+#[test]
+fn a_subscription_changed_after_the_plan_must_still_select_the_version() {
+    let text = |value: &str| AttributeValue::Text(value.to_owned());
+    let of = |region: &str| version([("region".to_owned(), text(region))].into(), vec![]);
+    let mut index = ada();
+    let mut wish = body("ada", "risk");
+    wish.selector.attributes = [("region".to_owned(), vec![text("eu"), text("us")])].into();
+    tell(&mut index, &wish_stream(), 2, changed(wish));
+    let denied = Err(Denied::Suppress(SuppressReason::Unsubscribed));
+    assert_eq!(index.still_selects(&acme(), &plan(), &of("eu")), Ok(()));
+    assert_eq!(index.still_selects(&acme(), &plan(), &of("asia")), denied);
+    let planned_by_it = DeliveryPlan { subscription_version: 2, ..plan() };
+    assert_eq!(index.still_selects(&acme(), &planned_by_it, &of("asia")), Ok(()));
+}
+
+#[test]
+fn a_node_that_lags_behind_the_plan_leaves_the_selection_to_it() {
+    let version = version([].into(), vec![]);
+    let planned_later = DeliveryPlan { subscription_version: 9, ..plan() };
+    assert_eq!(ada().still_selects(&acme(), &planned_later, &version), Ok(()));
+    assert_eq!(RoutingIndex::new().still_selects(&acme(), &plan(), &version), Ok(()));
 }
 
 #[test]

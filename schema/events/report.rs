@@ -5,7 +5,6 @@ use crate::AggregateType;
 
 /// What is known of a kind of report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ReportProfile {
     /// Its name for people; the mail's subject begins with it.
     pub title: String,

@@ -107,6 +107,36 @@ fn events_are_read_as_they_always_were() {
     }
 }
 
+/// A field that this program does not know, in every object but the maps: those have no fields.
+fn as_a_newer_program_writes_it(payload: &mut serde_json::Value) {
+    match payload {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields.iter_mut() {
+                if !matches!(name.as_str(), "attributes" | "not_planned") {
+                    as_a_newer_program_writes_it(value);
+                }
+            }
+            fields.insert("field_of_the_future".to_owned(), serde_json::json!({ "n": [1] }));
+        }
+        serde_json::Value::Array(values) => {
+            values.iter_mut().for_each(as_a_newer_program_writes_it);
+        }
+        _ => {}
+    }
+}
+
+/// In a rolling upgrade the older node reads what the newer one has written.
+#[test]
+fn an_optional_field_of_the_future_is_passed_over() {
+    for event in samples() {
+        let mut payload = serde_json::from_str(&event.encode().unwrap()).unwrap();
+        as_a_newer_program_writes_it(&mut payload);
+        let (kind, name) = (event.aggregate_type(), event.event_type());
+        let read = LedgerEvent::decode(kind, name, "1", &payload.to_string());
+        assert_eq!(read.ok().as_ref(), Some(&event), "{payload}");
+    }
+}
+
 #[test]
 fn no_golden_file_is_without_its_event() {
     let known: BTreeSet<_> = by_file().into_keys().collect();

@@ -40,7 +40,7 @@ impl SendPermits for Permits {
     }
 
     fn keeps_pace(&self) -> bool {
-        !self.is_held && self.dispatcher.is_alone()
+        !self.held.is_held() && self.dispatcher.is_alone()
     }
 
     fn has_room(
@@ -116,6 +116,7 @@ const SLOW_FOLLOWER_EVENTS: i64 = 100_000;
 impl Readiness for Parts {
     async fn parts(&self) -> Vec<Part> {
         let mut parts = vec![self.database().await, self.tail_part()];
+        parts.extend(self.held_deliveries().await);
         parts.extend(self.followers().await);
         if let Some(kafka) = &self.kafka {
             parts.push(match kafka.readiness() {
@@ -140,6 +141,18 @@ impl Parts {
             Ok(head) => Part::ok("database", true).with("head", head.0),
             Err(error) => Part::failed("database", true, error.to_string()),
         }
+    }
+
+    /// Nothing is open past its deadline without an alarm: what may have arrived waits for a person even then.
+    async fn held_deliveries(&self) -> Option<Part> {
+        let count = self.ledger.held_past_deadline().await.ok()?;
+        Some(match count {
+            0 => Part::ok("held deliveries", false),
+            _ => {
+                let why = format!("{count} past their deadline: say whether they arrived");
+                Part::failed("held deliveries", false, why)
+            }
+        })
     }
 
     fn tail_part(&self) -> Part {

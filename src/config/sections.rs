@@ -79,9 +79,22 @@ impl VaultSection {
 #[serde(deny_unknown_fields, default)]
 pub struct RetrySection {
     /// Key `retry.mail`.
+    #[serde(deserialize_with = "StrictSchedule::deserialize")]
     pub mail: RetrySchedule,
     /// Key `retry.webhook`.
+    #[serde(deserialize_with = "StrictSchedule::deserialize")]
     pub webhook: RetrySchedule,
+}
+
+/// [`RetrySchedule`] as an operator writes it: there an unknown key is a mistake, in a stored event it is the future.
+#[derive(Deserialize)]
+#[serde(remote = "RetrySchedule", deny_unknown_fields)]
+struct StrictSchedule {
+    base_ms: u64,
+    cap_ms: u64,
+    attempt_limit: u32,
+    retry_after_cap_ms: u64,
+    doubt_limit: u32,
 }
 
 impl Default for RetrySection {

@@ -46,6 +46,10 @@ fn every_wrong_value_is_named_at_once() {
 fn an_unknown_key_or_section_is_an_error() {
     assert!(wrong("[api]\nbinnd = \"127.0.0.1:1\"").contains("api"));
     assert!(wrong("[smtp]\nhost = \"x\"").contains("smtp: is no section"));
+    let misspelt = "[retry.mail]\nbase_ms = 1\ncap_ms = 1\nattempt_limit = 1\n\
+                    retry_after_cap_ms = 1\ndoubt_limit = 1\ndoubts = 2";
+    let error = wrong(misspelt);
+    assert!(error.contains("doubts") && error.contains("retry"), "{error}");
 }
 
 #[test]

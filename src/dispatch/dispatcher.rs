@@ -36,6 +36,8 @@ const SEEN_EVERY: Duration = Duration::from_secs(1);
 const SEEN_FOR: Duration = Duration::from_secs(4);
 /// How often gauges are set.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
+/// How often deliveries held past their deadline are counted.
+const HELD_EVERY: Duration = Duration::from_secs(5);
 
 /// What a dispatcher works with.
 pub struct Parts {
@@ -196,6 +198,7 @@ impl Dispatcher {
             claim::expire_paused(&self, &held_back, &cancel),
             self.keep_figures(&cancel),
             self.keep_company(&cancel),
+            self.watch_held(&cancel),
         );
         self.shutdown().await;
     }
@@ -263,6 +266,21 @@ impl Dispatcher {
         }
         if let Err(error) = self.ledger.leave_nodes(&self.node).await {
             debug!(%error, "other nodes will miss this one for a while: {error}");
+        }
+    }
+
+    /// A delivery that a person must settle is never closed by its deadline; that it has passed is told instead.
+    async fn watch_held(&self, cancel: &CancellationToken) {
+        let mut every = tokio::time::interval(HELD_EVERY);
+        let mut told = 0;
+        while cancel.run_until_cancelled(every.tick()).await.is_some() {
+            // A ledger that is away has its own alarms.
+            let Ok(count) = self.ledger.held_past_deadline().await else { continue };
+            figures::held_past_deadline(count);
+            if count > told {
+                warn!("{count} deliveries are held past their deadline: did they arrive?");
+            }
+            told = count;
         }
     }
 

@@ -24,6 +24,12 @@ const IN_DOUBT_TOTAL: &str = "waybill_attempts_in_doubt_total";
 const DEAD_LETTERS_TOTAL: &str = "waybill_dead_letters_total";
 /// Outcomes that wait to be recorded because the ledger does not take them.
 const UNRECORDED: &str = "waybill_unrecorded_outcomes";
+/// Deliveries that wait for a person to say whether they arrived, though their deadline has passed.
+const HELD_PAST_DEADLINE: &str = "waybill_held_past_deadline";
+
+pub(crate) fn held_past_deadline(count: u32) {
+    gauge!(HELD_PAST_DEADLINE).set(count);
+}
 
 pub(crate) fn permits(permits: &Permits) {
     for channel in ChannelKind::ALL {

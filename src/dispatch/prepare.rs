@@ -62,6 +62,7 @@ pub(crate) async fn prepare(
 
     let version = dispatcher.versions.get(&dispatcher.ledger, plan.distribution).await;
     let version = version.map_err(version_error)?;
+    still_selects(dispatcher, tenant, plan, attempt, &version)?;
     let recipient = StreamId::recipient(tenant, &plan.recipient);
     let at = |field: &str| format!("{recipient}#{field}");
     let place = at(&format!("address/{}", plan.address));
@@ -87,7 +88,7 @@ pub(crate) async fn prepare(
         attributes: version.report.attributes.clone(),
         attachments: attachments(dispatcher, tenant, plan, &version).await?,
         unsubscribe_url: Some(unsubscribe_url(dispatcher, tenant, plan)),
-        traceparent: trace::child(send.carried.traceparent.as_deref()),
+        traceparent: trace::outgoing(plan.channel, send.carried.traceparent.as_deref()),
     };
     Ok(Prepared { parcel, version })
 }
@@ -101,12 +102,27 @@ fn authorise(
     now: Timestamp,
 ) -> Result<(), Unsent> {
     let index = dispatcher.index.read().unwrap_or_else(PoisonError::into_inner);
-    index.authorise(tenant, plan, now).map(drop).map_err(|denied| {
-        let attempt = Some(attempt);
-        closed(match denied {
-            Denied::Cancel(reason) => Command::Cancel { attempt, reason },
-            Denied::Suppress(reason) => Command::Suppress { attempt, reason },
-        })
+    index.authorise(tenant, plan, now).map(drop).map_err(|denied| denial(attempt, denied))
+}
+
+/// Asks what can only be asked once the version's attributes are at hand.
+fn still_selects(
+    dispatcher: &Dispatcher,
+    tenant: &TenantId,
+    plan: &DeliveryPlan,
+    attempt: u32,
+    version: &Version,
+) -> Result<(), Unsent> {
+    let index = dispatcher.index.read().unwrap_or_else(PoisonError::into_inner);
+    let selects = index.still_selects(tenant, plan, &version.report);
+    selects.map_err(|denied| denial(attempt, denied))
+}
+
+fn denial(attempt: u32, denied: Denied) -> Unsent {
+    let attempt = Some(attempt);
+    closed(match denied {
+        Denied::Cancel(reason) => Command::Cancel { attempt, reason },
+        Denied::Suppress(reason) => Command::Suppress { attempt, reason },
     })
 }
 

@@ -3,7 +3,7 @@
 use aggregates::Decider;
 use followers::FollowerError;
 use schema::{Actor, LedgerEvent, Metadata, Position, RecordedEvent, Sha256, StreamId, TenantId};
-use store::{AddressChange, Append, AppendError, CommandRecord, Ledger, Unit};
+use store::{AddressChange, Append, AppendError, Ledger, Unit};
 
 /// How often a command is decided anew because someone else wrote to its stream first.
 const CONFLICT_LIMIT: u32 = 8;
@@ -21,31 +21,23 @@ pub(crate) struct Wish {
     /// The event that makes it necessary.
     pub because: Position,
     pub addresses: Vec<AddressChange>,
-    /// Kept in the command log, for commands that would not be no-ops if the stream had moved on meanwhile.
-    pub once: bool,
 }
 
 impl Wish {
     /// The unit with `events`, decided on the stream at `expected`.
     pub(crate) fn unit(&self, expected: i64, events: Vec<LedgerEvent>) -> Unit {
-        let id = command_id(self.reactor, self.because);
         let mut metadata = Metadata::new(self.tenant.clone(), Actor::new("reactor", self.reactor));
         metadata.causation = Some(self.because.to_string());
-        metadata.command = Some(id.clone());
+        metadata.command = Some(command_id(self.reactor, self.because));
         let mut unit = Unit::new(metadata);
         unit.appends.push(Append { stream: self.stream.clone(), expected, events });
         unit.addresses.clone_from(&self.addresses);
-        unit.command = self.once.then(|| CommandRecord {
-            body_sha256: Sha256::of(id.as_bytes()),
-            id,
-            outcome: "{}".to_owned(),
-        });
         unit
     }
 }
 
 /// Folds the stream, decides and appends, again when someone else was faster. `command` says what to ask for in that state:
-/// nothing, when it is not called for any more.
+/// nothing, when it is not called for any more, so that a replay repeats nothing.
 pub(crate) async fn carry_out<D>(
     ledger: &Ledger,
     wish: &Wish,
@@ -67,7 +59,7 @@ where
         let expected = past.last().map_or(0, |event| event.sequence);
         let unit = wish.unit(expected, events.into_iter().map(LedgerEvent::from).collect());
         match ledger.append(unit).await {
-            Ok(_) | Err(AppendError::CommandSeen { .. }) => return Ok(()),
+            Ok(_) => return Ok(()),
             Err(AppendError::Conflict { .. }) => {}
             Err(error) => return Err(failed(error)),
         }

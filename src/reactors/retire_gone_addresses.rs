@@ -4,8 +4,12 @@ use std::sync::Arc;
 use aggregates::recipient::{Command, Recipient, Rules};
 use async_trait::async_trait;
 use followers::{Follower, FollowerError};
-use schema::events::{AttemptOutcome, DeliveryEvent, DeliveryPlan, RecipientEvent, RetireReason};
-use schema::{AggregateType, LedgerEvent, RecordedEvent, StreamId};
+use schema::events::{
+    AttemptOutcome, DeliveryEvent, DeliveryPlan, Evidence, RecipientEvent, RetireReason,
+};
+use schema::{
+    AddressId, AggregateType, LedgerEvent, Position, RecipientId, RecordedEvent, StreamId,
+};
 use sqlx::PgConnection;
 use store::{AddressChange, Ledger};
 
@@ -17,7 +21,11 @@ const NAME: &str = "retire_gone_addresses";
 /// §15.5.11).
 const GONE: &str = "http.410";
 
-/// Retires an address whose receiver says it is gone, unless the address has been changed since that attempt.
+/// So many other addresses are retired because of one answer; those beyond it get an answer of their own.
+const SHARED_LIMIT: u32 = 500;
+
+/// Retires an address whose receiver says it is gone, unless the address has been changed since that attempt, and with it
+/// every other address of the tenant with the same value: it is the destination that is gone, whoever is reached there.
 pub struct RetireGoneAddresses {
     ledger: Arc<Ledger>,
 }
@@ -26,6 +34,13 @@ pub struct RetireGoneAddresses {
 struct Found<'e> {
     event: &'e RecordedEvent,
     attempt: u32,
+}
+
+/// An address as it was when it was found gone.
+struct Gone {
+    recipient: RecipientId,
+    address: AddressId,
+    revision: u32,
 }
 
 impl RetireGoneAddresses {
@@ -40,15 +55,54 @@ impl RetireGoneAddresses {
             let stream = &found.event.stream;
             return Err(FollowerError::refused(format!("{stream} has no such attempt")));
         };
-        let tenant = found.event.metadata.tenant.clone();
         let (recipient, address) = (plan.recipient.clone(), plan.address.clone());
+        let used = Gone { recipient, address, revision };
+        // The one that was used leads to the others, so it is the last to go.
+        for shared in self.sharing(found.event, &used).await? {
+            self.retire_one(found.event, shared).await?;
+        }
+        self.retire_one(found.event, used).await
+    }
+
+    /// Other addresses that led to the same place when `event` was recorded, and still do.
+    async fn sharing(
+        &self,
+        event: &RecordedEvent,
+        used: &Gone,
+    ) -> Result<Vec<Gone>, FollowerError> {
+        let tenant = &event.metadata.tenant;
+        let (recipient, address) = (&used.recipient, &used.address);
+        let same = self.ledger.same_address(tenant, recipient, address, SHARED_LIMIT).await?;
+        if same.is_empty() {
+            return Ok(Vec::new());
+        }
+        let id = |recipient: &RecipientId| StreamId::recipient(tenant, recipient).aggregate_id;
+        let others = same.iter().map(|(recipient, _)| id(recipient));
+        let ids: Vec<String> = others.chain([id(recipient)]).collect();
+        let streams = self.ledger.load_streams(AggregateType::Recipient, &ids).await?;
+        let revision = |recipient: &RecipientId, address: &AddressId, until: Position| {
+            streams.get(&id(recipient)).and_then(|past| revision_at(past, address, until))
+        };
+        if revision(recipient, address, Position(i64::MAX)) != Some(used.revision) {
+            // What it leads to now is not what was found gone.
+            return Ok(Vec::new());
+        }
+        let gone = |(recipient, address): (RecipientId, AddressId)| {
+            let revision = revision(&recipient, &address, event.position)?;
+            Some(Gone { recipient, address, revision })
+        };
+        Ok(same.into_iter().filter_map(gone).collect())
+    }
+
+    async fn retire_one(&self, because: &RecordedEvent, gone: Gone) -> Result<(), FollowerError> {
+        let Gone { recipient, address, revision } = gone;
+        let tenant = because.metadata.tenant.clone();
         let wish = Wish {
             reactor: NAME,
             stream: StreamId::recipient(&tenant, &recipient),
             tenant,
-            because: found.event.position,
+            because: because.position,
             addresses: vec![AddressChange::Remove { recipient, address: address.clone() }],
-            once: true,
         };
         carry_out::<Rules>(&self.ledger, &wish, recipient_event, |state| {
             let Recipient::Active(known) = state else { return None };
@@ -99,12 +153,34 @@ impl Follower for RetireGoneAddresses {
 }
 
 fn gone<'e>(event: &'e RecordedEvent) -> Option<Found<'e>> {
-    let LedgerEvent::Delivery(DeliveryEvent::AttemptEnded { attempt, outcome, .. }) = &event.event
-    else {
-        return None;
+    let LedgerEvent::Delivery(change) = &event.event else { return None };
+    let (attempt, fault) = match change {
+        DeliveryEvent::AttemptEnded {
+            attempt,
+            outcome: AttemptOutcome::Failed { fault, .. },
+            ..
+        }
+        | DeliveryEvent::EvidenceRecorded { evidence: Evidence::LateFailure { attempt, fault } } => {
+            (*attempt, fault)
+        }
+        _ => return None,
     };
-    let AttemptOutcome::Failed { fault, .. } = outcome else { return None };
-    (fault.code == GONE).then_some(Found { event, attempt: *attempt })
+    (fault.code == GONE).then_some(Found { event, attempt })
+}
+
+/// The revision at which an address stood when the log had come to `until`.
+fn revision_at(past: &[RecordedEvent], wanted: &AddressId, until: Position) -> Option<u32> {
+    let before = past.iter().take_while(|event| event.position <= until);
+    let revision = |event| match recipient_event(event)? {
+        RecipientEvent::AddressAdded { address, revision, .. }
+        | RecipientEvent::AddressChanged { address, revision, .. }
+            if address == wanted =>
+        {
+            Some(*revision)
+        }
+        _ => None,
+    };
+    before.filter_map(revision).last()
 }
 
 /// The plan, and the revision of its address that an attempt used.

@@ -60,6 +60,11 @@ impl Ledger {
         Timely::new(&self.reads, self.config.statement_timeout_ms)
     }
 
+    /// Connections for claims and rare writes.
+    pub(crate) fn claims(&self) -> Timely<'_> {
+        Timely::new(&self.claims, self.config.statement_timeout_ms)
+    }
+
     /// Connections for reading: for the own tables of projections, followers and queries.
     #[must_use]
     pub const fn pool(&self) -> &PgPool {

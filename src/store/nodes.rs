@@ -23,7 +23,7 @@ impl Ledger {
         )
         .bind(node)
         .bind(i64::try_from(silence.as_millis()).unwrap_or(i64::MAX))
-        .fetch_one(&self.claims)
+        .fetch_one(self.claims())
         .await?;
         Ok(u32::try_from(others).unwrap_or(u32::MAX))
     }
@@ -33,7 +33,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn leave_nodes(&self, node: &str) -> Result<(), StoreError> {
-        sqlx::query("delete from nodes where node = $1").bind(node).execute(&self.claims).await?;
+        sqlx::query("delete from nodes where node = $1").bind(node).execute(self.claims()).await?;
         Ok(())
     }
 }

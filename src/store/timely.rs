@@ -24,6 +24,12 @@ impl<'p> Timely<'p> {
     pub fn new(pool: &'p PgPool, limit_ms: u64) -> Self {
         Self { pool, limit: Duration::from_millis(limit_ms) + GRACE }
     }
+
+    /// The outcome of several statements on one connection; nothing when they take longer than one may. The connection is
+    /// the caller's to give up then.
+    pub async fn within<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        timeout(self.limit, work).await.ok()
+    }
 }
 
 impl<'p> Executor<'p> for Timely<'p> {

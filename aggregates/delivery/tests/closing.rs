@@ -9,7 +9,16 @@ fn what_is_not_under_way_is_closed_from_outside() {
     let failed = failure(1, FailureClass::Transient, retry());
     let failed = after(attempting(), &[failed]);
     for (command, event) in CLOSES {
-        for events in [vec![scheduled()], failed.clone(), in_doubt(), held()] {
+        for events in [vec![scheduled()], failed.clone()] {
+            given(events).when(command(None)).then(vec![event()]);
+        }
+    }
+}
+
+#[test]
+fn what_may_have_arrived_can_be_called_off() {
+    for (command, event) in [CLOSES[0], CLOSES[1]] {
+        for events in [in_doubt(), held()] {
             given(events).when(command(None)).then(vec![event()]);
         }
     }
@@ -58,7 +67,7 @@ fn nothing_expires_before_its_deadline() {
 
 #[test]
 fn a_late_answer_to_a_closed_delivery_is_evidence() {
-    let events = after(held(), &[expired()]);
+    let events = after(held(), &[cancelled()]);
     given(events.clone())
         .when(end(1, AttemptResult::Succeeded(accepted())))
         .then(vec![evidence(late_success(1))]);
@@ -69,8 +78,8 @@ fn a_late_answer_to_a_closed_delivery_is_evidence() {
 
 #[test]
 fn the_outcome_stays_whatever_is_learned() {
-    let events = after(held(), &[expired(), evidence(late_success(1))]);
-    assert_eq!(fold::<Rules>(&events).outcome(), Some(Outcome::Expired));
+    let events = after(held(), &[cancelled(), evidence(late_success(1))]);
+    assert_eq!(fold::<Rules>(&events).outcome(), Some(Outcome::Cancelled));
 }
 
 #[test]

@@ -57,6 +57,120 @@ fn a_doubt_that_cannot_be_tried_again_in_time_is_held() {
         .then(vec![doubt(1, NextStep::Held)]);
 }
 
+/// As [`in_doubt`] and [`held`], over another channel than mail.
+fn by_webhook(events: &[Event]) -> Vec<Event> {
+    let plan = DeliveryPlan { channel: ChannelKind::Webhook, ..plan() };
+    after(vec![Event::DeliveryScheduled(plan)], &events[1..])
+}
+
+/// A doubt, and a second attempt that failed for good: the first may have arrived all the same.
+fn held_by_an_earlier_doubt() -> Vec<Event> {
+    let refused = failure(2, FailureClass::RecipientPermanent, NextStep::Held);
+    after(in_doubt(), &[started(2), refused])
+}
+
+#[test]
+fn a_mail_that_may_have_arrived_is_held_instead_of_given_up() {
+    let under_way = after(in_doubt(), &[started(2)]);
+    for class in [FailureClass::RecipientPermanent, FailureClass::Content, FailureClass::Policy] {
+        let held = failure(2, class, NextStep::Held);
+        given(under_way.clone()).when(fails(2, class)).then(vec![held]);
+    }
+    let failed = failure(2, FailureClass::Transient, retry());
+    let last = after(under_way.clone(), &[failed, started(3)]);
+    let exhausted = failure(3, FailureClass::Transient, NextStep::Held);
+    given(last).when(fails(3, FailureClass::Transient)).then(vec![exhausted]);
+    let brief = DeliveryPlan { deadline: NOW.plus_ms(1000), ..plan() };
+    let brief = after(vec![Event::DeliveryScheduled(brief)], &under_way[1..]);
+    let too_late = failure(2, FailureClass::Transient, NextStep::Held);
+    given(brief).when(fails(2, FailureClass::Transient)).then(vec![too_late]);
+}
+
+#[test]
+fn a_webhooks_refusal_speaks_for_earlier_doubts_under_the_same_id() {
+    let given_up = failure(2, FailureClass::Content, dead(DeadLetterReason::NotRetryable));
+    given(by_webhook(&after(in_doubt(), &[started(2)])))
+        .when(fails(2, FailureClass::Content))
+        .then(vec![given_up.clone()]);
+    let state = fold::<Rules>(&by_webhook(&after(in_doubt(), &[started(2), given_up])));
+    let Delivery::Closed(closed) = state else { unreachable!() };
+    assert_eq!((closed.outcome, closed.unsettled), (Outcome::DeadLettered, vec![1]));
+}
+
+#[test]
+fn the_deadline_holds_what_may_have_arrived() {
+    let at_deadline = |attempt, outcome| Event::AttemptEnded {
+        attempt,
+        sent_at: None,
+        elapsed_us: None,
+        outcome,
+    };
+    let doubted = || {
+        let (code, next) = (DEADLINE_PASSED.to_owned(), NextStep::Held);
+        at_deadline(1, AttemptOutcome::InDoubt { code, next })
+    };
+    given(in_doubt()).when(expire(None)).then(vec![doubted()]);
+    given(by_webhook(&in_doubt())).when(expire(None)).then(vec![doubted()]);
+    let state = fold::<Rules>(&after(in_doubt(), &[doubted()]));
+    assert!(matches!(&state, Delivery::Held { course } if course.doubtful == [1]), "{state:?}");
+
+    let failed = failure(2, FailureClass::Transient, retry());
+    let retrying = after(in_doubt(), &[started(2), failed]);
+    given(retrying.clone()).when(expire(None)).then(vec![doubted()]);
+    given(by_webhook(&retrying)).when(expire(None)).then(vec![expired()]);
+
+    let under_way = after(in_doubt(), &[started(2)]);
+    let code = DEADLINE_PASSED.to_owned();
+    let fault = Fault { code, ..fault(FailureClass::Transient) };
+    let unsent = at_deadline(2, AttemptOutcome::Failed { fault, next: NextStep::Held });
+    given(under_way.clone()).when(expire(Some(2))).then(vec![unsent.clone()]);
+    let state = fold::<Rules>(&after(under_way, &[unsent]));
+    assert!(matches!(&state, Delivery::Held { course } if course.doubtful == [1]), "{state:?}");
+}
+
+#[test]
+fn what_is_held_waits_for_a_person_past_its_deadline() {
+    given(held()).when(expire(None)).refused(Refusal::Held { attempt: 2 });
+    given(by_webhook(&held())).when(expire(None)).refused(Refusal::Held { attempt: 2 });
+    given(held_by_an_earlier_doubt()).when(expire(None)).refused(Refusal::Held { attempt: 1 });
+    given(held_by_an_earlier_doubt()).when(start()).refused(Refusal::Held { attempt: 1 });
+    let note = "asked".to_owned();
+    let (resolution, now) = (Resolution::NotArrived, plan().deadline);
+    let late = Command::ResolveDoubt { attempt: 1, resolution, note, now, draw: 0 };
+    let next = Some(dead(DeadLetterReason::DeadlinePassed));
+    given(held_by_an_earlier_doubt()).when(late).then(vec![resolved(1, resolution, next)]);
+}
+
+#[test]
+fn a_person_settles_an_earlier_doubt_that_holds_a_delivery() {
+    let event = resolved(1, Resolution::Arrived, None);
+    given(held_by_an_earlier_doubt()).when(resolve(1, Resolution::Arrived)).then(vec![event]);
+    let again = resolved(1, Resolution::NotArrived, Some(retry()));
+    given(held_by_an_earlier_doubt()).when(resolve(1, Resolution::NotArrived)).then(vec![again]);
+}
+
+#[test]
+fn the_late_failure_of_the_only_doubt_decides_what_follows() {
+    let failed = failure(1, FailureClass::Transient, retry());
+    given(held_by_an_earlier_doubt())
+        .when(fails(1, FailureClass::Transient))
+        .then(vec![failed.clone()]);
+    let state = fold::<Rules>(&after(held_by_an_earlier_doubt(), &[failed]));
+    assert!(matches!(&state, Delivery::Retrying { .. }), "{state:?}");
+}
+
+#[test]
+fn a_second_doubt_that_cannot_be_tried_in_time_stays_held() {
+    let brief = DeliveryPlan { deadline: NOW.plus_ms(1000), ..plan() };
+    let events = after(vec![Event::DeliveryScheduled(brief)], &held()[1..]);
+    let next = Some(NextStep::Held);
+    given(events).when(resolve(2, Resolution::NotArrived)).then(vec![resolved(
+        2,
+        Resolution::NotArrived,
+        next,
+    )]);
+}
+
 #[test]
 fn a_late_success_closes_the_delivery() {
     for events in [in_doubt(), after(in_doubt(), &[started(2)]), held()] {

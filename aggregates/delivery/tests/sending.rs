@@ -100,6 +100,7 @@ fn what_may_pass_is_tried_again() {
         FailureClass::Transient,
         FailureClass::Throttled,
         FailureClass::Auth,
+        FailureClass::Config,
         FailureClass::Unknown,
     ] {
         given(attempting()).when(fails(1, class)).then(vec![failure(1, class, retry())]);
@@ -108,12 +109,7 @@ fn what_may_pass_is_tried_again() {
 
 #[test]
 fn what_does_not_pass_is_given_up_at_once() {
-    for class in [
-        FailureClass::Config,
-        FailureClass::Content,
-        FailureClass::RecipientPermanent,
-        FailureClass::Policy,
-    ] {
+    for class in [FailureClass::Content, FailureClass::RecipientPermanent, FailureClass::Policy] {
         let event = failure(1, class, dead(DeadLetterReason::NotRetryable));
         given(attempting()).when(fails(1, class)).then(vec![event.clone()]);
         let state = fold::<Rules>(&after(attempting(), &[event]));

@@ -68,7 +68,7 @@ pub struct EmailConfig {
     /// Key `mail.template_dir`.
     pub template_dir: Option<PathBuf>,
     /// Test-sink mode: any relay that is not a loopback address is refused when it is dialled, so that no mail can
-    /// leave this machine. Key `mail.test_sink`.
+    /// leave this machine. There alone one-click unsubscribing is offered over http, too. Key `mail.test_sink`.
     pub test_sink: bool,
 }
 

@@ -42,6 +42,7 @@ pub struct Composer {
     from_line: String,
     message_id_domain: String,
     max_message_bytes: usize,
+    one_click_over_http: bool,
     attachments: EncodedCache<PartKey, Result<Bytes, ChannelError>>,
 }
 
@@ -67,6 +68,7 @@ impl Composer {
             from_line: from.into_text(),
             message_id_domain: checked.message_id_domain.clone(),
             max_message_bytes: config.max_message_bytes,
+            one_click_over_http: config.test_sink,
             attachments: EncodedCache::new(config.encoded_cache_bytes),
         })
     }
@@ -102,7 +104,10 @@ impl Composer {
         head.lines("MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n");
         if let Some(url) = &parcel.unsubscribe_url {
             head.plain("List-Unsubscribe", &format!("<{}>", unsubscribe(url)?))?;
-            head.lines("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
+            // RFC 8058 §3.1 asks for an https URI: one-click over http could be forged on the way.
+            if url.starts_with("https://") || self.one_click_over_http {
+                head.lines("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
+            }
         }
         head.plain("X-Waybill-Delivery", &parcel.delivery.to_string())?;
         for file in &parcel.attachments {

@@ -18,6 +18,9 @@ use crate::taxonomy::{SmtpStep, smtp_meaning};
 /// How long a reply is waited for that a relay may have sent before it closed on us in the middle of the content.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// Content up to this size, in bytes, leaves together with its final dot.
+const ONE_WRITE_BYTES: usize = 64 * 1024;
+
 /// What is said before the content, and the first digit of the answer to it.
 const ENVELOPE: [(SmtpStep, u16); 3] =
     [(SmtpStep::Sender, 2), (SmtpStep::Recipient, 2), (SmtpStep::Data, 3)];
@@ -125,13 +128,19 @@ impl Session {
         Err(Box::new(Trouble { error, usable: refused && !closing, stale: lost || closing }))
     }
 
-    /// The content and the final dot. lettre asks the iterator for its next part only after the one before has been
-    /// written and flushed, so the end of the iterator is the moment before the dot.
+    /// The content and the final dot: in one write when it is not large, so that a mail costs two writes and two answers.
+    /// lettre asks the iterator for its next part only after the one before has been written and flushed, so the end of
+    /// the iterator is the moment before the dot; what was held is then still unsent, and the dot behind it.
     async fn content(&mut self, mail: &Mail, deadline: Instant) -> Result<Response, Box<Trouble>> {
         let dot_begun = AtomicBool::new(false);
-        let parts = ThenDot { content: Some(mail.without_last_crlf()), dot_begun: &dot_begun };
+        let content = mail.without_last_crlf();
+        if content.len() <= ONE_WRITE_BYTES {
+            self.watch.hold();
+        }
+        let parts = ThenDot { content: Some(content), dot_begun: &dot_begun, watch: &self.watch };
         let answer = timeout_at(deadline, self.connection.message_iter(parts)).await;
-        let dot_left = dot_begun.load(Relaxed) && !self.watch.write_failed();
+        let in_the_way = self.watch.has_unsent() || self.watch.write_failed();
+        let dot_left = dot_begun.load(Relaxed) && !in_the_way;
         let error = match answer {
             Ok(Ok(response)) if response.is_positive() && !response.has_code(354) => {
                 return Ok(response);
@@ -163,6 +172,7 @@ impl Session {
 struct ThenDot<'a> {
     content: Option<&'a [u8]>,
     dot_begun: &'a AtomicBool,
+    watch: &'a WireWatch,
 }
 
 impl<'a> Iterator for ThenDot<'a> {
@@ -170,7 +180,10 @@ impl<'a> Iterator for ThenDot<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let part = self.content.take();
-        self.dot_begun.store(part.is_none(), Relaxed);
+        if part.is_none() {
+            self.dot_begun.store(true, Relaxed);
+            self.watch.release();
+        }
         part
     }
 }

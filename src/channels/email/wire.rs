@@ -21,9 +21,27 @@ pub struct WireWatch {
     /// Read byte by byte, so that nothing said before TLS can be taken for something said under it (the response
     /// injection of RFC 3207's implementations, CVE-2021-38371 and others).
     bytewise: AtomicBool,
+    /// What is written is held until it is released, and then leaves in one write with what follows.
+    holding: AtomicBool,
+    /// Something is held, or was released and has not left whole.
+    unsent: AtomicBool,
 }
 
 impl WireWatch {
+    /// Holds what is written from now on.
+    pub fn hold(&self) {
+        self.holding.store(true, Relaxed);
+    }
+
+    /// Lets what is held go, together with the next write.
+    pub fn release(&self) {
+        self.holding.store(false, Relaxed);
+    }
+
+    pub fn has_unsent(&self) -> bool {
+        self.unsent.load(Relaxed)
+    }
+
     pub fn write_failed(&self) -> bool {
         self.write_failed.load(Relaxed)
     }
@@ -43,15 +61,34 @@ pub struct Wire {
     stream: Stream,
     peer: SocketAddr,
     watch: Arc<WireWatch>,
+    held: Vec<u8>,
+    /// How much of `held` the stream has taken.
+    taken: usize,
 }
 
 impl Wire {
     pub fn clear(stream: TcpStream, peer: SocketAddr, watch: Arc<WireWatch>) -> Self {
-        Self { stream: Stream::Clear(stream), peer, watch }
+        Self { stream: Stream::Clear(stream), peer, watch, held: Vec::new(), taken: 0 }
     }
 
     pub fn tls(stream: TlsStream<TcpStream>, peer: SocketAddr, watch: Arc<WireWatch>) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), peer, watch }
+        Self { stream: Stream::Tls(Box::new(stream)), peer, watch, held: Vec::new(), taken: 0 }
+    }
+
+    /// Gives what was held to the stream.
+    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.taken < self.held.len() {
+            let rest = &self.held[self.taken..];
+            let taken = ready!(match &mut self.stream {
+                Stream::Clear(stream) => Pin::new(stream).poll_write(cx, rest),
+                Stream::Tls(stream) => Pin::new(stream).poll_write(cx, rest),
+            })?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.taken += taken;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn wrote<T>(&self, written: io::Result<T>) -> Poll<io::Result<T>> {
@@ -108,6 +145,11 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.watch.holding.load(Relaxed) || !this.held.is_empty() {
+            this.held.extend_from_slice(bytes);
+            this.watch.unsent.store(true, Relaxed);
+            return this.wrote(Ok(bytes.len()));
+        }
         let written = ready!(match &mut this.stream {
             Stream::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
@@ -117,10 +159,21 @@ impl AsyncWrite for Wire {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.watch.holding.load(Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        if let Err(error) = ready!(this.poll_held(cx)) {
+            return this.wrote(Err(error));
+        }
         let flushed = ready!(match &mut this.stream {
             Stream::Clear(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
         });
+        if flushed.is_ok() {
+            this.held.clear();
+            this.taken = 0;
+            this.watch.unsent.store(false, Relaxed);
+        }
         this.wrote(flushed)
     }
 
@@ -129,5 +182,59 @@ impl AsyncWrite for Wire {
             Stream::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (Wire, Arc<WireWatch>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (other, _) = listener.accept().await.unwrap();
+        let watch = Arc::new(WireWatch::default());
+        (Wire::clear(stream, address, Arc::clone(&watch)), watch, other)
+    }
+
+    #[tokio::test]
+    async fn what_is_held_leaves_with_what_follows_and_not_before() {
+        let (mut wire, watch, mut other) = pair().await;
+        watch.hold();
+        wire.write_all(b"content").await.unwrap();
+        wire.flush().await.unwrap();
+        assert!(watch.has_unsent());
+        watch.release();
+        wire.write_all(b" and dot").await.unwrap();
+        let nothing = other.try_read(&mut [0; 99]).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        wire.flush().await.unwrap();
+        assert!(!watch.has_unsent() && !watch.write_failed());
+        wire.write_all(b", then plainly").await.unwrap();
+        drop(wire);
+        let mut read = String::new();
+        other.read_to_string(&mut read).await.unwrap();
+        assert_eq!(read, "content and dot, then plainly");
+    }
+
+    #[tokio::test]
+    async fn what_the_other_side_does_not_take_stays_unsent() {
+        let (mut wire, watch, other) = pair().await;
+        watch.hold();
+        // More than any socket buffer holds.
+        wire.write_all(&vec![b'x'; 32 << 20]).await.unwrap();
+        watch.release();
+        let soon = std::time::Duration::from_millis(50);
+        tokio::time::timeout(soon, wire.flush()).await.unwrap_err();
+        assert!(watch.has_unsent());
+        drop(other);
+        wire.flush().await.unwrap_err();
+        assert!(watch.has_unsent() && watch.write_failed());
     }
 }

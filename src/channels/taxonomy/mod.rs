@@ -14,4 +14,4 @@ pub use http::{http_class, http_code};
 pub use smtp::{EnhancedCode, SmtpMeaning, SmtpStep, smtp_meaning};
 
 /// The version of these tables.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

@@ -66,7 +66,8 @@ pub struct SmtpMeaning {
 }
 
 /// Reads a negative reply: by its enhanced code when it has one that fits its basic code, else by the basic code and
-/// the step; 4yz that no table knows is transient (RFC 5321 §4.2.1), 5yz unknown.
+/// the step; 4yz that no table knows is transient (RFC 5321 §4.2.1), 5yz unknown. At the greeting nothing has been said of
+/// sender, recipient or content yet: what would be final for one mail there is the relay turning everyone away.
 #[must_use]
 pub fn smtp_meaning(step: SmtpStep, basic: u16, text: &str) -> SmtpMeaning {
     // A server that says "550 4.2.1" contradicts itself: the basic code is the one every server means.
@@ -76,6 +77,12 @@ pub fn smtp_meaning(step: SmtpStep, basic: u16, text: &str) -> SmtpMeaning {
         .and_then(|code| enhanced_class(code, step))
         .or_else(|| basic_class(basic, step))
         .unwrap_or(if basic / 100 == 4 { FailureClass::Transient } else { FailureClass::Unknown });
+    let final_for_one_mail = matches!(
+        class,
+        FailureClass::Policy | FailureClass::RecipientPermanent | FailureClass::Content
+    );
+    let class =
+        if step == SmtpStep::Hello && final_for_one_mail { FailureClass::Config } else { class };
     SmtpMeaning { class, code }
 }
 
@@ -139,7 +146,9 @@ mod tests {
                 "smtp.4.7.28",
             ),
             (Hello, 421, "4.3.2 Service not available", Transient, "smtp.4.3.2"),
-            (Hello, 554, "No SMTP service here", Policy, "smtp.554"),
+            (Hello, 554, "No SMTP service here", Config, "smtp.554"),
+            (Hello, 554, "5.7.1 Your host is listed", Config, "smtp.5.7.1"),
+            (Hello, 556, "This host accepts no mail", Config, "smtp.556"),
             (SmtpStep::Auth, 535, "5.7.8 Username and Password not accepted", Auth, "smtp.5.7.8"),
             (
                 SmtpStep::Auth,
@@ -198,6 +207,8 @@ mod tests {
             let meaning = smtp_meaning(SmtpStep::Recipient, basic, &text);
             assert!(meaning.class != FailureClass::InDoubt);
             assert!(meaning.code.len() < 20);
+            let greeted = smtp_meaning(SmtpStep::Hello, basic, &text).class;
+            assert!(!matches!(greeted, Policy | RecipientPermanent | Content));
         }
     }
 }

@@ -16,7 +16,7 @@ pub enum Answer {
     HangUp,
     /// Nothing, ever.
     Silent,
-    /// Close before anything is read.
+    /// Close in the middle of the body.
     Slam,
 }
 
@@ -96,6 +96,8 @@ async fn serve(
     let mut stream = BufReader::new(stream);
     loop {
         if matches!(answers[0], Answer::Slam) {
+            read_head(&mut stream).await?;
+            stream.read_u8().await?;
             return Ok(());
         }
         let Some(request) = read(&mut stream).await? else { return Ok(()) };
@@ -114,6 +116,16 @@ async fn serve(
 }
 
 async fn read(stream: &mut BufReader<impl AsyncRead + Unpin>) -> std::io::Result<Option<Request>> {
+    let Some((line, headers)) = read_head(stream).await? else { return Ok(None) };
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    Ok(Some(Request { line, headers, body }))
+}
+
+async fn read_head(
+    stream: &mut BufReader<impl AsyncRead + Unpin>,
+) -> std::io::Result<Option<(String, BTreeMap<String, String>)>> {
     let mut line = String::new();
     if stream.read_line(&mut line).await? == 0 {
         return Ok(None);
@@ -125,8 +137,5 @@ async fn read(stream: &mut BufReader<impl AsyncRead + Unpin>) -> std::io::Result
         let Some((name, value)) = header.trim_end().split_once(": ") else { break };
         headers.insert(name.to_lowercase(), value.to_owned());
     }
-    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    Ok(Some(Request { line: line.trim_end().to_owned(), headers, body }))
+    Ok(Some((line.trim_end().to_owned(), headers)))
 }

@@ -34,8 +34,6 @@ const FIRST_IDLE: Duration = Duration::from_millis(5);
 const PERMIT_POLL: Duration = Duration::from_millis(20);
 /// Longest pause after a claim that failed.
 const LONGEST_TROUBLE: Duration = Duration::from_secs(5);
-/// Deliveries of one held lane looked at in one claim: their deadlines have passed.
-const HELD_ROWS: u32 = 200;
 
 /// What a claim came to.
 enum Claimed {
@@ -57,9 +55,9 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// All there are.
+    /// All that are claimed: what is held waits for a person.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let lanes = [Lane::First, Lane::Retry, Lane::Held];
+        let lanes = [Lane::First, Lane::Retry];
         lanes.into_iter().flat_map(|lane| ChannelKind::ALL.map(|channel| Self { lane, channel }))
     }
 
@@ -156,12 +154,8 @@ async fn claim(
     queue: Queue,
     held_back: &HeldBack,
 ) -> Result<Claimed, AppendError> {
-    let free = match queue.lane {
-        Lane::First | Lane::Retry => {
-            dispatcher.permits.free(queue.share(), queue.channel, dispatcher.config.claim_rows)
-        }
-        Lane::Held => Free { permits: HELD_ROWS, ..Free::default() },
-    };
+    let wanted = dispatcher.config.claim_rows;
+    let free = dispatcher.permits.free(queue.share(), queue.channel, wanted);
     if free.permits == 0 {
         return Ok(Claimed::NoPermits);
     }
@@ -169,9 +163,7 @@ async fn claim(
     request.without_tenants = free.without_tenants.iter().map(ToString::to_string).collect();
     request.without_destinations =
         free.without_destinations.iter().map(ToString::to_string).collect();
-    if queue.lane != Lane::Held {
-        held_back.leave_out_paused(dispatcher, &mut request);
-    }
+    held_back.leave_out_paused(dispatcher, &mut request);
     let mut round = Round::new(dispatcher, held_back, queue.share(), lease_now());
     let appended = dispatcher.ledger.claim(&request, |rows| round.decide(rows)).await?;
     if round.seen == 0 {

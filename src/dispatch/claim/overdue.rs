@@ -1,7 +1,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use aggregates::delivery::{Command, Delivery, Lane};
+use aggregates::delivery::{Command, Delivery};
 use rand::Rng;
 use store::{Claimed, Due, QueueChange, Unit};
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ pub(crate) async fn expire_paused(
         if !held_back.anything_paused() {
             continue;
         }
-        for queue in Queue::all().filter(|queue| queue.lane != Lane::Held) {
+        for queue in Queue::all() {
             let request = queue.request(ROWS, dispatcher.lease_ms);
             let look = |rows: Vec<Claimed>| {
                 rows.into_iter().filter_map(|claimed| look_at(dispatcher, claimed)).collect()

@@ -108,12 +108,8 @@ impl<'d> Round<'d> {
                 let draw = rand::rng().random();
                 Verdict::Step(Command::LoseAttempt { attempt: course.attempts, now, draw })
             }
-            Delivery::Held { course } => {
-                if now >= course.plan.deadline {
-                    return Verdict::Step(Command::Expire { attempt: None, now });
-                }
-                Verdict::PutBack(course.plan.deadline)
-            }
+            // Nothing is done about it but by a person: its row stays due at its deadline, which is the alarm.
+            Delivery::Held { course } => Verdict::PutBack(course.plan.deadline),
             Delivery::Scheduled { plan } => self.may_start(index, carried, plan, claimed),
             Delivery::Retrying { course, .. } | Delivery::InDoubt { course, .. } => {
                 self.may_start(index, carried, &course.plan, claimed)

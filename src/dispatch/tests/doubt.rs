@@ -10,7 +10,7 @@ use schema::events::{AttemptOutcome, DeliveryEvent, NextStep};
 use tokio_util::sync::CancellationToken;
 
 use crate::sink::Answer;
-use crate::world::{World, names, path};
+use crate::world::{TRACEPARENT, World, names, path};
 
 fn in_doubt(event: &DeliveryEvent) -> Option<(&str, &NextStep)> {
     match event {
@@ -62,6 +62,41 @@ async fn a_mail_in_doubt_is_sent_once_more_under_the_same_id_then_held() {
     let mails = world.relay.mails();
     assert_eq!(mails.len(), 2);
     assert_eq!(id(&mails[0]), id(&mails[1]));
+    assert_eq!(mails[0], mails[1], "the same delivery is the same bytes");
+    assert!(mails[0].contains(TRACEPARENT), "{}", mails[0]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_may_have_arrived_is_held_past_its_deadline_not_given_up() {
+    let world = World::open().await;
+    world.mailbox("ann").await;
+    world.webhook("bob").await;
+    world.relay.hang_up(1);
+    let mut plan = world.plan("ann", ChannelKind::Mail);
+    // Long enough to refuse in between.
+    plan.retry.base_ms = 500;
+    plan.retry.cap_ms = 500;
+    let running = world.run("node-1");
+    let delivery = world.schedule_plan(plan).await;
+    world.until(delivery, "doubt", |events| events.iter().any(|e| in_doubt(e).is_some())).await;
+    world.relay.refuse();
+
+    let events = world.until(delivery, "second end", |events| events.len() == 5).await;
+
+    let DeliveryEvent::AttemptEnded { outcome: AttemptOutcome::Failed { fault, next }, .. } =
+        &events[4]
+    else {
+        panic!("{events:#?}")
+    };
+    assert_eq!((fault.code.as_str(), next), ("smtp.5.1.1", &NextStep::Held));
+    assert_eq!(world.store.ledger.held_past_deadline().await.unwrap(), 0);
+    // As if its deadline had come; another delivery shows that the node has looked around since.
+    world.end_leases().await;
+    let other = world.schedule("bob").await;
+    assert_eq!(world.until_closed(other).await.0, Outcome::Delivered);
+    assert_eq!(world.events(delivery).await.len(), 5);
+    assert_eq!(world.store.ledger.held_past_deadline().await.unwrap(), 1);
     running.stop().await;
 }
 

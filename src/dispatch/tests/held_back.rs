@@ -2,10 +2,12 @@
 
 use aggregates::delivery::Outcome;
 use schema::events::{
-    CancelReason, DeliveryEvent, DistributionEvent, PauseScope, SubscriptionEvent, SuppressReason,
-    TenantEvent,
+    CancelReason, DeliveryEvent, DistributionEvent, PauseScope, SubscriptionBody,
+    SubscriptionEvent, SuppressReason, TenantEvent,
 };
-use schema::{ChannelKind, StreamId};
+use schema::{
+    AttributeValue, ChannelKind, Preferences, RecipientId, ReportSelector, Selector, StreamId,
+};
 
 use crate::sink::Answer;
 use crate::world::{World, destination, names, now, path, subscription, tenant};
@@ -25,6 +27,35 @@ async fn who_unsubscribed_before_the_send_gets_nothing() {
     assert_eq!(outcome, Outcome::Suppressed);
     let suppressed = DeliveryEvent::DeliverySuppressed { reason: SuppressReason::Unsubscribed };
     assert_eq!(events[1..], [suppressed]);
+    assert!(world.sink.received(&path("bob")).is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asked_for_other_attributes_before_the_send_gets_nothing() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let delivery = world.schedule("bob").await;
+    let stream = StreamId::subscription(&tenant(), &subscription("bob"));
+    let region = [("region".to_owned(), vec![AttributeValue::Text("eu".to_owned())])];
+    let body = SubscriptionBody {
+        recipient: RecipientId::try_new("bob").unwrap(),
+        selector: Selector { report: ReportSelector::Every, attributes: region.into() },
+        preferences: Preferences {
+            channels: vec![ChannelKind::Webhook],
+            formats: vec![],
+            deadline_s: None,
+        },
+    };
+    let changed = SubscriptionEvent::SubscriptionChanged { version: 2, body };
+    world.append(stream, 1, vec![changed.into()]).await;
+
+    let running = world.run("node-1");
+    let (outcome, events) = world.until_closed(delivery).await;
+
+    assert_eq!(outcome, Outcome::Suppressed);
+    let suppressed = DeliveryEvent::DeliverySuppressed { reason: SuppressReason::Unsubscribed };
+    assert_eq!(events[2..], [suppressed]);
     assert!(world.sink.received(&path("bob")).is_empty());
     running.stop().await;
 }

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 struct Book {
     mails: Vec<String>,
     hang_ups: u32,
+    refuses: bool,
 }
 
 pub struct Relay {
@@ -33,6 +34,11 @@ impl Relay {
     /// Takes the next mails and says nothing.
     pub fn hang_up(&self, times: u32) {
         self.book.lock().unwrap().hang_ups = times;
+    }
+
+    /// Knows no recipient any more.
+    pub fn refuse(&self) {
+        self.book.lock().unwrap().refuses = true;
     }
 
     /// Every mail taken so far, those included to which nothing was said.
@@ -62,6 +68,9 @@ async fn serve(stream: TcpStream, book: Arc<Mutex<Book>>) -> Option<()> {
                     return None;
                 }
                 say(&mut stream, "250 2.0.0 taken").await?;
+            }
+            "RCPT" if book.lock().unwrap().refuses => {
+                say(&mut stream, "550 5.1.1 unknown").await?;
             }
             "QUIT" => return say(&mut stream, "221 bye").await,
             _ => say(&mut stream, "250 2.0.0 ok").await?,

@@ -89,7 +89,6 @@ impl Reconciliation {
             stream: StreamId::distribution(DistributionId::from_uuid(distribution)),
             because: counts.last,
             addresses: Vec::new(),
-            once: false,
         };
         let outcomes = counts.outcomes;
         if let Some(Place { state, sequence }) = place {

@@ -39,49 +39,18 @@ impl Ledger {
     ) -> Result<Vec<Appended>, AppendError> {
         let floor = self.floor((request.lane, request.channel)).await?;
         let mut connection = self.claims.acquire().await?;
-        let mut transaction = connection.begin().await?;
-        let rows = queries::claim(&mut transaction, request, floor).await?;
-        if rows.is_empty() {
-            transaction.rollback().await?;
-            return Ok(Vec::new());
-        }
-        let mut rows = rows.into_iter().map(Claimed::try_from).collect::<Result<Vec<_>, _>>()?;
-        read_histories(&mut transaction, &mut rows).await?;
-        let leased: Vec<QueueRow> = rows.iter().map(|claimed| claimed.row.clone()).collect();
-        let mut units = Vec::new();
-        for unit in decide(rows) {
-            units.extend(storable(unit));
-        }
-        let lease = leases(&units, &leased, request.lease_ms);
-        let columns = Columns::of(units.iter().chain(&lease));
-        let places = match write_all(&mut transaction, &columns).await {
-            Ok(places) => {
-                transaction.commit().await?;
-                places
+        let claiming = claim_on(&mut connection, request, floor, decide);
+        let appended = match self.claims().within(claiming).await {
+            Some(appended) => appended?,
+            None => {
+                drop(connection.detach());
+                return Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut).into());
             }
-            Err(error) if matches!(Failure::of(&error), Failure::Guilty | Failure::Deadlock) => {
-                transaction.rollback().await?;
-                let appended = one_by_one(&mut connection, units, &leased, request).await?;
-                return Ok(self.claimed(appended));
-            }
-            Err(error) => return Err(error.into()),
         };
-        drop(connection);
-        let mut places = places.as_slice();
-        let mut appended = Vec::with_capacity(units.len());
-        for unit in units {
-            let (own, others) = places.split_at(unit.payloads.len().min(places.len()));
-            places = others;
-            appended.push(unit.recorded(own));
-        }
-        Ok(self.claimed(appended))
-    }
-
-    fn claimed(&self, appended: Vec<Appended>) -> Vec<Appended> {
         for unit in &appended {
             self.announcer.announce(&unit.events);
         }
-        appended
+        Ok(appended)
     }
 
     /// From where a claim looks: looked up once a second, then remembered.
@@ -90,7 +59,7 @@ impl Ledger {
             return Ok(floor);
         }
         let looked_up = Instant::now();
-        let (first, now) = queries::floor(&self.claims, lane.0, lane.1).await?;
+        let (first, now) = queries::floor(self.claims(), lane.0, lane.1).await?;
         let recent = Timestamp::from_unix_micros(now.timestamp_micros() - FLOOR_SLACK_MS * 1_000);
         let floor = first.map_or(recent, |first| Timestamp::from(first).min(recent));
         self.floors.set(lane, floor, looked_up);
@@ -102,7 +71,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn claim_planning(&self, lease_ms: u64) -> Result<Option<PlanningRow>, StoreError> {
-        let row = queries::claim_planning(&self.claims, lease_ms).await?;
+        let row = queries::claim_planning(self.claims(), lease_ms).await?;
         row.map(PlanningRow::try_from).transpose()
     }
 
@@ -128,7 +97,7 @@ impl Ledger {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<Vec<QueueRow>, StoreError> {
-        let rows = queries::rows_of(&self.reads, distribution, after, limit).await?;
+        let rows = queries::rows_of(self.reads(), distribution, after, limit).await?;
         rows.into_iter().map(QueueRow::try_from).collect()
     }
 
@@ -137,7 +106,15 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn queue_row(&self, delivery: DeliveryId) -> Result<Option<QueueRow>, StoreError> {
-        queries::row(&self.reads, delivery).await?.map(QueueRow::try_from).transpose()
+        queries::row(self.reads(), delivery).await?.map(QueueRow::try_from).transpose()
+    }
+
+    /// Deliveries that wait for a person though their deadline has passed: 10,000 means "or more".
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn held_past_deadline(&self) -> Result<u32, StoreError> {
+        Ok(u32::try_from(queries::held_past_deadline(&self.shared).await?).unwrap_or(u32::MAX))
     }
 
     /// How much waits, by lane and channel. Bounded: looks at 100,000 rows at most.
@@ -148,6 +125,49 @@ impl Ledger {
         let depths = queries::depths(&self.shared).await?;
         depths.into_iter().map(QueueDepth::try_from).collect()
     }
+}
+
+/// Claims, decides and writes on one connection, in one transaction.
+async fn claim_on(
+    connection: &mut PgConnection,
+    request: &ClaimRequest,
+    floor: Timestamp,
+    decide: impl FnOnce(Vec<Claimed>) -> Vec<Unit> + Send,
+) -> Result<Vec<Appended>, AppendError> {
+    let mut transaction = connection.begin().await?;
+    let rows = queries::claim(&mut transaction, request, floor).await?;
+    if rows.is_empty() {
+        transaction.rollback().await?;
+        return Ok(Vec::new());
+    }
+    let mut rows = rows.into_iter().map(Claimed::try_from).collect::<Result<Vec<_>, _>>()?;
+    read_histories(&mut transaction, &mut rows).await?;
+    let leased: Vec<QueueRow> = rows.iter().map(|claimed| claimed.row.clone()).collect();
+    let mut units = Vec::new();
+    for unit in decide(rows) {
+        units.extend(storable(unit));
+    }
+    let lease = leases(&units, &leased, request.lease_ms);
+    let columns = Columns::of(units.iter().chain(&lease));
+    let places = match write_all(&mut transaction, &columns).await {
+        Ok(places) => {
+            transaction.commit().await?;
+            places
+        }
+        Err(error) if matches!(Failure::of(&error), Failure::Guilty | Failure::Deadlock) => {
+            transaction.rollback().await?;
+            return Ok(one_by_one(connection, units, &leased, request).await?);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut places = places.as_slice();
+    let mut appended = Vec::with_capacity(units.len());
+    for unit in units {
+        let (own, others) = places.split_at(unit.payloads.len().min(places.len()));
+        places = others;
+        appended.push(unit.recorded(own));
+    }
+    Ok(appended)
 }
 
 /// Reads the streams of those rows that hold no state.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::bounded;
 use super::row::{RawClaimed, RawDepth, RawPlanningRow, RawQueueRow};
 use crate::log::RawRow;
+use crate::timely::Timely;
 use crate::{ClaimRequest, QueueRow};
 
 /// `now()` and not `clock_timestamp()`: only what is stable within a statement can end an index scan.
@@ -71,7 +72,7 @@ pub(super) async fn histories(
 }
 
 pub(super) async fn floor(
-    pool: &PgPool,
+    pool: Timely<'_>,
     lane: i16,
     channel: ChannelKind,
 ) -> sqlx::Result<(Option<DateTime<Utc>>, DateTime<Utc>)> {
@@ -86,7 +87,7 @@ pub(super) async fn floor(
 }
 
 pub(super) async fn claim_planning(
-    pool: &PgPool,
+    pool: Timely<'_>,
     lease_ms: u64,
 ) -> sqlx::Result<Option<RawPlanningRow>> {
     sqlx::query_as(
@@ -102,7 +103,7 @@ pub(super) async fn claim_planning(
 }
 
 pub(super) async fn rows_of(
-    pool: &PgPool,
+    pool: Timely<'_>,
     distribution: DistributionId,
     after: Option<DeliveryId>,
     limit: u32,
@@ -118,13 +119,22 @@ pub(super) async fn rows_of(
     .await
 }
 
-pub(super) async fn row(pool: &PgPool, delivery: DeliveryId) -> sqlx::Result<Option<RawQueueRow>> {
+pub(super) async fn row(pool: Timely<'_>, delivery: DeliveryId) -> sqlx::Result<Option<RawQueueRow>> {
     sqlx::query_as(
         "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent \
          from delivery_queue where delivery = $1",
     )
     .bind(delivery.as_uuid())
     .fetch_optional(pool)
+    .await
+}
+
+pub(super) async fn held_past_deadline(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select count(*) from \
+         (select 1 from delivery_queue where lane = 2 and due_at <= now() limit 10000) q",
+    )
+    .fetch_one(pool)
     .await
 }
 

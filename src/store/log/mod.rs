@@ -145,12 +145,26 @@ impl Ledger {
         tenant: &TenantId,
         tag: &str,
     ) -> Result<Vec<(RecipientId, AddressId)>, StoreError> {
-        queries::by_address(self.reads(), tenant, tag)
-            .await?
-            .into_iter()
-            .map(|(recipient, address)| {
-                Ok((RecipientId::try_new(recipient)?, AddressId::try_new(address)?))
-            })
-            .collect()
+        addresses(queries::by_address(self.reads(), tenant, tag).await?)
     }
+
+    /// Other addresses of the tenant with the value that this one has now, at most `limit`. None when it is retired.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn same_address(
+        &self,
+        tenant: &TenantId,
+        recipient: &RecipientId,
+        address: &AddressId,
+        limit: u32,
+    ) -> Result<Vec<(RecipientId, AddressId)>, StoreError> {
+        addresses(queries::same_address(self.reads(), tenant, recipient, address, limit).await?)
+    }
+}
+
+fn addresses(rows: Vec<(String, String)>) -> Result<Vec<(RecipientId, AddressId)>, StoreError> {
+    let named =
+        |(recipient, address)| Ok((RecipientId::try_new(recipient)?, AddressId::try_new(address)?));
+    rows.into_iter().map(named).collect()
 }

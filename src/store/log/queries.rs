@@ -1,4 +1,4 @@
-use schema::{AggregateType, StreamId, TenantId};
+use schema::{AddressId, AggregateType, RecipientId, StreamId, TenantId};
 
 use super::RawRow;
 use crate::timely::Timely;
@@ -93,6 +93,28 @@ pub(super) async fn command(
         .bind(id)
         .fetch_optional(pool)
         .await
+}
+
+pub(super) async fn same_address(
+    pool: Timely<'_>,
+    tenant: &TenantId,
+    recipient: &RecipientId,
+    address: &AddressId,
+    limit: u32,
+) -> sqlx::Result<Vec<(String, String)>> {
+    sqlx::query_as(
+        "select other.recipient, other.address from address_index this \
+         join address_index other on other.tenant = this.tenant and other.tag = this.tag \
+         where this.tenant = $1 and this.recipient = $2 and this.address = $3 \
+             and (other.recipient, other.address) <> (this.recipient, this.address) \
+         order by 1, 2 limit $4",
+    )
+    .bind(tenant.as_str())
+    .bind(recipient.as_str())
+    .bind(address.as_str())
+    .bind(i64::from(limit))
+    .fetch_all(pool)
+    .await
 }
 
 pub(super) async fn by_address(

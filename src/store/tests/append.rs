@@ -192,6 +192,24 @@ async fn streams_are_loaded_together_and_addresses_found_by_their_tag() {
 
     let found = test.ledger.find_by_address(&tenant(), "t1").await.unwrap();
     assert_eq!(found, [(bob.clone(), work.clone())]);
+    let shared = |tag: &str| {
+        let (recipient, address, tag) = ("eve".parse().unwrap(), work.clone(), tag.to_owned());
+        Unit {
+            addresses: vec![AddressChange::Put { recipient, address, tag }],
+            ..Unit::new(metadata())
+        }
+    };
+    test.ledger.append(shared("t2")).await.unwrap();
+    assert_eq!(test.ledger.same_address(&tenant(), &bob, &work, 9).await.unwrap(), []);
+    test.ledger.append(shared("t1")).await.unwrap();
+    let same = test.ledger.same_address(&tenant(), &bob, &work, 9).await.unwrap();
+    assert_eq!(same, [("eve".parse().unwrap(), work.clone())]);
+    let apex = "apex".parse().unwrap();
+    assert_eq!(test.ledger.same_address(&apex, &bob, &work, 9).await.unwrap(), []);
+    let remove = AddressChange::Remove { recipient: "eve".parse().unwrap(), address: work.clone() };
+    let removal = Unit { addresses: vec![remove], ..Unit::new(metadata()) };
+    test.ledger.append(removal).await.unwrap();
+
     let gone = AddressChange::Remove { recipient: bob, address: work };
     let removal = Unit { addresses: vec![gone], ..Unit::new(metadata()) };
     test.ledger.append(removal).await.unwrap();

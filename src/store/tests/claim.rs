@@ -7,7 +7,7 @@ use schema::{ChannelKind, DeliveryId, Timestamp};
 use store::testing::TestLedger;
 use store::{
     ClaimRequest, Claimed, Due, Ledger, LedgerConfig, PlanningChange, PlanningRow, QueueChange,
-    Unit,
+    QueueRow, Unit,
 };
 
 use crate::support::{delivery, distribution, metadata, queue_row, started, tenant, unit};
@@ -166,6 +166,19 @@ async fn open_deliveries_are_listed_and_counted() {
     let gone = QueueChange::Remove { delivery: delivery(2) };
     test.ledger.append(Unit { queue: vec![gone], ..Unit::new(metadata()) }).await.unwrap();
     assert_eq!(test.ledger.queue_row(delivery(2)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_is_held_past_its_deadline_is_counted() {
+    let test = TestLedger::start().await;
+    let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let put = |number, lane, at| {
+        QueueChange::Put(QueueRow { lane, ..queue_row(number, 0, 0) }, Due::At(at))
+    };
+    let past = Timestamp::from_unix_micros(0);
+    let queue = vec![put(0, 2, past), put(1, 2, past), put(2, 2, later.into()), put(3, 1, past)];
+    test.ledger.append(Unit { queue, ..Unit::new(metadata()) }).await.unwrap();
+    assert_eq!(test.ledger.held_past_deadline().await.unwrap(), 2);
 }
 
 #[tokio::test]

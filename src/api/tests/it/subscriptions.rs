@@ -80,6 +80,22 @@ async fn what_a_subscription_names_must_be_there() {
 }
 
 #[tokio::test]
+async fn a_field_that_nobody_knows_is_refused_by_its_path() {
+    let api = Api::start().await;
+    api.audience().await;
+    let before = api.event_count().await;
+    let mut wrong = [body(&[]), body(&[]), body(&[])];
+    wrong[0]["note"] = json!("x");
+    wrong[1]["selector"]["attribute"] = json!({ "region": ["eu"] });
+    wrong[2]["preferences"]["format"] = json!("pdf");
+    for (body, field) in wrong.into_iter().zip(["note", "selector.attribute", "preferences.format"])
+    {
+        assert_eq!(api.put(PATH, body).await.problem(422)["field"], field);
+    }
+    assert_eq!(api.event_count().await, before);
+}
+
+#[tokio::test]
 async fn a_pause_must_end_in_the_future() {
     let api = Api::start().await;
     api.audience().await;

@@ -3,6 +3,8 @@ use schema::FailureClass::{Content, RecipientPermanent};
 use schema::{Format, Parcel, SendStage};
 use secrecy::SecretString;
 
+use super::super::message::Composer;
+use super::super::template::Templates;
 use super::{EmailChannel, EmailConfig, Script, channel, config, parcel, relay};
 use crate::Channel;
 use crate::testing::{attachment, noise};
@@ -55,6 +57,26 @@ async fn the_headers_say_who_what_and_how_to_leave() {
     for name in ["List-Unsubscribe", "List-Unsubscribe-Post", "X-Waybill-Traceparent"] {
         assert_eq!(raw_header(&mail, name), None, "{name}");
     }
+}
+
+#[test]
+fn one_click_is_offered_over_https_alone_but_in_test_sink_mode() {
+    let one_click = |test_sink, scheme: &str| {
+        let from_address = "reports@acme.example".to_owned();
+        let config = EmailConfig { from_address, test_sink, ..EmailConfig::default() };
+        let templates = Templates::try_load(None).unwrap();
+        let checked = config.checked().unwrap();
+        let composer = Composer::try_new(&config, &checked, templates).unwrap();
+        let url = format!("{scheme}://waybill.example/u/abc");
+        let parcel = Parcel { unsubscribe_url: Some(url.clone()), ..parcel() };
+        let mail = composer.compose(&parcel).unwrap();
+        let text = String::from_utf8(mail.without_last_crlf().to_vec()).unwrap();
+        assert_eq!(raw_header(&text, "List-Unsubscribe"), Some(&*format!("<{url}>")));
+        raw_header(&text, "List-Unsubscribe-Post").is_some()
+    };
+    assert!(one_click(false, "https"));
+    assert!(!one_click(false, "http"));
+    assert!(one_click(true, "http"));
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use schema::FailureClass::{
-    Auth, Config, Content, InDoubt, Policy, RecipientPermanent, Throttled, Transient,
+    Auth, Config, Content, InDoubt, RecipientPermanent, Throttled, Transient,
 };
 use schema::{ChannelError, FailureClass, Format, Proof, SendStage};
 
@@ -93,7 +93,7 @@ async fn silence_before_the_content_has_sent_nothing() {
 #[tokio::test]
 async fn a_refusal_is_read_by_its_step_and_code() {
     for (verb, reply, class, code) in [
-        ("GREETING", "554 no service", Policy, "smtp.554"),
+        ("GREETING", "554 no service", Config, "smtp.554"),
         ("GREETING", "421 4.3.2 later", Transient, "smtp.4.3.2"),
         ("MAIL", "530 5.7.0 Authentication required", Auth, "smtp.5.7.0"),
         ("MAIL", "550 not you", Config, "smtp.550"),
