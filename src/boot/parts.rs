@@ -6,7 +6,7 @@ use api::{ApiParts, ApiState};
 use artifacts::ArtifactStore;
 use channels::{Channel, EmailChannel, WebhookChannel, WebhookGuard};
 use dispatch::{DeliveryDesk, Dispatcher, Parts as DispatchParts};
-use followers::Checkpoints;
+use followers::{Checkpoints, Follower, projectors};
 use intake::kafka::KafkaIntake;
 use intake::{Intake, Neighbours};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -19,6 +19,7 @@ use tracing::error;
 use super::index::{self, SharedIndex};
 use super::{desk, identity_file, open_ledger, vault_config, walls};
 use crate::config::Config;
+use crate::telemetry;
 
 /// Every part, built and wired, none of them running but the tail.
 pub struct Parts {
@@ -69,9 +70,10 @@ impl Parts {
         let intake = intake(&ground, &dispatcher, held.is_some())?;
         let kafka = kafka_intake(&ground.config, &intake)?;
         let readiness = walls::Parts {
-            ledger: Arc::clone(&ground.ledger),
             tail: Arc::clone(&tail),
+            artifacts: ground.artifacts.clone(),
             checkpoints: Checkpoints::new(Arc::clone(&ground.ledger)),
+            followers: all_followers(&ground.ledger).iter().map(|f| f.name().to_owned()).collect(),
             kafka: kafka.clone(),
             held: held.clone(),
         };
@@ -93,6 +95,11 @@ impl Parts {
             rest,
         })
     }
+}
+
+/// Everyone who reads the log.
+pub fn all_followers(ledger: &Arc<Ledger>) -> Vec<Box<dyn Follower>> {
+    projectors().into_iter().chain(reactors::reactors(ledger)).collect()
 }
 
 fn random_name() -> String {
@@ -137,11 +144,12 @@ fn dispatcher(ground: &Ground, channels: Vec<Arc<dyn Channel>>) -> Arc<Dispatche
     Dispatcher::new(ground.config.dispatch.clone(), parts)
 }
 
-/// Own appends are known at once: to routing, and to dispatch.
+/// Own appends are known at once: to routing, to dispatch, and to what is counted.
 fn observe(ground: &Ground, dispatcher: &Arc<Dispatcher>) {
     let (index, dispatcher) = (Arc::clone(&ground.index), Arc::clone(dispatcher));
     ground.ledger.on_append(Arc::new(move |events| {
         index::observe(&index, events);
+        telemetry::count(events);
         dispatcher.observe(events);
     }));
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use dispatch::Dispatcher;
-use followers::projectors;
 use metrics_exporter_prometheus::PrometheusHandle;
-use schema::Timestamp;
 use store::Ledger;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -16,8 +14,9 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::parts::Parts;
+use super::parts::{Parts, all_followers};
 use super::{identity_file, index};
+use crate::clock;
 
 /// How often the newest checkpoint is written outside of the database.
 const IDENTITY_EVERY: Duration = Duration::from_secs(5);
@@ -80,14 +79,22 @@ impl Crew {
 /// Starts every loop.
 pub async fn start(parts: Parts) -> Result<Running> {
     let failed = CancellationToken::new();
-    let listener = TcpListener::bind(&parts.config.api.bind)
-        .await
-        .with_context(|| format!("api.bind: {} cannot be listened on", parts.config.api.bind))?;
+    let listener = listen("api.bind", &parts.config.api.bind).await?;
+    let ops_listener = match &parts.config.api.ops_bind {
+        Some(bind) => Some(listen("api.ops_bind", bind).await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     let mut entrances = Crew::new(CancellationToken::new(), &failed);
     let mut sends = Crew::new(CancellationToken::new(), &failed);
     let mut readers = Crew::new(parts.rest.clone(), &failed);
 
+    if let Some(listener) = ops_listener {
+        // Among the readers: operators see the node until all that it does has ended.
+        let (router, config) = (api::ops_router(parts.api.clone()), parts.config.api.clone());
+        let stop = readers.stop.clone();
+        readers.add("ops", async move { Ok(api::serve(listener, router, &config, stop).await?) });
+    }
     let (router, api_config) = (api::router(parts.api), parts.config.api.clone());
     let stop = entrances.stop.clone();
     entrances.add("api", async move { Ok(api::serve(listener, router, &api_config, stop).await?) });
@@ -106,7 +113,7 @@ pub async fn start(parts: Parts) -> Result<Running> {
         let (node, config) = (parts.node.clone(), parts.config.followers);
         let stop = readers.stop.clone();
         readers.add("followers", async move {
-            let all = projectors().into_iter().chain(reactors::reactors(&ledger)).collect();
+            let all = all_followers(&ledger);
             followers::run(&ledger, &tail, all, config, &node, &stop).await;
             Ok(())
         });
@@ -133,6 +140,11 @@ pub async fn start(parts: Parts) -> Result<Running> {
     })
 }
 
+async fn listen(key: &str, bind: &str) -> Result<TcpListener> {
+    let listener = TcpListener::bind(bind).await;
+    listener.with_context(|| format!("{key}: {bind} cannot be listened on"))
+}
+
 async fn run_dispatch(dispatcher: Arc<Dispatcher>, stop: CancellationToken) -> Result<()> {
     dispatcher.run(stop).await;
     Ok(())
@@ -142,8 +154,7 @@ async fn run_dispatch(dispatcher: Arc<Dispatcher>, stop: CancellationToken) -> R
 async fn keep_identity(ledger: Arc<Ledger>, file: PathBuf, stop: CancellationToken) -> Result<()> {
     let mut every = interval(IDENTITY_EVERY);
     while stop.run_until_cancelled(every.tick()).await.is_some() {
-        let now = Timestamp::from(chrono::Utc::now());
-        if let Err(problem) = ledger.write_identity(&file, now).await {
+        if let Err(problem) = ledger.write_identity(&file, clock::now()).await {
             warn!("the checkpoint outside of the database was not written: {problem}");
         }
     }

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::output::{Output, print_rows, say};
+use super::output::{Output, print_done, print_rows, say};
 use crate::boot;
 use crate::config::Config;
 
@@ -66,7 +66,9 @@ pub async fn run(config: &Config, args: ProjectionsArgs, output: Output) -> Resu
         Action::Skip { name, position, reason } => {
             let actor = Actor::new("cli", "operator");
             followers::skip(&ledger, &name, Position(position), &reason, actor).await?;
-            say(output, &format!("{name} leaves out event {position}; the decision is on record"));
+            let raw = json!({ "follower": name, "skipped": position, "reason": reason });
+            let sentence = format!("{name} leaves out event {position}; the decision is on record");
+            print_done(output, &sentence, &raw);
             Ok(true)
         }
     }

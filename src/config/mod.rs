@@ -1,6 +1,7 @@
 //! What an operator may set: a TOML file, then variables `WAYBILL_<SECTION>__<KEY>`. Nothing else reads the
 //! environment. Every wrong value is named, all of them at once.
 
+mod secrets;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,8 @@ use artifacts::ArtifactsConfig;
 use channels::email::EmailConfig;
 use channels::webhook::WebhookConfig;
 use dispatch::DispatchConfig;
-use figment::Figment;
 use figment::providers::{Env, Format, Toml};
+use figment::{Figment, Provider};
 use followers::FollowerConfig;
 use intake::{IntakeConfig, KafkaConfig};
 use serde::de::DeserializeOwned;
@@ -42,6 +43,11 @@ const SECTIONS: [&str; 13] = [
 
 /// Variables with the prefix that are not settings: the command line's own, and the test servers'.
 const NOT_SETTINGS: [&str; 5] = ["config", "url", "key", "test_", "bless"];
+
+/// Everything that is wrong with a configuration, each as a sentence that begins with the key.
+#[derive(Debug, thiserror::Error)]
+#[error("configuration: {}", .0.join("\n  "))]
+pub struct WrongConfig(pub Vec<String>);
 
 /// The whole configuration.
 #[derive(Clone, Debug)]
@@ -82,13 +88,23 @@ impl Config {
             if !file.is_file() {
                 bail!("configuration: {} is no file", file.display());
             }
-            figment = figment.merge(Toml::file_exact(file));
+            let file = Toml::file_exact(file);
+            if let Err(error) = file.data() {
+                let name = file.metadata().source.map(|source| format!("{source}: "));
+                bail!(
+                    "configuration: {}{}",
+                    name.unwrap_or_default(),
+                    secrets::told_of_file(&error)
+                );
+            }
+            figment = figment.merge(file);
         }
         let setting = |name: &figment::value::UncasedStr| {
             let name = name.as_str().to_ascii_lowercase();
             !NOT_SETTINGS.iter().any(|other| name.starts_with(other))
         };
-        Self::from_figment(&figment.merge(Env::prefixed("WAYBILL_").filter(setting).split("__")))
+        let environment = Env::prefixed("WAYBILL_").filter(setting).split("__");
+        Self::from_figment(&secrets::as_texts(secrets::with_environment(figment, &environment)))
     }
 
     fn from_figment(figment: &Figment) -> Result<Self> {
@@ -124,7 +140,7 @@ impl Config {
             Some(log),
         ) = config
         else {
-            bail!("configuration: {}", wrong.join("\n  "));
+            return Err(WrongConfig(wrong).into());
         };
         let config = Self {
             node,
@@ -142,23 +158,27 @@ impl Config {
             log,
         };
         config.check(&mut wrong);
-        if wrong.is_empty() { Ok(config) } else { bail!("configuration: {}", wrong.join("\n  ")) }
+        if wrong.is_empty() { Ok(config) } else { Err(WrongConfig(wrong).into()) }
     }
 
     /// The rules that types cannot hold.
     fn check(&self, wrong: &mut Vec<String>) {
-        let checks = [
-            self.api.check(),
-            self.database.check(),
-            self.vault.check(),
-            self.kafka.check(),
-            self.intake.check(),
-            self.artifacts.check(),
-            self.dispatch.check(),
-            self.retry.check(),
-            self.log.check(),
+        let all = [
+            self.node.wrong(),
+            self.api.wrong(),
+            self.database.wrong(),
+            self.vault.wrong(),
+            self.kafka.wrong(),
+            self.intake.wrong(),
+            self.artifacts.wrong(),
+            self.mail.wrong(),
+            self.webhook.wrong(),
+            self.dispatch.wrong(),
+            self.followers.wrong(),
+            self.retry.wrong(),
+            self.log.wrong(),
         ];
-        wrong.extend(checks.into_iter().filter_map(Result::err).map(|invalid| invalid.to_string()));
+        wrong.extend(all.iter().flatten().map(ToString::to_string));
     }
 }
 
@@ -177,6 +197,10 @@ fn section<T: DeserializeOwned>(
     name: &str,
     wrong: &mut Vec<String>,
 ) -> Option<T> {
+    if figment.find_value(name).is_ok_and(|value| value.as_dict().is_none()) {
+        wrong.push(format!("{name}: must be a table of keys"));
+        return None;
+    }
     let mut figment = figment.clone();
     let mut is_sound = true;
     loop {
@@ -235,5 +259,6 @@ fn describe(section: &str, error: &figment::Error) -> String {
         }
         _ => String::new(),
     };
-    format!("{}: {}{source}", path.join("."), error.kind)
+    let key = path.join(".");
+    format!("{key}: {}{source}", secrets::told(&key, &error.kind))
 }

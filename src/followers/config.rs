@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use schema::Invalid;
 use serde::Deserialize;
 
 /// How followers run.
@@ -38,6 +39,22 @@ impl Default for FollowerConfig {
 }
 
 impl FollowerConfig {
+    /// Every value that breaks its rule, with its key and the rule.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
+        [
+            ("followers.lease_ms", self.lease_ms, 1_000, 60_000),
+            ("followers.heartbeat_ms", self.heartbeat_ms, 1, self.lease_ms / 3),
+            ("followers.idle_checkpoint_ms", self.idle_checkpoint_ms, 10, 1_000),
+            ("followers.linger_ms", self.linger_ms, 0, 1_000),
+            ("followers.batch_events", self.batch_events.into(), 100, 20_000),
+            ("followers.retry_cap_ms", self.retry_cap_ms, 100, 60_000),
+        ]
+        .into_iter()
+        .filter_map(|(key, value, least, most)| Invalid::unless_within(key, value, least, most))
+        .collect()
+    }
+
     pub(crate) const fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms)
     }
