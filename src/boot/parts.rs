@@ -54,6 +54,8 @@ struct Ground {
 impl Parts {
     /// Connects, loads, wires.
     pub async fn build(config: Config, metrics: PrometheusHandle) -> Result<Self> {
+        // Whatever can be found wrong without a neighbour is found before one is connected to.
+        let (channels, guard) = open_channels(&config)?;
         let ledger = open_ledger(&config).await?;
         let vault = Vault::connect(vault_config(&config)).await.context("the vault (vault.url)")?;
         let artifacts = ArtifactStore::open(&config.artifacts)?;
@@ -64,7 +66,6 @@ impl Parts {
         let node = config.node.id.clone().unwrap_or_else(random_name);
         let ground = Ground { config, node, ledger, vault, artifacts, index };
 
-        let (channels, guard) = open_channels(&ground.config)?;
         let dispatcher = dispatcher(&ground, channels);
         observe(&ground, &dispatcher);
         let intake = intake(&ground, &dispatcher, held.is_some())?;

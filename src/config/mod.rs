@@ -18,6 +18,7 @@ use figment::providers::{Env, Format, Toml};
 use figment::{Figment, Provider};
 use followers::FollowerConfig;
 use intake::{IntakeConfig, KafkaConfig};
+use schema::Invalid;
 use serde::de::DeserializeOwned;
 
 pub use sections::{
@@ -110,19 +111,19 @@ impl Config {
     fn from_figment(figment: &Figment) -> Result<Self> {
         let mut wrong = unknown_sections(figment);
         let config = (
-            section(figment, "node", &mut wrong),
-            section(figment, "api", &mut wrong),
-            section(figment, "database", &mut wrong),
-            section(figment, "vault", &mut wrong),
-            section(figment, "kafka", &mut wrong),
-            section(figment, "intake", &mut wrong),
-            section(figment, "artifacts", &mut wrong),
-            section(figment, "mail", &mut wrong),
-            section(figment, "webhook", &mut wrong),
-            section(figment, "dispatch", &mut wrong),
-            section(figment, "followers", &mut wrong),
-            section(figment, "retry", &mut wrong),
-            section(figment, "log", &mut wrong),
+            section(figment, "node", NodeSection::wrong, &mut wrong),
+            section(figment, "api", ApiConfig::wrong, &mut wrong),
+            section(figment, "database", DatabaseSection::wrong, &mut wrong),
+            section(figment, "vault", VaultSection::wrong, &mut wrong),
+            section(figment, "kafka", KafkaConfig::wrong, &mut wrong),
+            section(figment, "intake", IntakeConfig::wrong, &mut wrong),
+            section(figment, "artifacts", ArtifactsConfig::wrong, &mut wrong),
+            section(figment, "mail", EmailConfig::wrong, &mut wrong),
+            section(figment, "webhook", WebhookConfig::wrong, &mut wrong),
+            section(figment, "dispatch", DispatchConfig::wrong, &mut wrong),
+            section(figment, "followers", FollowerConfig::wrong, &mut wrong),
+            section(figment, "retry", RetrySection::wrong, &mut wrong),
+            section(figment, "log", LogConfig::wrong, &mut wrong),
         );
         let (
             Some(node),
@@ -157,28 +158,7 @@ impl Config {
             retry,
             log,
         };
-        config.check(&mut wrong);
         if wrong.is_empty() { Ok(config) } else { Err(WrongConfig(wrong).into()) }
-    }
-
-    /// The rules that types cannot hold.
-    fn check(&self, wrong: &mut Vec<String>) {
-        let all = [
-            self.node.wrong(),
-            self.api.wrong(),
-            self.database.wrong(),
-            self.vault.wrong(),
-            self.kafka.wrong(),
-            self.intake.wrong(),
-            self.artifacts.wrong(),
-            self.mail.wrong(),
-            self.webhook.wrong(),
-            self.dispatch.wrong(),
-            self.followers.wrong(),
-            self.retry.wrong(),
-            self.log.wrong(),
-        ];
-        wrong.extend(all.iter().flatten().map(ToString::to_string));
     }
 }
 
@@ -191,10 +171,11 @@ fn unknown_sections(figment: &Figment) -> Vec<String> {
 }
 
 /// A section, or its defaults where they suffice; what is wrong in it goes to `wrong`: all of it, so what was found is
-/// taken out and the rest is looked at again.
+/// taken out and the rest is looked at again, in the end by the rules that types cannot hold.
 fn section<T: DeserializeOwned>(
     figment: &Figment,
     name: &str,
+    rules: impl Fn(&T) -> Vec<Invalid>,
     wrong: &mut Vec<String>,
 ) -> Option<T> {
     if figment.find_value(name).is_ok_and(|value| value.as_dict().is_none()) {
@@ -210,7 +191,10 @@ fn section<T: DeserializeOwned>(
             Figment::new().extract::<T>()
         };
         match result {
-            Ok(section) => return is_sound.then_some(section),
+            Ok(section) => {
+                wrong.extend(rules(&section).iter().map(ToString::to_string));
+                return is_sound.then_some(section);
+            }
             Err(errors) => {
                 let first = errors.clone().into_iter().next();
                 wrong.extend(errors.into_iter().map(|error| describe(name, &error)));

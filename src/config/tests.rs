@@ -45,6 +45,15 @@ fn every_wrong_value_is_named_at_once() {
 }
 
 #[test]
+fn a_value_of_the_wrong_type_hides_no_other_that_breaks_a_rule() {
+    let error =
+        wrong("[api]\nrequest_limit = \"few\"\ndrain_ms = 9999999\n[log]\nlevel = \"loud\"");
+    for key in ["api.request_limit: ", "api.drain_ms: ", "log.level: "] {
+        assert!(error.contains(key), "{error}");
+    }
+}
+
+#[test]
 fn an_unknown_key_or_section_is_an_error() {
     assert!(wrong("[api]\nbinnd = \"127.0.0.1:1\"").contains("api"));
     assert!(wrong("[smtp]\nhost = \"x\"").contains("smtp: is no section"));

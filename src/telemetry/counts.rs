@@ -151,3 +151,34 @@ const fn change(event: &SubscriptionEvent) -> &'static str {
         SubscriptionEvent::Unsubscribed { .. } => "unsubscribed",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_to_close_a_delivery_has_its_outcome_and_reason() {
+        let suppressed = DeliveryEvent::DeliverySuppressed { reason: SuppressReason::NotEntitled };
+        assert_eq!(closed(&suppressed), Some(("suppressed", "not_entitled")));
+        let withdrawn = DeliveryEvent::DeliveryCancelled { reason: CancelReason::Withdrawn };
+        assert_eq!(closed(&withdrawn), Some(("cancelled", "withdrawn")));
+        let deadline = schema::Timestamp::from(chrono::DateTime::UNIX_EPOCH);
+        let expired = DeliveryEvent::DeliveryExpired { deadline };
+        assert_eq!(closed(&expired), Some(("expired", "")));
+        let reason = DeadLetterReason::DeadlinePassed;
+        let late = AttemptOutcome::InDoubt {
+            code: "lease_ended".to_owned(),
+            next: NextStep::DeadLettered { reason },
+        };
+        let ended = DeliveryEvent::AttemptEnded {
+            attempt: 1,
+            sent_at: None,
+            elapsed_us: None,
+            outcome: late,
+        };
+        assert_eq!(closed(&ended), Some(("dead_lettered", "deadline_passed")));
+        let node = "n1".to_owned();
+        let started = DeliveryEvent::AttemptStarted { attempt: 1, node, address_revision: 1 };
+        assert_eq!(closed(&started), None);
+    }
+}
