@@ -22,6 +22,13 @@ impl Invalid {
         Self { field: field.into(), value: short, rule: rule.into() }
     }
 
+    /// An error for `field` unless `value` is one of `least` to `most`.
+    #[must_use]
+    pub fn unless_within(field: &str, value: u64, least: u64, most: u64) -> Option<Self> {
+        let rule = || format!("must be {least} to {most}");
+        (!(least..=most).contains(&value)).then(|| Self::new(field, &value.to_string(), rule()))
+    }
+
     /// The same error, told of a field inside `outer`.
     #[must_use]
     pub fn within(mut self, outer: &str) -> Self {

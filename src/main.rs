@@ -4,12 +4,11 @@
 
 mod boot;
 mod cli;
+mod clock;
 mod config;
 mod telemetry;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 /// A fifth of the processor time of a fan-out went into the system allocator; this one took a quarter off it.
 #[global_allocator]
@@ -21,5 +20,8 @@ async fn main() -> ExitCode {
         eprintln!("waybill: another TLS provider was installed first");
         return ExitCode::FAILURE;
     }
-    cli::run(cli::Cli::parse()).await
+    match cli::parse() {
+        Ok(cli) => cli::run(cli).await,
+        Err(code) => code,
+    }
 }

@@ -31,6 +31,10 @@ pub struct Database {
     pub admin_url: String,
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the bench is told of its servers by the environment"
+)]
 fn variable(name: &str) -> Result<String> {
     env::var(name).with_context(|| format!("{name} is not set; run this by its make target"))
 }

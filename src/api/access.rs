@@ -86,6 +86,12 @@ pub fn access(method: &Method, path: &str) -> Option<Access> {
     BY_ROUTE.get(&key).copied()
 }
 
+/// Whether a request may change something: all do but reads, and GraphQL knows no mutations.
+#[must_use]
+pub fn changes(method: &Method, path: &str) -> bool {
+    !method.is_safe() && path != "/graphql"
+}
+
 /// The methods of a path, as an Allow header lists them; empty for a path nobody knows.
 #[must_use]
 pub fn allowed(path: &str) -> String {

@@ -55,6 +55,12 @@ impl Caller {
         self.scopes.contains(&scope)
     }
 
+    /// Whether the key is one of the installation's, not of one tenant of many.
+    #[must_use]
+    pub fn is_of_installation(&self) -> bool {
+        self.tenant.as_str() == INSTALLATION
+    }
+
     /// Insists on a further scope.
     ///
     /// # Errors
@@ -102,7 +108,7 @@ pub(crate) async fn guard(
         Some(Access::Installation(scope)) => {
             let caller = authenticate(&api, request.headers())?;
             caller.needs(scope)?;
-            if caller.tenant.as_str() != INSTALLATION {
+            if !caller.is_of_installation() {
                 let detail = "only a key of the tenant \"system\" may see the whole installation";
                 return Err(ApiError::new(Code::ScopeMissing, detail));
             }

@@ -1,3 +1,4 @@
+use schema::Invalid;
 use serde::{Deserialize, Serialize};
 
 /// How the API serves. Keys lie under `api`.
@@ -19,9 +20,10 @@ pub struct ApiConfig {
     pub body_limit_bytes: usize,
     /// Milliseconds until a request's head must have come, 100 to 60,000; `api.header_timeout_ms`.
     pub header_timeout_ms: u64,
-    /// Milliseconds until a request must be answered, 100 to 600,000; `api.request_timeout_ms`.
+    /// Milliseconds until a request must be answered, an upload from when it has arrived, 100 to 600,000; then 503. What
+    /// waits to become durable gives up well before. `api.request_timeout_ms`.
     pub request_timeout_ms: u64,
-    /// Milliseconds until an upload must be answered, 1,000 to 3,600,000; `api.upload_timeout_ms`.
+    /// Milliseconds until an upload must have arrived, 1,000 to 3,600,000; `api.upload_timeout_ms`.
     pub upload_timeout_ms: u64,
     /// Milliseconds a read waits for `at_least_position`, 0 to 5,000; `api.position_wait_ms`.
     pub position_wait_ms: u64,
@@ -48,11 +50,9 @@ impl Default for ApiConfig {
 }
 
 impl ApiConfig {
-    /// Checks every value against its range.
-    ///
-    /// # Errors
-    /// [`schema::Invalid`] naming the key, the value and its range.
-    pub fn check(&self) -> Result<(), schema::Invalid> {
+    /// Every value that breaks its rule, with its key and the rule.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
         let ranges: [(&str, u64, u64, u64); 8] = [
             ("api.request_limit", self.request_limit as u64, 1, 100_000),
             ("api.connection_limit", self.connection_limit as u64, 1, 100_000),
@@ -63,17 +63,24 @@ impl ApiConfig {
             ("api.position_wait_ms", self.position_wait_ms, 0, 5_000),
             ("api.drain_ms", self.drain_ms, 0, 600_000),
         ];
-        for (key, value, least, most) in ranges {
-            if !(least..=most).contains(&value) {
-                let rule = format!("must be {least} to {most}");
-                return Err(schema::Invalid::new(key, &value.to_string(), rule));
+        let within = |(key, value, least, most)| Invalid::unless_within(key, value, least, most);
+        let mut wrong: Vec<Invalid> = ranges.into_iter().filter_map(within).collect();
+        let binds = [("api.bind", Some(&self.bind)), ("api.ops_bind", self.ops_bind.as_ref())];
+        for (key, bind) in binds {
+            if let Some(bind) = bind.filter(|bind| !names_a_port(bind)) {
+                wrong.push(Invalid::new(key, bind, "must be host:port"));
             }
         }
         let url = url::Url::parse(&self.public_url).ok();
         if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https")) {
             let rule = "must be an absolute http or https URL";
-            return Err(schema::Invalid::new("api.public_url", &self.public_url, rule));
+            wrong.push(Invalid::new("api.public_url", &self.public_url, rule));
         }
-        Ok(())
+        wrong
     }
+}
+
+fn names_a_port(bind: &str) -> bool {
+    let parts = bind.rsplit_once(':');
+    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }

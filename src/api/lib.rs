@@ -16,6 +16,7 @@ mod error;
 mod etag;
 mod extract;
 pub mod graphql;
+mod held;
 mod known;
 mod limits;
 mod minted;
@@ -30,7 +31,7 @@ mod state;
 mod trace;
 pub mod walls;
 
-pub use access::{ACCESS, Access, access};
+pub use access::{ACCESS, Access, access, changes};
 pub use auth::{Caller, KEY_PREFIX};
 pub use config::ApiConfig;
 pub use error::{ApiError, Code, Problem};
@@ -55,6 +56,7 @@ pub fn router(api: ApiState) -> Router {
         .merge(docs::routes(&docs::completed(&openapi)))
         .merge(graphql::routes())
         .fallback(not_found)
+        .route_layer(from_fn_with_state(api.clone(), held::refuse))
         .route_layer(from_fn_with_state(api.clone(), auth::guard))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(limits, limits::hold))

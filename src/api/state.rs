@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use store::{Ledger, Tail, Vault};
 
 use crate::ApiConfig;
+use crate::ops::Latest;
 use crate::walls::{AddressRules, DeliveryCommands, ReadPosition, Readiness};
 
 /// The text of `/metrics`, made when asked for.
@@ -15,7 +16,12 @@ pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What handlers work with. Cheap to clone: one pointer.
 #[derive(Clone)]
-pub struct ApiState(Arc<ApiParts>);
+pub struct ApiState(Arc<Whole>);
+
+struct Whole {
+    parts: ApiParts,
+    latest: Latest,
+}
 
 /// The parts, as boot puts them together.
 pub struct ApiParts {
@@ -51,7 +57,12 @@ impl ApiState {
     /// The state over these parts.
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Whole { parts, latest: Latest::default() }))
+    }
+
+    /// How the parts were when they were last asked.
+    pub(crate) fn latest(&self) -> &Latest {
+        &self.0.latest
     }
 }
 
@@ -59,6 +70,6 @@ impl Deref for ApiState {
     type Target = ApiParts;
 
     fn deref(&self) -> &ApiParts {
-        &self.0
+        &self.0.parts
     }
 }

@@ -121,9 +121,12 @@ pub struct Part {
     pub ok: bool,
     /// Whether reports cannot be taken without it.
     pub required: bool,
-    /// Why it does not.
+    /// Why it does not, in words that may be anyone's: no name, no number, nothing of what a neighbour said.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<&'static str>,
+    /// Why it does not, for operators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Numbers beside it: lag, who blocks, ….
     #[serde(skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = std::collections::BTreeMap<String, Value>)]
@@ -133,12 +136,26 @@ pub struct Part {
 impl Part {
     /// A part that does its work.
     pub fn ok(name: impl Into<String>, required: bool) -> Self {
-        Self { name: name.into(), ok: true, required, reason: None, facts: Map::new() }
+        let (name, facts) = (name.into(), Map::new());
+        Self { name, ok: true, required, reason: None, detail: None, facts }
     }
 
-    /// A part that does not.
-    pub fn failed(name: impl Into<String>, required: bool, reason: impl Into<String>) -> Self {
-        Self { ok: false, reason: Some(reason.into()), ..Self::ok(name, required) }
+    /// A part that does not; `reason` is for anyone to read.
+    pub fn failed(name: impl Into<String>, required: bool, reason: &'static str) -> Self {
+        Self { ok: false, reason: Some(reason), ..Self::ok(name, required) }
+    }
+
+    /// The same, with what only operators may read.
+    #[must_use]
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The same, with nothing in it but what anyone may read.
+    #[must_use]
+    pub fn in_public(&self) -> Self {
+        Self { detail: None, facts: Map::new(), ..self.clone() }
     }
 
     /// The same, with a fact.
@@ -149,14 +166,14 @@ impl Part {
     }
 }
 
-/// What is known of the parts that the API does not see: Kafka intake, the tail, followers, dispatch.
+/// What is known of the parts that the API does not see: the tail, artifacts, followers, Kafka intake, dispatch.
 #[async_trait]
 pub trait Readiness: Send + Sync {
-    /// The parts as they are now. Must answer within a second.
+    /// The parts as they are now. Must answer within a second: a part that does not is one that failed.
     async fn parts(&self) -> Vec<Part>;
 
-    /// Why no report may be taken in, when none may.
-    fn held(&self) -> Option<String> {
+    /// Why nothing may be taken in, when nothing may: in words that may be anyone's.
+    fn held(&self) -> Option<&'static str> {
         None
     }
 }

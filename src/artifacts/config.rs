@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use schema::Invalid;
 use serde::{Deserialize, Serialize};
 
 /// Where artifacts are kept and how large they may be.
@@ -25,25 +26,17 @@ impl Default for ArtifactsConfig {
 }
 
 impl ArtifactsConfig {
-    /// Checks every value.
-    ///
-    /// # Errors
-    /// [`schema::Invalid`] naming the key, the value and the rule.
-    pub fn check(&self) -> Result<(), schema::Invalid> {
-        let wrong = |key: &str, value: &str, rule: &str| {
-            Err(schema::Invalid::new(format!("artifacts.{key}"), value, rule))
-        };
-        if self.dir.as_os_str().is_empty() {
-            return wrong("dir", "", "must name a directory");
-        }
-        if !(1..=1 << 40).contains(&self.max_bytes) {
-            return wrong("max_bytes", &self.max_bytes.to_string(), "must be 1 to 1099511627776");
-        }
-        if !(1..=512).contains(&self.concurrent_operations) {
-            let value = self.concurrent_operations.to_string();
-            return wrong("concurrent_operations", &value, "must be 1 to 512");
-        }
-        Ok(())
+    /// Every value that breaks its rule, with its key and the rule.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
+        let nowhere = self.dir.as_os_str().is_empty();
+        let operations = u64::from(self.concurrent_operations);
+        let wrong = [
+            nowhere.then(|| Invalid::new("artifacts.dir", "", "must name a directory")),
+            Invalid::unless_within("artifacts.max_bytes", self.max_bytes, 1, 1 << 40),
+            Invalid::unless_within("artifacts.concurrent_operations", operations, 1, 512),
+        ];
+        wrong.into_iter().flatten().collect()
     }
 }
 
@@ -51,21 +44,16 @@ impl ArtifactsConfig {
 mod tests {
     use super::ArtifactsConfig;
 
-    fn told(config: &ArtifactsConfig) -> Option<String> {
-        config.check().err().map(|invalid| invalid.to_string())
-    }
-
     #[test]
-    fn a_wrong_value_is_named_with_its_key_and_rule() {
-        assert_eq!(told(&ArtifactsConfig::default()), None);
-        let none = ArtifactsConfig { max_bytes: 0, ..Default::default() };
-        let rule = r#"artifacts.max_bytes: "0" must be 1 to 1099511627776"#;
-        assert_eq!(told(&none).as_deref(), Some(rule));
-        let many = ArtifactsConfig { concurrent_operations: 513, ..Default::default() };
-        let rule = r#"artifacts.concurrent_operations: "513" must be 1 to 512"#;
-        assert_eq!(told(&many).as_deref(), Some(rule));
-        let nowhere = ArtifactsConfig { dir: "".into(), ..Default::default() };
-        let rule = r#"artifacts.dir: "" must name a directory"#;
-        assert_eq!(told(&nowhere).as_deref(), Some(rule));
+    fn each_wrong_value_is_named_with_its_key_and_rule() {
+        assert_eq!(ArtifactsConfig::default().wrong(), []);
+        let wrong = ArtifactsConfig { dir: "".into(), max_bytes: 0, concurrent_operations: 513 };
+        let told: Vec<String> = wrong.wrong().iter().map(ToString::to_string).collect();
+        let rules = [
+            r#"artifacts.dir: "" must name a directory"#,
+            r#"artifacts.max_bytes: "0" must be 1 to 1099511627776"#,
+            r#"artifacts.concurrent_operations: "513" must be 1 to 512"#,
+        ];
+        assert_eq!(told, rules);
     }
 }

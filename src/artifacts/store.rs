@@ -1,5 +1,5 @@
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ use crate::{ArtifactError, ArtifactReader, ArtifactsConfig, read};
 
 /// How much of an artifact is in memory before it is written: smaller ones reach the disk in one go.
 const SPILL_BYTES: usize = 256 * 1024;
+/// How much is written to find out whether the disk takes anything.
+const PROBE_BYTES: usize = 64 * 1024;
 
 /// What is known of an artifact once it is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +148,19 @@ impl ArtifactStore {
     /// The disk's.
     pub async fn exists(&self, tenant: &TenantId, sha256: Sha256) -> Result<bool, ArtifactError> {
         Ok(self.size(tenant, sha256).await?.is_some())
+    }
+
+    /// Whether an artifact could be taken in now: writes a small file to the disk and leaves nothing.
+    ///
+    /// # Errors
+    /// [`ArtifactError::DiskFull`], or what else the disk says.
+    pub async fn probe(&self) -> Result<(), ArtifactError> {
+        self.on_disk(|layout| {
+            let mut file = tempfile::NamedTempFile::new_in(layout.incoming())?;
+            file.write_all(&[0; PROBE_BYTES])?;
+            file.as_file().sync_all()
+        })
+        .await
     }
 
     /// Runs `work` on a blocking thread, within the bound on disk operations.

@@ -236,6 +236,7 @@ fn a_full_disk_is_told_as_such_and_leaves_room_for_the_next() {
 
 /// The inner half of the test above; on its own, without a small disk, it has nothing to look at.
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the outer half tells by the environment")]
 async fn on_a_small_disk() {
     let Some(dir) = std::env::var_os("SMALL_DISK") else { return };
     let store = ArtifactStore::open(&config(Path::new(&dir))).unwrap();

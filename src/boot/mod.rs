@@ -19,14 +19,26 @@ pub use self::running::Running;
 
 use crate::config::Config;
 
+/// A batch that takes no longer is never given up.
+const SHORTEST_BATCH_MS: u64 = 1_000;
+/// One that takes longer always is.
+const LONGEST_BATCH_MS: u64 = 10_000;
+
 /// Connects to the ledger as the application's role.
 pub async fn open_ledger(config: &Config) -> Result<Arc<Ledger>> {
     let ledger = LedgerConfig {
         connections: config.database.writers,
         read_connections: config.database.readers,
+        batch_timeout_ms: batch_timeout_ms(config.api.request_timeout_ms),
         ..LedgerConfig::new(config.database.url.clone())
     };
     Ledger::connect(ledger).await.context("the ledger's database (database.url)")
+}
+
+/// A commit that hangs is given up well before the request that waits for it is: making sure that its connection has
+/// ended takes some seconds more.
+fn batch_timeout_ms(request_timeout_ms: u64) -> u64 {
+    (request_timeout_ms / 3).clamp(SHORTEST_BATCH_MS, LONGEST_BATCH_MS)
 }
 
 /// The vault's connection, as configured.

@@ -6,7 +6,7 @@ use api::{ApiParts, ApiState};
 use artifacts::ArtifactStore;
 use channels::{Channel, EmailChannel, WebhookChannel, WebhookGuard};
 use dispatch::{DeliveryDesk, Dispatcher, Parts as DispatchParts};
-use followers::Checkpoints;
+use followers::{Checkpoints, Follower, projectors};
 use intake::kafka::KafkaIntake;
 use intake::{Intake, Neighbours};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -19,6 +19,7 @@ use super::held::{Held, other_log};
 use super::index::{self, SharedIndex};
 use super::{desk, identity_file, open_ledger, vault_config, walls};
 use crate::config::Config;
+use crate::telemetry;
 
 /// Every part, built and wired, none of them running but the tail.
 pub struct Parts {
@@ -53,6 +54,8 @@ struct Ground {
 impl Parts {
     /// Connects, loads, wires.
     pub async fn build(config: Config, metrics: PrometheusHandle) -> Result<Self> {
+        // Whatever can be found wrong without a neighbour is found before one is connected to.
+        let (channels, guard) = open_channels(&config)?;
         let ledger = open_ledger(&config).await?;
         let vault = Vault::connect(vault_config(&config)).await.context("the vault (vault.url)")?;
         let artifacts = ArtifactStore::open(&config.artifacts)?;
@@ -63,7 +66,6 @@ impl Parts {
         let node = config.node.id.clone().unwrap_or_else(random_name);
         let ground = Ground { config, node, ledger, vault, artifacts, index };
 
-        let (channels, guard) = open_channels(&ground.config)?;
         let dispatcher = dispatcher(&ground, channels);
         observe(&ground, &dispatcher);
         let intake = intake(&ground, &dispatcher, &held)?;
@@ -71,7 +73,9 @@ impl Parts {
         let readiness = walls::Parts {
             ledger: Arc::clone(&ground.ledger),
             tail: Arc::clone(&tail),
+            artifacts: ground.artifacts.clone(),
             checkpoints: Checkpoints::new(Arc::clone(&ground.ledger)),
+            followers: all_followers(&ground.ledger).iter().map(|f| f.name().to_owned()).collect(),
             kafka: kafka.clone(),
             held: held.clone(),
         };
@@ -93,6 +97,11 @@ impl Parts {
             rest,
         })
     }
+}
+
+/// Everyone who reads the log.
+pub fn all_followers(ledger: &Arc<Ledger>) -> Vec<Box<dyn Follower>> {
+    projectors().into_iter().chain(reactors::reactors(ledger)).collect()
 }
 
 fn random_name() -> String {
@@ -131,11 +140,12 @@ fn dispatcher(ground: &Ground, channels: Vec<Arc<dyn Channel>>) -> Arc<Dispatche
     Dispatcher::new(ground.config.dispatch.clone(), parts)
 }
 
-/// Own appends are known at once: to routing, and to dispatch.
+/// Own appends are known at once: to routing, to dispatch, and to what is counted.
 fn observe(ground: &Ground, dispatcher: &Arc<Dispatcher>) {
     let (index, dispatcher) = (Arc::clone(&ground.index), Arc::clone(dispatcher));
     ground.ledger.on_append(Arc::new(move |events| {
         index::observe(&index, events);
+        telemetry::count(events);
         dispatcher.observe(events);
     }));
 }

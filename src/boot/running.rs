@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use dispatch::Dispatcher;
-use followers::projectors;
 use metrics_exporter_prometheus::PrometheusHandle;
 use store::Ledger;
 use tokio::net::TcpListener;
@@ -14,7 +13,7 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::parts::Parts;
+use super::parts::{Parts, all_followers};
 use super::watch::Watch;
 use super::{identity_file, index};
 
@@ -103,7 +102,7 @@ impl Work {
         let (node, config) = (parts.node.clone(), parts.config.followers);
         let stop = work.followers.stop.clone();
         work.followers.add("followers", async move {
-            let all = projectors().into_iter().chain(reactors::reactors(&ledger)).collect();
+            let all = all_followers(&ledger);
             followers::run(&ledger, &tail, all, config, &node, &stop).await;
             Ok(())
         });
@@ -118,9 +117,11 @@ impl Work {
 /// Starts every loop.
 pub async fn start(parts: Parts) -> Result<Running> {
     let failed = CancellationToken::new();
-    let listener = TcpListener::bind(&parts.config.api.bind)
-        .await
-        .with_context(|| format!("api.bind: {} cannot be listened on", parts.config.api.bind))?;
+    let listener = listen("api.bind", &parts.config.api.bind).await?;
+    let ops_listener = match &parts.config.api.ops_bind {
+        Some(bind) => Some(listen("api.ops_bind", bind).await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     let mut entrance = Crew::new(CancellationToken::new(), &failed);
     let mut readers = Crew::new(parts.rest.clone(), &failed);
@@ -138,6 +139,12 @@ pub async fn start(parts: Parts) -> Result<Running> {
         work = Some(started);
     }
 
+    if let Some(listener) = ops_listener {
+        // Among the readers: operators see the node until all that it does has ended.
+        let (router, config) = (api::ops_router(parts.api.clone()), parts.config.api.clone());
+        let stop = readers.stop.clone();
+        readers.add("ops", async move { Ok(api::serve(listener, router, &config, stop).await?) });
+    }
     let (router, api_config) = (api::router(parts.api), parts.config.api.clone());
     let stop = entrance.stop.clone();
     entrance.add("api", async move { Ok(api::serve(listener, router, &api_config, stop).await?) });
@@ -152,6 +159,11 @@ pub async fn start(parts: Parts) -> Result<Running> {
     readers.add("metrics", upkeep(parts.metrics, readers.stop.clone()));
     let (node, ledger) = (parts.node, parts.ledger);
     Ok(Running { address, node, ledger, entrance, work, readers, failed })
+}
+
+async fn listen(key: &str, bind: &str) -> Result<TcpListener> {
+    let listener = TcpListener::bind(bind).await;
+    listener.with_context(|| format!("{key}: {bind} cannot be listened on"))
 }
 
 async fn run_dispatch(dispatcher: Arc<Dispatcher>, stop: CancellationToken) -> Result<()> {

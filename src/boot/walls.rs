@@ -2,18 +2,21 @@
 //! address rules are the channels', its readiness is everybody's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::walls::{AddressRules, CheckedAddress, Part, ReadPosition, Readiness};
 use api::{ApiError, Code};
+use artifacts::{ArtifactError, ArtifactStore};
 use async_trait::async_trait;
 use channels::{WebhookGuard, destination_of, generate_secret, validate_mail_address};
 use dispatch::{Dispatcher, Permit, Start};
-use followers::Checkpoints;
+use followers::{Checkpoints, FollowerStatus};
 use intake::kafka::{KafkaIntake, KafkaReadiness};
 use intake::{PermitGuard, SendPermits, Started};
 use schema::{ChannelKind, DestinationKey, Invalid, Position, TenantId};
 use secrecy::SecretString;
 use store::{Ledger, Tail};
+use tokio::time::timeout;
 
 use super::held::Held;
 
@@ -99,60 +102,72 @@ impl AddressRules for Addresses {
 pub struct Parts {
     /// The log.
     pub ledger: Arc<Ledger>,
-    /// Its end.
+    /// The log's end.
     pub tail: Arc<Tail>,
-    /// How far its readers are.
+    /// Where files go.
+    pub artifacts: ArtifactStore,
+    /// How far the log's readers are.
     pub checkpoints: Checkpoints,
+    /// Which readers there must be.
+    pub followers: Vec<String>,
     /// Intake from Kafka, if configured.
     pub kafka: Option<Arc<KafkaIntake>>,
     /// Whether nothing is sent, and why.
     pub held: Held,
 }
 
+/// Why nothing is taken in or sent over a restored backup, for anyone.
+const HELD: &str = "an older backup was restored, or this is another database: nothing is taken in or sent until an \
+                    operator has decided";
 /// A follower this far behind is named as slow.
 const SLOW_FOLLOWER_EVENTS: i64 = 100_000;
+/// How long a part may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl Readiness for Parts {
     async fn parts(&self) -> Vec<Part> {
-        let mut parts = vec![self.database().await, self.tail_part()];
-        parts.extend(self.held_deliveries().await);
-        parts.extend(self.followers().await);
+        let (artifacts, followers, held) =
+            tokio::join!(self.artifacts(), self.followers(), self.held_deliveries());
+        let mut parts = vec![self.tail_part(), artifacts, held];
+        parts.extend(followers);
         if let Some(kafka) = &self.kafka {
             parts.push(match kafka.readiness() {
                 KafkaReadiness::Ready => Part::ok("kafka intake", false),
-                KafkaReadiness::NotReady { reason } => Part::failed("kafka intake", false, reason),
+                KafkaReadiness::NotReady { reason } => {
+                    let plain = "no reports come in by Kafka; by REST they do";
+                    Part::failed("kafka intake", false, plain).because(reason)
+                }
             });
         }
         if let Some(why) = self.held.why() {
-            parts.push(Part::failed("dispatch", true, why));
+            parts.push(Part::failed("dispatch", true, HELD).because(why));
         }
         parts
     }
 
-    fn held(&self) -> Option<String> {
-        self.held.why()
+    fn held(&self) -> Option<&'static str> {
+        self.held.is_held().then_some(HELD)
     }
 }
 
 impl Parts {
-    async fn database(&self) -> Part {
-        match self.ledger.head().await {
-            Ok(head) => Part::ok("database", true).with("head", head.0),
-            Err(error) => Part::failed("database", true, error.to_string()),
-        }
-    }
-
     /// Nothing is open past its deadline without an alarm: what may have arrived waits for a person even then.
-    async fn held_deliveries(&self) -> Option<Part> {
-        let count = self.ledger.held_past_deadline().await.ok()?;
-        Some(match count {
-            0 => Part::ok("held deliveries", false),
-            _ => {
-                let why = format!("{count} past their deadline: say whether they arrived");
-                Part::failed("held deliveries", false, why)
+    async fn held_deliveries(&self) -> Part {
+        const NAME: &str = "held deliveries";
+        match timeout(PATIENCE, self.ledger.held_past_deadline()).await {
+            Ok(Ok(0)) => Part::ok(NAME, false),
+            Ok(Ok(count)) => {
+                let plain = "deliveries are past their deadline and wait for a person";
+                let detail = format!("{count} past their deadline: say whether they arrived");
+                Part::failed(NAME, false, plain).because(detail)
             }
-        })
+            Ok(Err(error)) => {
+                let plain = "it cannot be seen which deliveries wait for a person";
+                Part::failed(NAME, false, plain).because(error.to_string())
+            }
+            Err(_) => Part::failed(NAME, false, "the ledger does not answer"),
+        }
     }
 
     fn tail_part(&self) -> Part {
@@ -160,30 +175,63 @@ impl Parts {
             None => Part::ok("tail", false),
             Some(blocked) => {
                 let holders = blocked.holders.join("; ");
-                Part::failed("tail", false, format!("held up since {} by {holders}", blocked.since))
+                let detail = format!("held up since {} by {holders}", blocked.since);
+                Part::failed("tail", false, "an open transaction holds it up").because(detail)
             }
         }
     }
 
-    async fn followers(&self) -> Vec<Part> {
-        let Ok(all) = self.checkpoints.status().await else { return Vec::new() };
-        all.into_iter()
-            .map(|follower| {
-                let name = format!("follower {}", follower.name);
-                let part = match &follower.poison {
-                    Some(poison) => {
-                        let why = format!("stands still at {}: {}", poison.position, poison.error);
-                        Part::failed(name, false, why)
-                    }
-                    None if follower.lag > SLOW_FOLLOWER_EVENTS => {
-                        Part::failed(name, false, format!("{} events behind", follower.lag))
-                    }
-                    None => Part::ok(name, false),
-                };
-                part.with("position", follower.position.0).with("lag", follower.lag)
-            })
-            .collect()
+    /// Whether a file could be taken in.
+    async fn artifacts(&self) -> Part {
+        const NAME: &str = "artifacts";
+        match timeout(PATIENCE, self.artifacts.probe()).await {
+            Ok(Ok(())) => Part::ok(NAME, true),
+            Ok(Err(error @ ArtifactError::DiskFull)) => {
+                Part::failed(NAME, true, "their disk is full").because(error.to_string())
+            }
+            Ok(Err(error)) => {
+                Part::failed(NAME, true, "no file can be kept").because(error.to_string())
+            }
+            Err(_) => Part::failed(NAME, true, "their disk does not answer within a second"),
+        }
     }
+
+    async fn followers(&self) -> Vec<Part> {
+        const NAME: &str = "followers";
+        match timeout(PATIENCE, self.checkpoints.status()).await {
+            Ok(Ok(found)) => {
+                let of = |name| found.iter().find(|status| status.name == name);
+                self.followers.iter().map(|name| follower(name, of(name.as_str()))).collect()
+            }
+            Ok(Err(error)) => {
+                let plain = "how far they are cannot be read";
+                vec![Part::failed(NAME, false, plain).because(error.to_string())]
+            }
+            Err(_) => vec![Part::failed(NAME, false, "how far they are is not known in a second")],
+        }
+    }
+}
+
+fn follower(name: &str, found: Option<&FollowerStatus>) -> Part {
+    let name = format!("follower {name}");
+    let Some(status) = found else { return Part::failed(name, false, "nobody runs it") };
+    let part = match &status.poison {
+        Some(poison) => {
+            let detail = format!("stands still at {}: {}", poison.position, poison.error);
+            Part::failed(name, false, "it stands still at an event").because(detail)
+        }
+        None if !status.is_running => {
+            let last = status.node.as_deref().unwrap_or("nobody");
+            let detail = format!("last run by {last}, whose lease has ended");
+            Part::failed(name, false, "nobody runs it").because(detail)
+        }
+        None if status.lag > SLOW_FOLLOWER_EVENTS => {
+            let detail = format!("{} events behind", status.lag);
+            Part::failed(name, false, "it is far behind").because(detail)
+        }
+        None => Part::ok(name, false),
+    };
+    part.with("position", status.position.0).with("lag", status.lag)
 }
 
 /// How far a read model is, for those who want to see their own write.

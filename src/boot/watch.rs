@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::held::{Held, other_log};
+use crate::clock;
 
 /// How often the newest checkpoint is written outside of the database.
 const EVERY: Duration = Duration::from_secs(5);
@@ -48,7 +49,7 @@ impl Watch {
                     self.remember(known).await;
                     return known.position;
                 }
-                _ = every.tick() => match self.ledger.write_identity(&self.file, now()).await {
+                _ = every.tick() => match self.ledger.write_identity(&self.file, clock::now()).await {
                     Ok(Identity::RestoredBackup { stored, .. }) => return stored.position,
                     Ok(Identity::Same | Identity::Unknown) => {}
                     Err(problem) => not_written(&problem),
@@ -60,7 +61,7 @@ impl Watch {
     /// The tail knew later events than the file: whoever starts next must know them, too.
     async fn remember(&self, known: Replaced) {
         let Replaced { position, event_hash } = known;
-        let written = self.ledger.store_identity(&self.file, position, event_hash, now()).await;
+        let written = self.ledger.store_identity(&self.file, position, event_hash, clock::now()).await;
         if let Err(problem) = written {
             not_written(&problem);
         }
@@ -70,10 +71,6 @@ impl Watch {
 /// Nothing when the tail has ended.
 async fn found(replaced: &mut watch::Receiver<Option<Replaced>>) -> Option<Replaced> {
     *replaced.wait_for(Option::is_some).await.ok()?
-}
-
-fn now() -> Timestamp {
-    chrono::Utc::now().into()
 }
 
 fn not_written(problem: &StoreError) {

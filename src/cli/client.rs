@@ -1,6 +1,6 @@
 //! A client of Waybill's own public API: what the command line does, any program could.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use reqwest::{Method, RequestBuilder, Response, header};
 use serde_json::{Value, json};
@@ -14,6 +14,16 @@ pub struct ClientArgs {
     /// API key (`wb_…`).
     #[arg(long, global = true, env = "WAYBILL_KEY", hide_env_values = true)]
     pub key: Option<String>,
+}
+
+/// The API's answer where it is no success.
+#[derive(Debug, thiserror::Error)]
+#[error("{said}")]
+pub struct Refused {
+    /// What it comes to, for a person.
+    said: String,
+    /// The answer itself.
+    pub answer: Value,
 }
 
 /// A connection to the API.
@@ -54,7 +64,8 @@ impl Client {
         let body = json!({ "query": query, "variables": variables });
         let answer = self.send(Method::POST, "/graphql", &body).await?;
         if let Some(errors) = answer.get("errors") {
-            bail!("GraphQL says: {errors}");
+            let said = format!("GraphQL says: {errors}");
+            return Err(Refused { said, answer }.into());
         }
         Ok(answer.get("data").cloned().unwrap_or_default())
     }
@@ -71,5 +82,6 @@ pub async fn answer(response: reqwest::Result<Response>) -> Result<Value> {
     }
     let part = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (title, detail) = (part("title"), part("detail"));
-    bail!("{status}: {title}{}{detail}", if detail.is_empty() { "" } else { ": " })
+    let said = format!("{status}: {title}{}{detail}", if detail.is_empty() { "" } else { ": " });
+    Err(Refused { said, answer: body }.into())
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use artifacts::ArtifactStore;
 use intake::kafka::missing_topics;
 use serde_json::{Value, json};
 use store::{DoctorFacts, Identity, Vault};
@@ -158,17 +159,12 @@ async fn relay(config: &Config) -> Value {
 }
 
 async fn artifacts(config: &Config) -> Value {
-    let probe = config.artifacts.dir.join(".doctor");
-    let written = match tokio::fs::create_dir_all(&config.artifacts.dir).await {
-        Ok(()) => tokio::fs::write(&probe, b"doctor").await,
+    let probed = match ArtifactStore::open(&config.artifacts) {
+        Ok(store) => store.probe().await,
         Err(error) => Err(error),
     };
-    match written {
-        Ok(()) => {
-            // A probe left behind does no harm.
-            let _ = tokio::fs::remove_file(&probe).await;
-            finding("artifacts", true, "the directory can be written")
-        }
+    match probed {
+        Ok(()) => finding("artifacts", true, "the directory takes files"),
         Err(error) => finding("artifacts", false, format!("{error}. No file can be taken in.")),
     }
 }

@@ -11,12 +11,12 @@ use projections::PageRequest;
 use schema::events::Scope;
 use schema::{Actor, ApiKeyId, Metadata, Position, StreamId, TenantId, Timestamp};
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{CommandScope, Ledger, Vault};
 
-use super::output::{Output, print_facts, print_rows, say};
-use crate::boot;
+use super::output::{Output, print_done, print_facts, print_rows};
 use crate::config::Config;
+use crate::{boot, clock};
 
 /// Keys listed, newest first.
 const MAX_LISTED: u32 = 1_000;
@@ -91,7 +91,8 @@ pub async fn run(config: &Config, args: KeysArgs, output: Output) -> Result<bool
         Action::List { tenant } => list(&ledger, &tenant.parse()?, output).await?,
         Action::Revoke { tenant, key, reason } => {
             revoke(&ledger, &tenant.parse()?, &key.parse()?, reason).await?;
-            say(output, &format!("key {key} works no more"));
+            let raw = json!({ "tenant": tenant, "key": key, "state": "revoked" });
+            print_done(output, &format!("key {key} works no more"), &raw);
         }
     }
     Ok(true)
@@ -171,20 +172,23 @@ async fn list(ledger: &Ledger, tenant: &TenantId, output: Output) -> Result<()> 
     let newest = PageRequest::first(MAX_LISTED);
     let keys =
         projections::tenants::queries::api_keys(ledger.pool(), tenant.as_str(), &newest).await?;
-    let rows: Vec<Vec<String>> = keys
-        .edges
-        .iter()
-        .map(|edge| {
-            let key = &edge.row;
-            let until = key.expires_at.map_or_else(String::new, |at| at.to_rfc3339());
-            let state = if key.revoked_at.is_some() { "revoked" } else { "works" };
-            vec![key.api_key.clone(), key.title.clone(), state.to_owned(), until]
-        })
-        .collect();
-    let raw = rows
-        .iter()
-        .map(|row| json!({ "key": row[0], "title": row[1], "state": row[2], "expires_at": row[3] }))
-        .collect();
+    let now = clock::now().to_chrono();
+    let (mut rows, mut raw) = (Vec::new(), Vec::new());
+    for edge in &keys.edges {
+        let key = &edge.row;
+        let state = match (key.revoked_at, key.expires_at) {
+            (Some(_), _) => "revoked",
+            (None, Some(end)) if end <= now => "expired",
+            (None, _) => "works",
+        };
+        let until = key.expires_at.map(|at| at.to_rfc3339());
+        raw.push(json!({
+            "key": key.api_key, "title": key.title, "state": state, "expires_at": until,
+        }));
+        let until = until.unwrap_or_default();
+        rows.push(vec![key.api_key.clone(), key.title.clone(), state.to_owned(), until]);
+    }
+    let raw = Value::Array(raw);
     print_rows(output, &["key", "title", "state", "expires at"], rows, &raw);
     Ok(())
 }

@@ -17,10 +17,10 @@ mod subscriptions;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Parser, Subcommand};
 
-use self::output::Output;
+use self::output::{Output, print_error};
 use crate::config::Config;
 
 /// The delivery ledger for reports.
@@ -63,13 +63,31 @@ enum Command {
     Log(log::LogArgs),
 }
 
+/// Reads the command line. What is wrong with it is told in the form that the answer was asked for in.
+pub fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| {
+        if !error.use_stderr() || !wants_json(std::env::args()) {
+            error.exit();
+        }
+        print_error(Output::Json, &anyhow!(error.render().to_string().trim().to_owned()));
+        ExitCode::from(2)
+    })
+}
+
+fn wants_json(words: impl Iterator<Item = String>) -> bool {
+    let words: Vec<String> = words.collect();
+    let apart = words.windows(2).any(|pair| pair == ["--output", "json"]);
+    apart || words.iter().any(|word| word == "--output=json")
+}
+
 /// Runs what was asked for and turns its end into an exit code: 0 done, 1 failed or found something wrong.
 pub async fn run(cli: Cli) -> ExitCode {
+    let output = cli.output;
     match Box::pin(carry_out(cli)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("waybill: {error:#}");
+            print_error(output, &error);
             ExitCode::FAILURE
         }
     }

@@ -1,9 +1,12 @@
 //! How a command answers: a table for people, JSON for programs.
-#![expect(clippy::print_stdout, reason = "printing is what this room is for")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this room is for")]
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::client::Refused;
+use crate::config::WrongConfig;
 
 /// For whom a command answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -36,7 +39,34 @@ pub fn print_facts(output: Output, facts: &[(&str, String)], raw: &Value) {
     }
 }
 
-/// Prints a sentence; nothing for programs, who read the exit code.
+/// Prints what was done as a sentence; as JSON, `raw` whole.
+pub fn print_done(output: Output, sentence: &str, raw: &Value) {
+    match output {
+        Output::Json => println!("{raw:#}"),
+        Output::Table => println!("{sentence}"),
+    }
+}
+
+/// Prints why a command failed, on standard error; as JSON, one object with the same facts.
+pub fn print_error(output: Output, error: &anyhow::Error) {
+    match output {
+        Output::Json => eprintln!("{}", error_document(error)),
+        Output::Table => eprintln!("waybill: {error:#}"),
+    }
+}
+
+fn error_document(error: &anyhow::Error) -> Value {
+    let mut document = json!({ "error": format!("{error:#}") });
+    if let Some(WrongConfig(wrong)) = error.downcast_ref() {
+        document["wrong"] = json!(wrong);
+    }
+    if let Some(refused) = error.downcast_ref::<Refused>() {
+        document["answer"] = refused.answer.clone();
+    }
+    document
+}
+
+/// Prints a sentence beside the answer; nothing for programs, whose document holds the same.
 pub fn say(output: Output, sentence: &str) {
     if output == Output::Table {
         println!("{sentence}");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::keys;
-use super::output::{Output, print_rows, say};
+use super::output::{Output, print_done, print_rows, say};
 use crate::boot;
 use crate::config::Config;
 
@@ -65,10 +65,11 @@ pub async fn run(config: &Config, args: ProjectionsArgs, output: Output) -> Resu
             rebuild(&rebuilder, name.as_deref().unwrap_or("all"), options, output).await
         }
         Action::Skip { name, position, reason } => {
-            let position = Position(position);
-            let recording = keys::skip_event(&ledger, &name, position, reason);
-            followers::skip(&ledger, &name, position, recording).await?;
-            say(output, &format!("{name} leaves out event {position}; the decision is on record"));
+            let recording = keys::skip_event(&ledger, &name, Position(position), reason.clone());
+            followers::skip(&ledger, &name, Position(position), recording).await?;
+            let raw = json!({ "follower": name, "skipped": position, "reason": reason });
+            let sentence = format!("{name} leaves out event {position}; the decision is on record");
+            print_done(output, &sentence, &raw);
             Ok(true)
         }
     }

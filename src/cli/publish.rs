@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use reqwest::{Method, multipart};
 use schema::Format;
 use serde_json::{Value, json};
+use tokio::fs::File;
 
 use super::client::{Client, ClientArgs, answer};
 use super::output::{Output, print_facts, text_at};
@@ -72,14 +73,16 @@ async fn publish(client: &Client, args: &PublishArgs) -> Result<Value> {
     upload(client, &manifest, &args.files).await
 }
 
-/// Sends a manifest and its files as one streamed request.
+/// Sends a manifest and its files as one request; files are read as they are sent.
 pub async fn upload(client: &Client, manifest: &Value, files: &[PathBuf]) -> Result<Value> {
     let mut form = multipart::Form::new()
         .part("report", multipart::Part::text(manifest.to_string()).mime_str("application/json")?);
     for file in files {
         let name = name_of(file)?;
-        let bytes = tokio::fs::read(file).await.with_context(|| file.display().to_string())?;
-        let part = multipart::Part::bytes(bytes).file_name(name.clone());
+        let opened = File::open(file).await.with_context(|| file.display().to_string())?;
+        let found = opened.metadata().await?;
+        ensure!(found.is_file(), "{}: is no file", file.display());
+        let part = multipart::Part::stream_with_length(opened, found.len()).file_name(name.clone());
         form = form.part(name, part.mime_str(format_of(file).media_type())?);
     }
     answer(client.request(Method::POST, "/v1/reports").multipart(form).send().await).await

@@ -1,6 +1,7 @@
 //! What an operator may set: a TOML file, then variables `WAYBILL_<SECTION>__<KEY>`. Nothing else reads the
 //! environment. Every wrong value is named, all of them at once.
 
+mod secrets;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -13,10 +14,11 @@ use artifacts::ArtifactsConfig;
 use channels::email::EmailConfig;
 use channels::webhook::WebhookConfig;
 use dispatch::DispatchConfig;
-use figment::Figment;
 use figment::providers::{Env, Format, Toml};
+use figment::{Figment, Provider};
 use followers::FollowerConfig;
 use intake::{IntakeConfig, KafkaConfig};
+use schema::Invalid;
 use serde::de::DeserializeOwned;
 
 pub use sections::{
@@ -42,6 +44,11 @@ const SECTIONS: [&str; 13] = [
 
 /// Variables with the prefix that are not settings: the command line's own, and the test servers'.
 const NOT_SETTINGS: [&str; 5] = ["config", "url", "key", "test_", "bless"];
+
+/// Everything that is wrong with a configuration, each as a sentence that begins with the key.
+#[derive(Debug, thiserror::Error)]
+#[error("configuration: {}", .0.join("\n  "))]
+pub struct WrongConfig(pub Vec<String>);
 
 /// The whole configuration.
 #[derive(Clone, Debug)]
@@ -82,31 +89,41 @@ impl Config {
             if !file.is_file() {
                 bail!("configuration: {} is no file", file.display());
             }
-            figment = figment.merge(Toml::file_exact(file));
+            let file = Toml::file_exact(file);
+            if let Err(error) = file.data() {
+                let name = file.metadata().source.map(|source| format!("{source}: "));
+                bail!(
+                    "configuration: {}{}",
+                    name.unwrap_or_default(),
+                    secrets::told_of_file(&error)
+                );
+            }
+            figment = figment.merge(file);
         }
         let setting = |name: &figment::value::UncasedStr| {
             let name = name.as_str().to_ascii_lowercase();
             !NOT_SETTINGS.iter().any(|other| name.starts_with(other))
         };
-        Self::from_figment(&figment.merge(Env::prefixed("WAYBILL_").filter(setting).split("__")))
+        let environment = Env::prefixed("WAYBILL_").filter(setting).split("__");
+        Self::from_figment(&secrets::as_texts(secrets::with_environment(figment, &environment)))
     }
 
     fn from_figment(figment: &Figment) -> Result<Self> {
         let mut wrong = unknown_sections(figment);
         let config = (
-            section(figment, "node", &mut wrong),
-            section(figment, "api", &mut wrong),
-            section(figment, "database", &mut wrong),
-            section(figment, "vault", &mut wrong),
-            section(figment, "kafka", &mut wrong),
-            section(figment, "intake", &mut wrong),
-            section(figment, "artifacts", &mut wrong),
-            section(figment, "mail", &mut wrong),
-            section(figment, "webhook", &mut wrong),
-            section(figment, "dispatch", &mut wrong),
-            section(figment, "followers", &mut wrong),
-            section(figment, "retry", &mut wrong),
-            section(figment, "log", &mut wrong),
+            section(figment, "node", NodeSection::wrong, &mut wrong),
+            section(figment, "api", ApiConfig::wrong, &mut wrong),
+            section(figment, "database", DatabaseSection::wrong, &mut wrong),
+            section(figment, "vault", VaultSection::wrong, &mut wrong),
+            section(figment, "kafka", KafkaConfig::wrong, &mut wrong),
+            section(figment, "intake", IntakeConfig::wrong, &mut wrong),
+            section(figment, "artifacts", ArtifactsConfig::wrong, &mut wrong),
+            section(figment, "mail", EmailConfig::wrong, &mut wrong),
+            section(figment, "webhook", WebhookConfig::wrong, &mut wrong),
+            section(figment, "dispatch", DispatchConfig::wrong, &mut wrong),
+            section(figment, "followers", FollowerConfig::wrong, &mut wrong),
+            section(figment, "retry", RetrySection::wrong, &mut wrong),
+            section(figment, "log", LogConfig::wrong, &mut wrong),
         );
         let (
             Some(node),
@@ -124,7 +141,7 @@ impl Config {
             Some(log),
         ) = config
         else {
-            bail!("configuration: {}", wrong.join("\n  "));
+            return Err(WrongConfig(wrong).into());
         };
         let config = Self {
             node,
@@ -141,24 +158,7 @@ impl Config {
             retry,
             log,
         };
-        config.check(&mut wrong);
-        if wrong.is_empty() { Ok(config) } else { bail!("configuration: {}", wrong.join("\n  ")) }
-    }
-
-    /// The rules that types cannot hold.
-    fn check(&self, wrong: &mut Vec<String>) {
-        let checks = [
-            self.api.check(),
-            self.database.check(),
-            self.vault.check(),
-            self.kafka.check(),
-            self.intake.check(),
-            self.artifacts.check(),
-            self.dispatch.check(),
-            self.retry.check(),
-            self.log.check(),
-        ];
-        wrong.extend(checks.into_iter().filter_map(Result::err).map(|invalid| invalid.to_string()));
+        if wrong.is_empty() { Ok(config) } else { Err(WrongConfig(wrong).into()) }
     }
 }
 
@@ -171,12 +171,17 @@ fn unknown_sections(figment: &Figment) -> Vec<String> {
 }
 
 /// A section, or its defaults where they suffice; what is wrong in it goes to `wrong`: all of it, so what was found is
-/// taken out and the rest is looked at again.
+/// taken out and the rest is looked at again, in the end by the rules that types cannot hold.
 fn section<T: DeserializeOwned>(
     figment: &Figment,
     name: &str,
+    rules: impl Fn(&T) -> Vec<Invalid>,
     wrong: &mut Vec<String>,
 ) -> Option<T> {
+    if figment.find_value(name).is_ok_and(|value| value.as_dict().is_none()) {
+        wrong.push(format!("{name}: must be a table of keys"));
+        return None;
+    }
     let mut figment = figment.clone();
     let mut is_sound = true;
     loop {
@@ -186,7 +191,10 @@ fn section<T: DeserializeOwned>(
             Figment::new().extract::<T>()
         };
         match result {
-            Ok(section) => return is_sound.then_some(section),
+            Ok(section) => {
+                wrong.extend(rules(&section).iter().map(ToString::to_string));
+                return is_sound.then_some(section);
+            }
             Err(errors) => {
                 let first = errors.clone().into_iter().next();
                 wrong.extend(errors.into_iter().map(|error| describe(name, &error)));
@@ -235,5 +243,6 @@ fn describe(section: &str, error: &figment::Error) -> String {
         }
         _ => String::new(),
     };
-    format!("{}: {}{source}", path.join("."), error.kind)
+    let key = path.join(".");
+    format!("{key}: {}{source}", secrets::told(&key, &error.kind))
 }

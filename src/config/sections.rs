@@ -1,18 +1,26 @@
 use aggregates::retry::default_schedule;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use schema::{ChannelKind, Invalid, RetrySchedule};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-fn wrong(field: &str, value: &str, rule: &str) -> Result<(), Invalid> {
-    Err(Invalid::new(field, value, rule))
-}
+/// Length of the vault's master key.
+const MASTER_KEY_BYTES: usize = 32;
 
 /// This process.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NodeSection {
-    /// Name of the node in events; a random one when absent. Key `node.id`.
+    /// Name of the node in events, 1 to 64 bytes; a random one when absent. Key `node.id`.
     pub id: Option<String>,
+}
+
+impl NodeSection {
+    pub(super) fn wrong(&self) -> Vec<Invalid> {
+        let id = self.id.as_deref();
+        id.and_then(|id| schema::checked_line("node.id", id, 64).err()).into_iter().collect()
+    }
 }
 
 /// The ledger's database.
@@ -41,18 +49,19 @@ const fn twelve() -> u32 {
 }
 
 impl DatabaseSection {
-    pub(super) fn check(&self) -> Result<(), Invalid> {
-        if !self.url.expose_secret().starts_with("postgres") {
-            return wrong("database.url", "(secret)", "must begin with postgres://");
-        }
-        if !(1..=8).contains(&self.writers) {
-            return wrong("database.writers", &self.writers.to_string(), "must be 1 to 8");
-        }
-        if !(2..=100).contains(&self.readers) {
-            return wrong("database.readers", &self.readers.to_string(), "must be 2 to 100");
-        }
-        Ok(())
+    pub(super) fn wrong(&self) -> Vec<Invalid> {
+        let owner_url = self.owner_url.as_ref();
+        let mut wrong = Vec::from_iter(not_postgres("database.url", &self.url));
+        wrong.extend(owner_url.and_then(|url| not_postgres("database.owner_url", url)));
+        wrong.extend(Invalid::unless_within("database.writers", self.writers.into(), 2, 4));
+        wrong.extend(Invalid::unless_within("database.readers", self.readers.into(), 2, 100));
+        wrong
     }
+}
+
+fn not_postgres(key: &str, url: &SecretString) -> Option<Invalid> {
+    let fits = url.expose_secret().starts_with("postgres");
+    (!fits).then(|| Invalid::new(key, "(secret)", "must begin with postgres://"))
 }
 
 /// The keys' database.
@@ -66,11 +75,13 @@ pub struct VaultSection {
 }
 
 impl VaultSection {
-    pub(super) fn check(&self) -> Result<(), Invalid> {
-        if !self.url.expose_secret().starts_with("postgres") {
-            return wrong("vault.url", "(secret)", "must begin with postgres://");
+    pub(super) fn wrong(&self) -> Vec<Invalid> {
+        let mut wrong = Vec::from_iter(not_postgres("vault.url", &self.url));
+        let key = self.master_key.expose_secret().trim().trim_end_matches('=');
+        if STANDARD_NO_PAD.decode(key).map_or(0, |bytes| bytes.len()) != MASTER_KEY_BYTES {
+            wrong.push(Invalid::new("vault.master_key", "(secret)", "must be 32 bytes in base64"));
         }
-        Ok(())
+        wrong
     }
 }
 
@@ -107,18 +118,18 @@ impl Default for RetrySection {
 }
 
 impl RetrySection {
-    pub(super) fn check(&self) -> Result<(), Invalid> {
+    pub(super) fn wrong(&self) -> Vec<Invalid> {
+        let mut wrong = Vec::new();
         for (name, schedule) in [("retry.mail", self.mail), ("retry.webhook", self.webhook)] {
-            if schedule.attempt_limit == 0 || schedule.attempt_limit > 100 {
-                let value = schedule.attempt_limit.to_string();
-                return wrong(&format!("{name}.attempt_limit"), &value, "must be 1 to 100");
-            }
+            let attempts = u64::from(schedule.attempt_limit);
+            let key = |part: &str| format!("{name}.{part}");
+            wrong.extend(Invalid::unless_within(&key("attempt_limit"), attempts, 1, 100));
             if schedule.base_ms == 0 || schedule.base_ms > schedule.cap_ms {
                 let value = schedule.base_ms.to_string();
-                return wrong(&format!("{name}.base_ms"), &value, "must be 1 to cap_ms");
+                wrong.push(Invalid::new(key("base_ms"), &value, "must be 1 to cap_ms"));
             }
         }
-        Ok(())
+        wrong
     }
 }
 
@@ -150,10 +161,9 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
-    pub(super) fn check(&self) -> Result<(), Invalid> {
-        if !["error", "warn", "info", "debug", "trace"].contains(&self.level.as_str()) {
-            return wrong("log.level", &self.level, "must be error, warn, info, debug or trace");
-        }
-        Ok(())
+    pub(super) fn wrong(&self) -> Vec<Invalid> {
+        let known = ["error", "warn", "info", "debug", "trace"].contains(&self.level.as_str());
+        let rule = "must be error, warn, info, debug or trace";
+        (!known).then(|| Invalid::new("log.level", &self.level, rule)).into_iter().collect()
     }
 }

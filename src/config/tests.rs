@@ -3,6 +3,8 @@
 use figment::Figment;
 use figment::providers::{Format, Toml};
 
+use secrecy::ExposeSecret;
+
 use super::Config;
 
 const LEAST: &str = r#"
@@ -43,6 +45,15 @@ fn every_wrong_value_is_named_at_once() {
 }
 
 #[test]
+fn a_value_of_the_wrong_type_hides_no_other_that_breaks_a_rule() {
+    let error =
+        wrong("[api]\nrequest_limit = \"few\"\ndrain_ms = 9999999\n[log]\nlevel = \"loud\"");
+    for key in ["api.request_limit: ", "api.drain_ms: ", "log.level: "] {
+        assert!(error.contains(key), "{error}");
+    }
+}
+
+#[test]
 fn an_unknown_key_or_section_is_an_error() {
     assert!(wrong("[api]\nbinnd = \"127.0.0.1:1\"").contains("api"));
     assert!(wrong("[smtp]\nhost = \"x\"").contains("smtp: is no section"));
@@ -67,4 +78,14 @@ fn secrets_do_not_appear_in_what_is_printed() {
     let config = Config::from_figment(&Figment::new().merge(Toml::string(LEAST))).unwrap();
     let printed = format!("{config:?}");
     assert!(!printed.contains("AAAAAAAA") && !printed.contains("app@localhost"), "{printed}");
+}
+
+#[test]
+fn a_secret_of_digits_in_a_file_is_a_text() {
+    let more = "[mail]\nusername = 42\npassword = 12345678\ntls = \"implicit\"\n[kafka.properties]\n\"sasl.password\" = 7\n";
+    let text = format!("{LEAST}\n{more}");
+    let figment = super::secrets::as_texts(Figment::new().merge(Toml::string(&text)));
+    let config = Config::from_figment(&figment).unwrap();
+    assert_eq!(config.mail.password.unwrap().expose_secret(), "12345678");
+    assert_eq!(config.kafka.properties["sasl.password"].expose_secret(), "7");
 }

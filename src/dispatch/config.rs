@@ -61,31 +61,27 @@ impl DispatchConfig {
         }
     }
 
-    /// Checks each value against its range.
-    ///
-    /// # Errors
-    /// [`Invalid`] naming the key, the value and the range.
-    pub fn check(&self) -> Result<(), Invalid> {
-        within("dispatch.permits", self.permits.into(), 4, 10_000)?;
+    /// Every value that breaks its rule, with its key and the rule.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
         let most = u64::from(self.permits);
-        within("dispatch.tenant_permits", self.tenant_permits.into(), 1, most)?;
-        within("dispatch.mail_permits", self.mail_permits.into(), 1, most)?;
-        within("dispatch.webhook_permits", self.webhook_permits.into(), 1, most)?;
-        within("dispatch.destination_permits", self.destination_permits.into(), 1, most)?;
-        within("dispatch.retry_percent", self.retry_percent.into(), 1, 90)?;
-        within("dispatch.claim_rows", self.claim_rows.into(), 1, 500)?;
-        within("dispatch.lease_margin_ms", self.lease_margin_ms, 1_000, 600_000)?;
-        within("dispatch.idle_poll_ms", self.idle_poll_ms, 10, 60_000)?;
-        within("dispatch.cached_versions", self.cached_versions.into(), 1, 100_000)?;
-        within("dispatch.cached_artifact_bytes", self.cached_artifact_bytes, 0, 8 << 30)
+        [
+            ("dispatch.permits", most, 4, 10_000),
+            ("dispatch.tenant_permits", self.tenant_permits.into(), 1, most),
+            ("dispatch.mail_permits", self.mail_permits.into(), 1, most),
+            ("dispatch.webhook_permits", self.webhook_permits.into(), 1, most),
+            ("dispatch.destination_permits", self.destination_permits.into(), 1, most),
+            ("dispatch.retry_percent", self.retry_percent.into(), 1, 90),
+            ("dispatch.claim_rows", self.claim_rows.into(), 1, 500),
+            ("dispatch.lease_margin_ms", self.lease_margin_ms, 1_000, 600_000),
+            ("dispatch.idle_poll_ms", self.idle_poll_ms, 10, 60_000),
+            ("dispatch.cached_versions", self.cached_versions.into(), 1, 100_000),
+            ("dispatch.cached_artifact_bytes", self.cached_artifact_bytes, 0, 8 << 30),
+        ]
+        .into_iter()
+        .filter_map(|(key, value, least, most)| Invalid::unless_within(key, value, least, most))
+        .collect()
     }
-}
-
-fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), Invalid> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Invalid::new(key, &value.to_string(), format!("must be {least} to {most}")))
 }
 
 #[cfg(test)]
@@ -94,14 +90,13 @@ mod tests {
 
     #[test]
     fn the_defaults_are_within_their_ranges() {
-        assert_eq!(DispatchConfig::default().check(), Ok(()));
+        assert_eq!(DispatchConfig::default().wrong(), []);
     }
 
     #[test]
     fn a_limit_above_all_permits_is_named() {
-        let config = DispatchConfig { permits: 8, ..DispatchConfig::default() };
-        let wrong = config.check().err().map(|invalid| invalid.to_string());
-        let expected = "dispatch.tenant_permits: \"448\" must be 1 to 8";
-        assert_eq!(wrong.as_deref(), Some(expected));
+        let config = DispatchConfig { permits: 300, tenant_permits: 300, ..Default::default() };
+        let wrong: Vec<String> = config.wrong().iter().map(ToString::to_string).collect();
+        assert_eq!(wrong, ["dispatch.webhook_permits: \"384\" must be 1 to 300"]);
     }
 }

@@ -18,10 +18,6 @@ const SEND_SECONDS: &str = "waybill_send_seconds";
 const RECORD_TO_WIRE_SECONDS: &str = "waybill_record_to_wire_seconds";
 /// Rows taken from the delivery queue, by lane.
 const CLAIMED_TOTAL: &str = "waybill_queue_claimed_total";
-/// Attempts that ended in doubt.
-const IN_DOUBT_TOTAL: &str = "waybill_attempts_in_doubt_total";
-/// Deliveries given up, by reason.
-const DEAD_LETTERS_TOTAL: &str = "waybill_dead_letters_total";
 /// Outcomes that wait to be recorded because the ledger does not take them.
 const UNRECORDED: &str = "waybill_unrecorded_outcomes";
 /// Deliveries that wait for a person to say whether they arrived, though their deadline has passed.
@@ -80,25 +76,24 @@ pub(crate) fn unrecorded(unrecorded: &Unrecorded) {
     gauge!(UNRECORDED).set(unrecorded.count());
 }
 
-/// Counts and tells what was recorded here, once.
+/// Tells what was recorded here, once.
 pub(crate) fn learned(recorded: &RecordedEvent) {
-    let LedgerEvent::Delivery(DeliveryEvent::AttemptEnded { outcome, .. }) = &recorded.event else {
-        return;
-    };
     let id = &recorded.stream.aggregate_id;
-    let next = match outcome {
-        AttemptOutcome::Succeeded { .. } => return,
-        AttemptOutcome::Failed { next, .. } => next,
-        AttemptOutcome::InDoubt { code, next } => {
-            warn!(delivery.id = %id, code, "delivery {id} is in doubt: its attempt may have arrived");
-            counter!(IN_DOUBT_TOTAL).increment(1);
-            next
-        }
+    let next = match &recorded.event {
+        LedgerEvent::Delivery(DeliveryEvent::AttemptEnded { outcome, .. }) => match outcome {
+            AttemptOutcome::Succeeded { .. } => return,
+            AttemptOutcome::Failed { next, .. } => next,
+            AttemptOutcome::InDoubt { code, next } => {
+                warn!(delivery.id = %id, code, "delivery {id} is in doubt: its attempt may have arrived");
+                next
+            }
+        },
+        LedgerEvent::Delivery(DeliveryEvent::DoubtResolved { next: Some(next), .. }) => next,
+        _ => return,
     };
     if let NextStep::DeadLettered { reason } = next {
         let name = reason_name(*reason);
         warn!(delivery.id = %id, reason = name, "delivery {id} is dead-lettered: {name}");
-        counter!(DEAD_LETTERS_TOTAL, "reason" => name).increment(1);
     }
 }
 

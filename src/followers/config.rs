@@ -39,17 +39,20 @@ impl Default for FollowerConfig {
 }
 
 impl FollowerConfig {
-    /// Checks each value against its range.
-    ///
-    /// # Errors
-    /// [`Invalid`] naming the key, the value and the range.
-    pub fn check(&self) -> Result<(), Invalid> {
-        within("followers.lease_ms", self.lease_ms, 1_000, 60_000)?;
-        within("followers.heartbeat_ms", self.heartbeat_ms, 10, self.lease_ms / 3)?;
-        within("followers.idle_checkpoint_ms", self.idle_checkpoint_ms, 10, 1_000)?;
-        within("followers.linger_ms", self.linger_ms, 0, 1_000)?;
-        within("followers.batch_events", self.batch_events.into(), 100, 20_000)?;
-        within("followers.retry_cap_ms", self.retry_cap_ms, 100, 60_000)
+    /// Every value that breaks its rule, with its key and the rule.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
+        [
+            ("followers.lease_ms", self.lease_ms, 1_000, 60_000),
+            ("followers.heartbeat_ms", self.heartbeat_ms, 10, self.lease_ms / 3),
+            ("followers.idle_checkpoint_ms", self.idle_checkpoint_ms, 10, 1_000),
+            ("followers.linger_ms", self.linger_ms, 0, 1_000),
+            ("followers.batch_events", self.batch_events.into(), 100, 20_000),
+            ("followers.retry_cap_ms", self.retry_cap_ms, 100, 60_000),
+        ]
+        .into_iter()
+        .filter_map(|(key, value, least, most)| Invalid::unless_within(key, value, least, most))
+        .collect()
     }
 
     pub(crate) const fn heartbeat(&self) -> Duration {
@@ -65,20 +68,13 @@ impl FollowerConfig {
     }
 }
 
-fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), Invalid> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Invalid::new(key, &value.to_string(), format!("must be {least} to {most}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_defaults_are_within_their_ranges() {
-        assert_eq!(FollowerConfig::default().check(), Ok(()));
+        assert_eq!(FollowerConfig::default().wrong(), vec![]);
     }
 
     #[test]
@@ -108,8 +104,8 @@ mod tests {
             ),
         ];
         for (config, expected) in wrong {
-            let said = config.check().err().map(|invalid| invalid.to_string());
-            assert_eq!(said, Some(format!("followers.{expected}")));
+            let said: Vec<_> = config.wrong().iter().map(ToString::to_string).collect();
+            assert_eq!(said, [format!("followers.{expected}")]);
         }
     }
 }

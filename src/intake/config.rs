@@ -33,15 +33,26 @@ impl Default for IntakeConfig {
 }
 
 impl IntakeConfig {
-    /// Checks every value.
+    /// Refuses a configuration with a value that breaks its rule.
     ///
     /// # Errors
-    /// [`Invalid`] naming the key, the value and the rule.
+    /// [`Invalid`] naming the key, the value and the rule of the first.
     pub fn check(&self) -> Result<(), Invalid> {
-        within("intake.planning_concurrency", self.planning_concurrency.into(), 1, 64)?;
-        within("intake.turn_slices", self.turn_slices.into(), 1, 1_000)?;
-        within("intake.planning_lease_ms", self.planning_lease_ms, 1_000, 600_000)?;
-        within("intake.planning_poll_ms", self.planning_poll_ms, 10, 60_000)
+        self.wrong().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every value that breaks its rule, with its key and the rule.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
+        [
+            ("intake.planning_concurrency", self.planning_concurrency.into(), 1, 64),
+            ("intake.turn_slices", self.turn_slices.into(), 1, 1_000),
+            ("intake.planning_lease_ms", self.planning_lease_ms, 1_000, 600_000),
+            ("intake.planning_poll_ms", self.planning_poll_ms, 10, 60_000),
+        ]
+        .into_iter()
+        .filter_map(|(key, value, least, most)| Invalid::unless_within(key, value, least, most))
+        .collect()
     }
 }
 
@@ -88,31 +99,41 @@ impl Default for KafkaConfig {
 }
 
 impl KafkaConfig {
-    /// Checks every value.
+    /// Refuses a configuration with a value that breaks its rule.
     ///
     /// # Errors
-    /// [`Invalid`] naming the key, the value and the rule.
+    /// [`Invalid`] naming the key, the value and the rule of the first.
     pub fn check(&self) -> Result<(), Invalid> {
-        within("kafka.in_flight", self.in_flight.into(), 1, 1_024)?;
+        self.wrong().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every value that breaks its rule, with its key and the rule.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
+        let in_flight = self.in_flight.into();
+        let mut wrong =
+            Vec::from_iter(Invalid::unless_within("kafka.in_flight", in_flight, 1, 1_024));
         if self.brokers.is_empty() {
-            return Ok(());
+            return wrong;
         }
-        within("kafka.topics", self.topics.len() as u64, 0, 64)?;
-        schema::checked_line("kafka.group", &self.group, 200)?;
-        topic_name("kafka.rejected_topic", &self.rejected_topic)?;
+        let topics = self.topics.len() as u64;
+        wrong.extend(Invalid::unless_within("kafka.topics", topics, 0, 64));
+        wrong.extend(schema::checked_line("kafka.group", &self.group, 200).err());
+        wrong.extend(topic_name("kafka.rejected_topic", &self.rejected_topic).err());
         let mut seen = BTreeSet::from([self.rejected_topic.as_str()]);
         for TopicConfig { topic, .. } in &self.topics {
-            topic_name("kafka.topics[].topic", topic)?;
+            wrong.extend(topic_name("kafka.topics[].topic", topic).err());
             if !seen.insert(topic) {
-                return Err(Invalid::new("kafka.topics[].topic", topic, "must be named once"));
+                wrong.push(Invalid::new("kafka.topics[].topic", topic, "must be named once"));
             }
         }
-        self.properties.keys().try_for_each(|key| free_property(key))
+        wrong.extend(self.properties.keys().filter_map(|key| reserved_property(key)));
+        wrong
     }
 }
 
 /// What intake itself relies on is not for the operator to change.
-fn free_property(key: &str) -> Result<(), Invalid> {
+fn reserved_property(key: &str) -> Option<Invalid> {
     const OURS: [&str; 6] = [
         "bootstrap.servers",
         "group.id",
@@ -121,14 +142,8 @@ fn free_property(key: &str) -> Result<(), Invalid> {
         "auto.offset.reset",
         "acks",
     ];
-    if OURS.contains(&key) {
-        return Err(Invalid::new(
-            "kafka.properties",
-            key,
-            "must not be one that intake sets itself",
-        ));
-    }
-    Ok(())
+    let rule = "must not be one that intake sets itself";
+    OURS.contains(&key).then(|| Invalid::new("kafka.properties", key, rule))
 }
 
 fn topic_name(field: &str, name: &str) -> Result<(), Invalid> {
@@ -137,13 +152,6 @@ fn topic_name(field: &str, name: &str) -> Result<(), Invalid> {
         return Ok(());
     }
     Err(Invalid::new(field, name, "must be 1 to 249 of A-Z a-z 0-9 . _ -"))
-}
-
-fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), Invalid> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Invalid::new(key, &value.to_string(), format!("must be {least} to {most}")))
 }
 
 #[cfg(test)]

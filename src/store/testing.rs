@@ -155,6 +155,7 @@ async fn reap(admin: &mut PgConnection) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test is told of its servers by the environment")]
 fn variable(name: &str) -> String {
     std::env::var(name).expect("the servers of .run: `scripts/services up` and `. .run/env` first")
 }

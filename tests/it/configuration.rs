@@ -84,9 +84,86 @@ async fn a_file_is_read_and_a_variable_wins_over_it() {
 
 #[tokio::test]
 async fn a_secret_that_is_wrong_is_not_repeated() {
-    let secret = "kanarienvogel";
-    for variable in ["WAYBILL_DATABASE__URL", "WAYBILL_VAULT__URL", "WAYBILL_VAULT__MASTER_KEY"] {
-        let said = complaint(&["serve"], &[(variable, secret)]).await;
-        assert!(!said.contains(secret), "{variable}: {said}");
+    for secret in ["kanarienvogel", "7361940258", "[7361940258]", "{a=7361940258}", "true"] {
+        for variable in [
+            "WAYBILL_DATABASE__URL",
+            "WAYBILL_DATABASE__OWNER_URL",
+            "WAYBILL_VAULT__URL",
+            "WAYBILL_VAULT__MASTER_KEY",
+            "WAYBILL_MAIL__PASSWORD",
+            "WAYBILL_KAFKA__PROPERTIES",
+            "WAYBILL_KAFKA__PROPERTIES__SASL.PASSWORD",
+            "WAYBILL_DATABASE",
+            "WAYBILL_VAULT",
+            "WAYBILL_MAIL",
+        ] {
+            let wrong = [(variable, secret), ("WAYBILL_LOG__LEVEL", "loud")];
+            let said = complaint(&["serve"], &wrong).await;
+            assert!(!said.contains("kanarienvogel") && !said.contains("7361940258"), "{said}");
+            assert!(secret != "true" || !said.contains("true"), "{variable}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_may_be_made_of_digits_and_stays_as_it_is() {
+    for secret in ["12345678", "0012", "1e5", "true", "{a}", "[1]"] {
+        let given = [
+            ("WAYBILL_MAIL__USERNAME", secret),
+            ("WAYBILL_MAIL__PASSWORD", secret),
+            ("WAYBILL_MAIL__TLS", "implicit"),
+            ("WAYBILL_LOG__LEVEL", "loud"),
+        ];
+        let said = complaint(&["serve"], &given).await;
+        assert_eq!(
+            said.trim(),
+            "waybill: configuration: log.level: \"loud\" must be error, \
+            warn, info, debug or trace",
+            "{secret}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_broken_file_is_named_with_its_place_and_not_repeated() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("waybill.toml");
+    std::fs::write(&file, "[mail]\npassword = kanarienvogel\n").unwrap();
+    let said = complaint(&["serve", "--config", file.to_str().unwrap()], &[]).await;
+    assert!(said.contains("waybill.toml") && said.contains("line 2"), "{said}");
+    assert!(!said.contains("kanarienvogel"), "{said}");
+}
+
+#[tokio::test]
+async fn wrong_values_of_every_section_are_named_before_anything_is_connected_to() {
+    let wrong = [
+        ("NODE__ID", "n\t1", "node.id"),
+        ("API__BIND", "nowhere", "api.bind"),
+        ("API__REQUEST_LIMIT", "0", "api.request_limit"),
+        ("API__DRAIN_MS", "9999999", "api.drain_ms"),
+        ("DATABASE__WRITERS", "5", "database.writers"),
+        ("DATABASE__READERS", "1", "database.readers"),
+        ("VAULT__MASTER_KEY", "short", "vault.master_key"),
+        ("KAFKA__IN_FLIGHT", "0", "kafka.in_flight"),
+        ("INTAKE__TURN_SLICES", "0", "intake.turn_slices"),
+        ("INTAKE__PLANNING_POLL_MS", "1", "intake.planning_poll_ms"),
+        ("ARTIFACTS__MAX_BYTES", "0", "artifacts.max_bytes"),
+        ("ARTIFACTS__CONCURRENT_OPERATIONS", "0", "artifacts.concurrent_operations"),
+        ("MAIL__PORT", "0", "mail.port"),
+        ("MAIL__POOL_SIZE", "0", "mail.pool_size"),
+        ("MAIL__FROM_ADDRESS", "nobody", "mail.from_address"),
+        ("WEBHOOK__TIMEOUT_MS", "1", "webhook.timeout_ms"),
+        ("WEBHOOK__ALLOW", "[\"10.0.0.0/99\"]", "webhook.allow"),
+        ("DISPATCH__PERMITS", "1", "dispatch.permits"),
+        ("DISPATCH__CLAIM_ROWS", "0", "dispatch.claim_rows"),
+        ("FOLLOWERS__LEASE_MS", "1", "followers.lease_ms"),
+        ("FOLLOWERS__BATCH_EVENTS", "1", "followers.batch_events"),
+        ("LOG__LEVEL", "loud", "log.level"),
+    ];
+    let variables = wrong.map(|(key, value, _)| (format!("WAYBILL_{key}"), value));
+    let settings: Vec<_> = variables.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+    let said = complaint(&["serve"], &settings).await;
+    for (_, _, key) in wrong {
+        assert!(said.contains(&format!("{key}: ")), "{key} is not named: {said}");
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::json;
 use sink::{SmtpSink, WebhookSink, WebhookSinkConfig};
 use sqlx::postgres::PgConnectOptions;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Api, Cable, Scene, env, nobody, until};
 
@@ -53,6 +53,49 @@ async fn without_postgres_nothing_is_acknowledged_and_with_it_again_nothing_is_h
     let sql = "select count(*) from events where event_type = 'ReportReceived' and $1 = $1";
     assert_eq!(scene.count(sql, "").await, 2);
     assert_eq!(scene.waybill(&["queue", "check"]).await.code, Some(0));
+    assert_eq!(node.terminate().await, Some(0));
+}
+
+#[tokio::test]
+async fn where_postgres_hangs_a_report_is_answered_in_time_and_not_acknowledged() {
+    let options: PgConnectOptions = env("WAYBILL_DATABASE__URL").parse().unwrap();
+    let cable = Cable::to(format!("{}:{}", options.get_host(), options.get_port())).await;
+    let mut scene = Scene::set().await.with("api.request_timeout_ms", 6_000);
+    let url = by_way_of(&cable, scene.setting("database.url"));
+    scene.put("database.url", url);
+    let key = scene.key().await;
+    let mut node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    let body = json!({ "report": "risk", "version": "v1" });
+    let other = json!({ "title": "t", "owner": "o" });
+
+    cable.hold();
+    let asked = Instant::now();
+    let (publish, put, read) = tokio::join!(
+        api.post("/v1/reports", &body),
+        api.put("/v1/reports/other", &other),
+        api.get("/v1/reports"),
+    );
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(9), "answered after {took:?}");
+    for refused in [publish, put, read] {
+        assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
+        refused.problem(503, "unavailable");
+    }
+    let (status, said) = node.readiness().await;
+    assert_eq!(status, 503, "{said}");
+
+    cable.mend();
+    node.await_ready().await;
+    let taken = until("the same report is taken", async || {
+        let answer = api.post("/v1/reports", &body).await;
+        (answer.status < 300).then(|| answer.body["distribution"].as_str().unwrap().to_owned())
+    })
+    .await;
+    scene.reconciled(&taken).await;
+    let sql = "select count(*) from events where event_type = 'ReportReceived' and $1 = $1";
+    assert_eq!(scene.count(sql, "").await, 1);
     assert_eq!(node.terminate().await, Some(0));
 }
 

@@ -4,6 +4,8 @@ mod healthz;
 mod metrics;
 mod readyz;
 
+pub(crate) use readyz::Latest;
+
 use axum::Router;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,12 +20,12 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(metrics::metrics))
 }
 
-/// The same three without a key, for an address that only operators reach (`api.ops_bind`). On the API's own address
-/// `/metrics` needs a key of the tenant `system`, because it counts across tenants.
+/// The same three without a key and whole, for an address that only operators reach (`api.ops_bind`). On the API's own
+/// address `/metrics`, which counts across tenants, and what `/readyz` knows in detail need a key of the tenant `system`.
 pub fn ops_router(api: ApiState) -> Router {
     Router::new()
         .route("/healthz", get(healthz::healthz))
-        .route("/readyz", get(readyz::readyz))
+        .route("/readyz", get(readyz::readyz_whole))
         .route("/metrics", get(metrics::metrics))
         .with_state(api)
 }

@@ -109,37 +109,11 @@ pub struct Checked {
 }
 
 impl EmailConfig {
-    /// Checks each value.
-    ///
-    /// # Errors
-    /// [`Invalid`] naming the key, the value and the rule; never the value of a secret.
-    pub(super) fn checked(&self) -> Result<Checked, Invalid> {
-        self.check_limits()?;
-        self.check_login()?;
-        schema::checked_line("mail.host", &self.host, 253)?;
-        schema::checked_line("mail.from_name", &self.from_name, 128)?;
-        if self.port == 0 {
-            return Err(Invalid::new("mail.port", "0", "must be 1 to 65535"));
-        }
-        let from_address = validate_mail_address(&self.from_address)
-            .map_err(|wrong| Invalid { field: "mail.from_address".to_owned(), ..wrong })?;
-        let from_domain = from_address.rsplit('@').next().unwrap_or_default();
-        let domain = |key, given: &Option<String>| match given {
-            None => Ok(from_domain.to_owned()),
-            Some(given) => idna::domain_to_ascii_strict(given)
-                .ok()
-                .filter(|ascii| !ascii.is_empty())
-                .ok_or_else(|| Invalid::new(key, given, "must be a domain")),
-        };
-        Ok(Checked {
-            message_id_domain: domain("mail.message_id_domain", &self.message_id_domain)?,
-            hello_name: domain("mail.hello_name", &self.hello_name)?,
-            from_address,
-        })
-    }
-
-    fn check_limits(&self) -> Result<(), Invalid> {
+    /// Every value that breaks its rule, with its key and the rule; never the value of a secret.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
         let limits = [
+            ("mail.port", self.port.into(), 1, 65_535),
             ("mail.pool_size", self.pool_size as u64, 1, 256),
             ("mail.mails_per_connection", self.mails_per_connection.into(), 1, 100_000),
             ("mail.connect_timeout_ms", self.connect_timeout_ms, 1, 120_000),
@@ -147,13 +121,40 @@ impl EmailConfig {
             ("mail.send_timeout_ms", self.send_timeout_ms, 1, 600_000),
             ("mail.max_message_bytes", self.max_message_bytes as u64, 10_000, 150 << 20),
         ];
-        for (key, value, least, most) in limits {
-            if !(least..=most).contains(&value) {
-                let rule = format!("must be {least} to {most}");
-                return Err(Invalid::new(key, &value.to_string(), rule));
-            }
+        let within = |(key, value, least, most)| Invalid::unless_within(key, value, least, most);
+        let mut wrong: Vec<Invalid> = limits.into_iter().filter_map(within).collect();
+        wrong.extend(self.check_login().err());
+        wrong.extend(schema::checked_line("mail.host", &self.host, 253).err());
+        wrong.extend(schema::checked_line("mail.from_name", &self.from_name, 128).err());
+        wrong.extend(self.sender().err());
+        wrong.extend(domain("mail.message_id_domain", self.message_id_domain.as_deref()).err());
+        wrong.extend(domain("mail.hello_name", self.hello_name.as_deref()).err());
+        wrong
+    }
+
+    /// What the configuration says, checked.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the key, the value and the rule of the first that is wrong.
+    pub(super) fn checked(&self) -> Result<Checked, Invalid> {
+        if let Some(wrong) = self.wrong().into_iter().next() {
+            return Err(wrong);
         }
-        Ok(())
+        let from_address = self.sender()?;
+        let from_domain = from_address.rsplit('@').next().unwrap_or_default();
+        let or_senders = |named: Option<String>| named.unwrap_or_else(|| from_domain.to_owned());
+        let message_ids = domain("mail.message_id_domain", self.message_id_domain.as_deref())?;
+        let hello = domain("mail.hello_name", self.hello_name.as_deref())?;
+        Ok(Checked {
+            message_id_domain: or_senders(message_ids),
+            hello_name: or_senders(hello),
+            from_address,
+        })
+    }
+
+    fn sender(&self) -> Result<String, Invalid> {
+        validate_mail_address(&self.from_address)
+            .map_err(|wrong| Invalid { field: "mail.from_address".to_owned(), ..wrong })
     }
 
     fn check_login(&self) -> Result<(), Invalid> {
@@ -171,4 +172,11 @@ impl EmailConfig {
         }
         Ok(())
     }
+}
+
+/// A domain in its ASCII form, if one is given.
+fn domain(key: &str, given: Option<&str>) -> Result<Option<String>, Invalid> {
+    let Some(given) = given else { return Ok(None) };
+    let ascii = idna::domain_to_ascii_strict(given).ok().filter(|ascii| !ascii.is_empty());
+    ascii.map(Some).ok_or_else(|| Invalid::new(key, given, "must be a domain"))
 }

@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use schema::Invalid;
 use serde::Deserialize;
 
+use super::WebhookGuard;
+
 /// The webhook channel's configuration, key `webhook`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -47,26 +49,30 @@ impl Default for WebhookConfig {
 }
 
 impl WebhookConfig {
-    /// Checks each value but the allow-list, which the guard reads.
-    pub(super) fn check(&self) -> Result<(), Invalid> {
+    /// Every value that breaks its rule, with its key and the rule.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
+        let mut wrong = self.wrong_limits();
+        wrong.extend(WebhookGuard::try_new(self).err());
+        wrong
+    }
+
+    /// The same but for the allow-list, which the guard reads.
+    pub(super) fn wrong_limits(&self) -> Vec<Invalid> {
         let limits = [
             ("webhook.timeout_ms", self.timeout_ms, 2, 300_000),
             ("webhook.connect_timeout_ms", self.connect_timeout_ms, 1, 60_000),
             ("webhook.idle_per_host", self.idle_per_host as u64, 0, 1_000),
             ("webhook.inline_limit_bytes", self.inline_limit_bytes as u64, 0, 64 << 20),
         ];
-        for (key, value, least, most) in limits {
-            if !(least..=most).contains(&value) {
-                let rule = format!("must be {least} to {most}");
-                return Err(Invalid::new(key, &value.to_string(), rule));
-            }
-        }
+        let within = |(key, value, least, most)| Invalid::unless_within(key, value, least, most);
+        let mut wrong: Vec<Invalid> = limits.into_iter().filter_map(within).collect();
         if self.connect_timeout_ms >= self.timeout_ms {
             // Only then is a send that runs out of time known to have been connected.
             let rule = "must be less than webhook.timeout_ms";
             let value = self.connect_timeout_ms.to_string();
-            return Err(Invalid::new("webhook.connect_timeout_ms", &value, rule));
+            wrong.push(Invalid::new("webhook.connect_timeout_ms", &value, rule));
         }
-        Ok(())
+        wrong
     }
 }

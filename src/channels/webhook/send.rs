@@ -56,7 +56,9 @@ impl WebhookChannel {
         config: &WebhookConfig,
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, SetupError> {
-        config.check()?;
+        if let Some(wrong) = config.wrong_limits().into_iter().next() {
+            return Err(wrong.into());
+        }
         let guard = WebhookGuard::try_new(config)?;
         let resolver = GuardedResolver { guard: guard.clone(), inner: resolver };
         Ok(Self {

@@ -34,12 +34,15 @@ pub struct DemoArgs {
     /// Where the demo's reports lie.
     #[arg(long, default_value = "demo")]
     data: PathBuf,
+    /// The mail sink's web page; `make demo` starts one and says where.
+    #[arg(long, env = "WAYBILL_TEST_MAILDEV_URL")]
+    mail_page: String,
 }
 
 /// Runs the demo; true when everything is closed, the sums close and the sinks agree.
 pub async fn run(file: Option<&Path>, args: DemoArgs) -> Result<bool> {
     ensure!(args.data.is_dir(), "{} is no directory; run from the clone", args.data.display());
-    let stage = Stage::set(file).await?;
+    let stage = Stage::set(file, args.mail_page).await?;
     say(&format!("Waybill serves on {} (node {})", stage.client_url(), stage.node()));
     let started = Instant::now();
     audience::invite(&stage, args.recipients).await?;

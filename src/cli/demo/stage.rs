@@ -1,7 +1,6 @@
-use std::env;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use intake::TopicConfig;
 use schema::RetrySchedule;
 use secrecy::ExposeSecret;
@@ -11,7 +10,6 @@ use sqlx::postgres::PgPoolOptions;
 
 use crate::boot::{self, Running};
 use crate::cli::client::{Client, ClientArgs};
-use crate::cli::output::Output;
 use crate::cli::{keys, migrate};
 use crate::config::{Config, LogFormat};
 use crate::telemetry;
@@ -54,12 +52,11 @@ pub struct Stage {
 
 impl Stage {
     /// Starts everything.
-    pub async fn set(file: Option<&Path>) -> Result<Self> {
+    pub async fn set(file: Option<&Path>, mail_url: String) -> Result<Self> {
         let config = adapt(Config::load(file)?);
-        let mail_url = env_url()?;
         telemetry::start_logs(&config.log)?;
         let metrics = telemetry::start_metrics()?;
-        migrate::run(&config, Output::Json).await?;
+        migrate::migrate(&config).await?;
         let sink = WebhookSinkConfig::default();
         let good = WebhookSink::start(sink).await?;
         let sick = WebhookSink::start(sink).await?;
@@ -92,11 +89,6 @@ impl Stage {
     pub async fn leave(self) -> Result<bool> {
         self.running.stop().await
     }
-}
-
-fn env_url() -> Result<String> {
-    env::var("WAYBILL_TEST_MAILDEV_URL")
-        .context("WAYBILL_TEST_MAILDEV_URL is not set: start the demo with `make demo`")
 }
 
 fn adapt(mut config: Config) -> Config {

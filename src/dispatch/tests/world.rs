@@ -99,6 +99,7 @@ pub fn metadata() -> Metadata {
     Metadata::new(tenant(), Actor::new("cli", "test"))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test has the time it is")]
 pub fn now() -> Timestamp {
     chrono::Utc::now().into()
 }
@@ -353,7 +354,7 @@ impl World {
         let mut config =
             DispatchConfig { lease_margin_ms: LEASE_MARGIN_MS, ..DispatchConfig::default() };
         change(&mut config);
-        config.check().unwrap();
+        assert_eq!(config.wrong(), []);
         let dispatcher = self.dispatcher(node, config);
         let cancel = CancellationToken::new();
         let run = tokio::spawn(Arc::clone(&dispatcher).run(cancel.clone()));

@@ -23,7 +23,7 @@ pub(super) struct Watch(pub(super) Status);
 impl ClientContext for Watch {
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.0.connected(false);
+            self.0.trouble(&error);
         }
         tracing::warn!(%error, reason, "kafka client");
     }
@@ -39,7 +39,7 @@ impl ConsumerContext for Watch {
             Rebalance::Revoke(partitions) => {
                 tracing::info!(partitions = partitions.count(), "kafka partitions revoked");
             }
-            Rebalance::Error(error) => self.0.client_trouble(error.to_string()),
+            Rebalance::Error(error) => self.0.trouble(error),
         }
     }
 }

@@ -9,7 +9,6 @@ use futures::stream::FuturesUnordered;
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::types::RDKafkaErrorCode;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -138,12 +137,7 @@ impl<'r> Messages<'r> {
     }
 
     fn trouble(&self, error: &KafkaError) {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AllBrokersDown) => self.kafka.status.connected(false),
-            // The watch over the topics says which.
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {}
-            _ => self.kafka.status.client_trouble(error.to_string()),
-        }
+        self.kafka.status.trouble(error);
         warn!(%error, "kafka cannot be read");
     }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use schema::events::{
     DeliveryEvent, DistributionEvent, NotPlannedReason, SliceSums, SubscriptionEvent,
@@ -232,15 +232,20 @@ async fn a_plan_that_keeps_pace_plans_and_starts_each_delivery_in_one_unit() {
     let cancel = CancellationToken::new();
     let planner = tokio::spawn(Arc::clone(&world.intake).plan(cancel.clone()));
     world.intake.receive(report("1")).await.unwrap();
-    let mut sent = 0;
-    until("all are launched or wait", || async {
-        // Each send ends at once.
-        sent += std::mem::take(&mut *world.permits.launched.lock().unwrap()).len();
+    let sent = AtomicUsize::new(0);
+    // Each send ends at once.
+    let end_sends = || {
+        let ended = std::mem::take(&mut *world.permits.launched.lock().unwrap());
+        sent.fetch_add(ended.len(), Ordering::SeqCst);
+    };
+    until("all are planned", || async {
+        end_sends();
         planned_recipients(&world).await.len() == 60
     })
     .await;
     cancel.cancel();
     planner.await.unwrap();
-    sent += world.permits.launched.lock().unwrap().len();
+    end_sends();
+    let sent = sent.into_inner();
     assert!(sent >= 40, "only {sent} of 60 were started with their plan");
 }

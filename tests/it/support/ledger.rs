@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use sink::Arrival;
-use sqlx::Row;
+use sqlx::{PgConnection, Row};
 
 use super::{Scene, until};
 
@@ -42,6 +42,11 @@ impl Scene {
     pub async fn count(&self, sql: &str, given: &str) -> i64 {
         let query = sqlx::query_scalar(sql).bind(given.to_owned());
         query.fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// The same, over a connection of another user.
+    pub async fn count_as(&self, user: &mut PgConnection, sql: &str) -> i64 {
+        sqlx::query_scalar(sql).bind("").fetch_one(user).await.unwrap()
     }
 
     /// Waits until every delivery of a distribution is closed and its sums close.

@@ -25,6 +25,7 @@ pub const SOON: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A variable that the test's servers are known by.
+#[expect(clippy::disallowed_methods, reason = "a test is told of its servers by the environment")]
 pub fn env(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run this by `make test`"))
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,6 +13,8 @@ pub struct Node {
     child: Child,
     /// Where its API is.
     pub url: String,
+    /// Where operators look without a key.
+    pub ops_url: String,
     log: PathBuf,
     http: reqwest::Client,
 }
@@ -23,9 +26,12 @@ impl Node {
         let address = nobody();
         let url = format!("http://{address}");
         command.env("WAYBILL_API__PUBLIC_URL", &url).env("WAYBILL_API__BIND", address.to_string());
+        let ops = nobody();
+        let ops_url = format!("http://{ops}");
+        command.env("WAYBILL_API__OPS_BIND", ops.to_string());
         command.env("WAYBILL_NODE__ID", id).arg("serve").stdout(Stdio::null()).stderr(file);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut node = Self { child: command.spawn().unwrap(), url, log, http };
+        let mut node = Self { child: command.spawn().unwrap(), url, ops_url, log, http };
         until("the node answers", async || {
             let ended = node.child.try_wait().unwrap();
             assert!(ended.is_none(), "waybill serve ended at once: {}", node.log());
@@ -41,10 +47,19 @@ impl Node {
         until("the node is ready", async || (self.readiness().await.0 == 200).then_some(())).await;
     }
 
-    /// What `/readyz` says: its status and its words.
+    /// What `/readyz` says to operators: its status and its words.
     pub async fn readiness(&self) -> (u16, Value) {
-        let answer = self.http.get(format!("{}/readyz", self.url)).send().await.unwrap();
+        let answer = self.http.get(format!("{}/readyz", self.ops_url)).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// What was counted so far: each series of `/metrics` with its value.
+    pub async fn counts(&self) -> BTreeMap<String, f64> {
+        let answer = self.http.get(format!("{}/metrics", self.ops_url)).send().await.unwrap();
+        let text = answer.error_for_status().unwrap().text().await.unwrap();
+        let series = text.lines().filter(|line| !line.starts_with('#'));
+        let counts = series.filter_map(|line| line.rsplit_once(' '));
+        counts.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
     }
 
     /// What `/readyz` says of one part.

@@ -205,6 +205,11 @@ impl Scene {
         self.pool = pool(&self.name).await;
     }
 
+    /// A connection to the ledger as the server's administrator.
+    pub async fn admin(&self) -> PgConnection {
+        self.connect("WAYBILL_TEST_ADMIN_URL").await
+    }
+
     /// A connection to the ledger as the user of `variable`.
     pub async fn connect(&self, variable: &str) -> PgConnection {
         PgConnection::connect(&on_database(variable, &self.name)).await.unwrap()

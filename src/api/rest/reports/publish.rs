@@ -32,9 +32,6 @@ pub async fn publish_report(
     change: Change,
     request: Request,
 ) -> Result<Done, ApiError> {
-    if let Some(why) = api.readiness.held() {
-        return Err(ApiError::new(Code::Unavailable, why));
-    }
     let submission = match media_type(request.headers()).as_str() {
         "multipart/form-data" => multipart::read(&api, &change, request).await?,
         "application/json" => {

@@ -1,4 +1,5 @@
 use axum::http::Method;
+use schema::events::Scope;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Api, request};
@@ -16,10 +17,16 @@ fn part<'a>(view: &'a Value, name: &str) -> &'a Value {
 async fn readiness_names_what_limps_and_why() {
     let api = Api::start().await;
     let view = open(&api, "/readyz").await.ok(200);
-    assert_eq!((&view["ready"], &view["degraded"]), (&json!(true), &json!(["tail"])));
+    let reason = "an open transaction holds it up";
+    let tail = json!({ "name": "tail", "ok": false, "required": false, "reason": reason });
+    assert_eq!(view, json!({ "ready": true, "degraded": ["tail"], "parts": [tail] }));
+    api.tenant("system").await;
+    let key = api.key_of("system", &[Scope::Operate]).await;
+    let asked = request(&key, Method::GET, "/readyz", None, &[]);
+    let view = api.send(asked).await.ok(200);
     assert_eq!(part(&view, "database")["ok"], true);
     assert_eq!(part(&view, "vault")["ok"], true);
-    assert_eq!(part(&view, "tail")["reason"], "held up by backend 4711");
+    assert_eq!(part(&view, "tail")["detail"], "held up by backend 4711");
     assert_eq!(part(&view, "tail")["facts"]["blocked_ms"], 1200);
 }
 
@@ -62,9 +69,13 @@ async fn what_was_written_is_read_at_its_position() {
 #[tokio::test]
 async fn every_wrong_value_of_the_configuration_is_named() {
     let good = waybill_api::ApiConfig::default();
-    assert_eq!(good.check(), Ok(()));
-    let wrong = waybill_api::ApiConfig { request_limit: 0, ..good.clone() };
-    assert_eq!(wrong.check().unwrap_err().field, "api.request_limit");
-    let wrong = waybill_api::ApiConfig { public_url: "waybill".to_owned(), ..good };
-    assert_eq!(wrong.check().unwrap_err().field, "api.public_url");
+    assert_eq!(good.wrong(), []);
+    let wrong = waybill_api::ApiConfig {
+        request_limit: 0,
+        ops_bind: Some("8081".to_owned()),
+        public_url: "waybill".to_owned(),
+        ..good
+    };
+    let named: Vec<_> = wrong.wrong().into_iter().map(|invalid| invalid.field).collect();
+    assert_eq!(named, ["api.request_limit", "api.ops_bind", "api.public_url"]);
 }

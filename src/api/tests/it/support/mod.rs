@@ -302,6 +302,7 @@ struct TailBlocked;
 #[async_trait]
 impl Readiness for TailBlocked {
     async fn parts(&self) -> Vec<Part> {
-        vec![Part::failed("tail", false, "held up by backend 4711").with("blocked_ms", 1200)]
+        let part = Part::failed("tail", false, "an open transaction holds it up");
+        vec![part.because("held up by backend 4711").with("blocked_ms", 1200)]
     }
 }

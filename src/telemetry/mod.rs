@@ -1,5 +1,9 @@
 //! What the process says of itself: JSON logs on standard error, metrics for Prometheus.
 
+mod counts;
+
+pub use counts::count;
+
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};

@@ -1,0 +1,184 @@
+//! `--output json`: one JSON document for every answer, one JSON object on standard error for every failure.
+
+use std::fs::File;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sink::{WebhookSink, WebhookSinkConfig};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
+use crate::support::{Api, Ended, Scene, run, until};
+
+/// Runs commands as a program would.
+struct Program<'a> {
+    scene: &'a Scene,
+    url: String,
+    key: String,
+}
+
+impl Program<'_> {
+    async fn run(&self, words: &[&str]) -> Ended {
+        let mut command = self.scene.command();
+        command.env("WAYBILL_URL", &self.url).env("WAYBILL_KEY", &self.key);
+        run(command, &[words, &["--output", "json"]].concat()).await
+    }
+
+    async fn told(&self, words: &[&str]) -> Value {
+        let ended = self.run(words).await;
+        assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.stderr);
+        assert!(ended.stderr.is_empty(), "{words:?}: {}", ended.stderr);
+        document(words, &ended.stdout)
+    }
+
+    async fn failure(&self, words: &[&str]) -> Value {
+        let ended = self.run(words).await;
+        assert_eq!(ended.code, Some(1), "{words:?}: {}", ended.stdout);
+        assert!(ended.stdout.is_empty(), "{words:?}: {}", ended.stdout);
+        let failure = document(words, &ended.stderr);
+        assert!(failure["error"].is_string(), "{failure}");
+        failure
+    }
+}
+
+fn document(words: &[&str], text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| panic!("{words:?} says no JSON: {text:?}"))
+}
+
+#[tokio::test]
+async fn every_command_answers_with_one_document() {
+    let scene = Scene::set().await;
+    let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("desk", "webhook", &sink.url("/ok"), "risk").await;
+    let program = Program { scene: &scene, url: node.url.clone(), key };
+
+    assert_eq!(program.told(&["migrate"]).await["migrated"], json!(true));
+    assert!(program.told(&["doctor"]).await.is_array());
+    let made = program.told(&["keys", "create-tenant", "other", "--title", "Other"]).await;
+    assert_eq!(made, json!({ "tenant": "other" }));
+    let words = ["keys", "issue", "--tenant", "acme", "--title", "old", "--scopes", "read"];
+    let old = program.told(&[&words[..], &["--expires-at", "2026-01-01T00:00:00Z"]].concat()).await;
+    let id = old["key"].as_str().unwrap().split('_').nth(1).unwrap().to_owned();
+    let state_of = async |id: &str| {
+        let keys = program.told(&["keys", "list", "--tenant", "acme"]).await;
+        let found = keys.as_array().unwrap().iter().find(|key| key["key"] == id).cloned();
+        found.map(|key| key["state"].clone())
+    };
+    let state = until("the key is listed", async || state_of(&id).await).await;
+    assert_eq!(state, "expired");
+    let words = ["keys", "revoke", "--tenant", "acme", &id, "--reason", "lost"];
+    let revoked = json!({ "tenant": "acme", "key": id, "state": "revoked" });
+    assert_eq!(program.told(&words).await, revoked);
+
+    let words = ["subscriptions", "add", "more", "--recipient", "desk", "--report", "risk"];
+    let words = [&words[..], &["--channels", "webhook"]].concat();
+    assert!(program.told(&words).await["position"].is_number());
+    program.told(&["subscriptions", "list"]).await;
+    program.told(&["subscriptions", "show", "more"]).await;
+    program.told(&["subscriptions", "pause", "more", "--reason", "holiday"]).await;
+    program.told(&["subscriptions", "resume", "more"]).await;
+    program.told(&["subscriptions", "unsubscribe", "more"]).await;
+    let published = program.told(&["publish", "risk", "v1"]).await;
+    let distribution = published["distribution"].as_str().unwrap().to_owned();
+    scene.reconciled(&distribution).await;
+    let delivery = scene.delivery_to(&distribution, "desk").await;
+    until("the delivery is listed", async || {
+        let listed = program.told(&["deliveries", "list"]).await;
+        (!listed["rows"].as_array().unwrap().is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(program.told(&["deliveries", "show", &delivery]).await["id"], delivery.as_str());
+    program.told(&["deliveries", "resend", &delivery]).await;
+
+    let refused = program.failure(&["deliveries", "cancel", &delivery, "--reason", "late"]).await;
+    assert_eq!(refused["answer"]["status"], 409, "{refused}");
+    assert_eq!(refused["answer"]["code"], "refused", "{refused}");
+    let words = ["deliveries", "resolve", &delivery, "--attempt", "1", "--resolution", "arrived"];
+    program.failure(&[&words[..], &["--note", "seen"]].concat()).await;
+    assert!(node.terminate().await == Some(0));
+    database_commands(&program).await;
+}
+
+async fn database_commands(program: &Program<'_>) {
+    let head = program.told(&["log", "head"]).await["head"].as_i64().unwrap();
+    assert!(program.told(&["log", "show"]).await.is_array());
+    assert_eq!(program.told(&["queue", "check"]).await["equal"], json!(true));
+    assert_eq!(program.told(&["queue", "rebuild"]).await["equal"], json!(true));
+    assert!(program.told(&["queue", "depth"]).await.is_array());
+    assert!(program.told(&["projections", "status"]).await.is_array());
+    assert_eq!(program.told(&["projections", "rebuild", "--all"]).await["equal"], json!(true));
+    let spoil = "update checkpoints set poison_position = $1, poison_error = 'spoilt' \
+        where name = 'reports'";
+    let mut owner = program.scene.connect("WAYBILL_DATABASE__OWNER_URL").await;
+    sqlx::query(spoil).bind(head).execute(&mut owner).await.unwrap();
+    let at = head.to_string();
+    let words = ["projections", "skip", "reports", "--position", &at, "--reason", "spoilt"];
+    let skipped = json!({ "follower": "reports", "skipped": head, "reason": "spoilt" });
+    assert_eq!(program.told(&words).await, skipped);
+    program.failure(&words).await;
+}
+
+#[tokio::test]
+async fn every_failure_is_one_object_with_the_facts_of_the_sentence() {
+    let scene = Scene::set().await;
+    let nobody = "http://127.0.0.1:1".to_owned();
+    let program = Program { scene: &scene, url: nobody, key: "wb_1234_secret".to_owned() };
+    let failure = program.failure(&["publish", "risk", "v1"]).await;
+    let why = failure["error"].as_str().unwrap();
+    assert!(why.contains("is `waybill serve` running?"), "{why}");
+
+    let mut command = scene.command();
+    command.env("WAYBILL_LOG__LEVEL", "loud").env("WAYBILL_DATABASE__READERS", "1");
+    let ended = run(command, &["doctor", "--output", "json"]).await;
+    assert_eq!(ended.code, Some(1));
+    let failure = document(&["doctor"], &ended.stderr);
+    let wrong = [
+        "database.readers: \"1\" must be 2 to 100",
+        "log.level: \"loud\" must be error, warn, info, debug or trace",
+    ];
+    assert_eq!(failure["wrong"], json!(wrong));
+
+    for words in [&["--output", "json", "keys", "lst"][..], &["keys", "lst", "--output=json"]] {
+        let ended = scene.waybill(words).await;
+        assert_eq!(ended.code, Some(2), "{}", ended.stdout);
+        let failure = document(words, &ended.stderr);
+        assert!(failure["error"].as_str().unwrap().contains("lst"), "{failure}");
+    }
+    let plain = scene.waybill(&["keys", "lst"]).await;
+    assert!(plain.code == Some(2) && plain.stderr.contains("lst"), "{}", plain.stderr);
+}
+
+/// Bytes in memory of a process.
+fn resident_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test]
+async fn a_file_is_read_as_it_is_sent_however_large_it_is() {
+    const SIZE_BYTES: u64 = 512 << 20;
+    let scene = Scene::set().await;
+    let file = scene.path().join("large.bin");
+    File::create(&file).unwrap().set_len(SIZE_BYTES).unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let mut command = scene.command();
+    command.env("WAYBILL_URL", format!("http://{}", listener.local_addr().unwrap()));
+    command.env("WAYBILL_KEY", "wb_1234_secret");
+    command.args(["publish", "risk", "v1", "--file", file.to_str().unwrap()]);
+    let mut child = command.spawn().unwrap();
+    let accepted = tokio::time::timeout(Duration::from_secs(60), listener.accept()).await;
+    let (mut server, _) = accepted.unwrap().unwrap();
+    // 64 MiB of it have come, and more waits to be sent.
+    let mut seen = vec![0; 1 << 20];
+    for _ in 0..64 {
+        server.read_exact(&mut seen).await.unwrap();
+    }
+    let resident = resident_bytes(child.id().unwrap());
+    child.kill().await.unwrap();
+    assert!(resident < SIZE_BYTES / 4, "{resident} bytes in memory for a file of {SIZE_BYTES}");
+}
