@@ -53,7 +53,7 @@ pub fn router(api: ApiState) -> Router {
     let limits = limits::Limits::new(&api.config);
     routes
         .merge(docs::routes(&docs::completed(&openapi)))
-        .merge(graphql::routes())
+        .merge(graphql::routes(limits.places()))
         .fallback(not_found)
         .route_layer(from_fn_with_state(api.clone(), auth::guard))
         .layer(DefaultBodyLimit::disable())

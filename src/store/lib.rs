@@ -17,6 +17,7 @@ mod identity;
 mod ledger;
 mod log;
 mod migrate;
+mod precondition;
 mod queue;
 mod scope;
 mod tail;
@@ -33,6 +34,7 @@ pub use identity::{Identity, LogIdentity, StoredIdentity};
 pub use ledger::{Ledger, OnAppend};
 pub use log::LogRow;
 pub use migrate::{APP_ROLE, migrate};
+pub use precondition::{Precondition, Stale};
 pub use queue::{
     AddressChange, ClaimRequest, Claimed, Due, PlanningChange, PlanningRow, QueueChange,
     QueueDepth, QueueRow,
