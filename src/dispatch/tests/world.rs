@@ -199,7 +199,8 @@ impl World {
     pub async fn webhook(&self, name: &str) {
         let url = self.sink.url(&path(name));
         self.recipient(name, ChannelKind::Webhook, &url, name).await;
-        let secret = format!("recipient/{name}/address/work/1");
+        let (address, added) = ("work", 1);
+        let secret = format!("recipient/{name}/address/{address}/{added}");
         let vault = &self.store.vault;
         vault.keep_secret(&tenant(), &secret, &SecretString::from(SECRET)).await.unwrap();
     }
