@@ -24,6 +24,8 @@ pub struct Address {
     pub channel: ChannelKind,
     /// Counts every value the name has stood for.
     pub revision: u32,
+    /// The revision it was added with (last, if it had been retired): what a webhook's secret is kept under.
+    pub added: u32,
     /// Where it leads; nowhere, once retired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
@@ -161,6 +163,7 @@ impl Known {
                     id: address.clone(),
                     channel: *channel,
                     revision: *revision,
+                    added: *revision,
                     endpoint: Some(endpoint),
                 });
             }

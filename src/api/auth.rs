@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use schema::events::Scope;
-use schema::{Actor, ApiKeyId, TenantId};
+use schema::{Actor, ApiKeyId, TenantId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::access::{Access, access, allowed};
@@ -40,6 +40,8 @@ pub struct Caller {
     pub key: ApiKeyId,
     /// What the key may do.
     pub scopes: BTreeSet<Scope>,
+    /// Until when it may (exclusive); for good, when absent.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Caller {
@@ -165,7 +167,7 @@ pub fn authenticate(api: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiEr
     if key.expires_at.is_some_and(|end| end <= crate::clock::now()) {
         return Err(unauthenticated("the API key has expired"));
     }
-    Ok(Caller { tenant, key: id, scopes: key.scopes })
+    Ok(Caller { tenant, key: id, scopes: key.scopes, expires_at: key.expires_at })
 }
 
 /// Ids are unique within a tenant; the secret tells which key is meant.

@@ -11,7 +11,6 @@ use store::{AddressChange, Append, AppendError, CommandOutcome, CommandRecord, U
 
 use crate::change::Change;
 use crate::error::{ApiError, Code};
-use crate::etag::IfMatch;
 use crate::outcome::{Done, Outcome};
 use crate::state::ApiState;
 
@@ -105,7 +104,7 @@ where
     D: Decider<Event: Picked>,
     ApiError: From<D::Refusal>,
 {
-    let digest = change.digest(plan.body);
+    let digest = change.digest(api, plan.body).await?;
     if let Some(done) = replay(api, change, &digest).await? {
         return Ok(done);
     }
@@ -198,22 +197,6 @@ async fn position_of(api: &ApiState, outcome: &Outcome) -> Result<Position, ApiE
     let Some(sequence) = outcome.sequence else { return Ok(api.ledger.head().await?) };
     let events = api.ledger.load_stream(&outcome.stream(), sequence - 1).await?;
     Ok(events.first().map_or(Position::START, |event| event.position))
-}
-
-/// Checks If-Match where the ETag is the position of the stream's last event.
-///
-/// # Errors
-/// [`Code::Stale`] when it is another.
-pub async fn check_position(
-    api: &ApiState,
-    change: &Change,
-    stream: &StreamId,
-) -> Result<(), ApiError> {
-    if change.if_match == IfMatch::Any {
-        return Ok(());
-    }
-    let events = api.ledger.load_stream(stream, 0).await?;
-    change.if_match.check(events.last().map_or(0, |event| event.position.0))
 }
 
 /// A change that another room carries out, as the command log is to keep it.

@@ -3,11 +3,12 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use schema::{Invalid, Metadata, Sha256};
-use store::CommandRecord;
+use store::{CommandRecord, VaultError};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::etag::IfMatch;
+use crate::state::ApiState;
 use crate::trace::TraceParent;
 
 /// Longest Idempotency-Key, in bytes.
@@ -46,13 +47,19 @@ impl Change {
         self.key.as_ref().map(|key| format!("key:{}/{key}", self.caller.key))
     }
 
-    /// What tells this request from another one under the same key.
-    #[must_use]
-    pub fn digest(&self, body: &[u8]) -> Sha256 {
+    /// What tells this request from another one under the same key. Bodies have names and addresses in them, and the command
+    /// log outlives an erasure: so it is keyed. Without a key nothing is kept, and the vault is not asked.
+    ///
+    /// # Errors
+    /// The vault's.
+    pub async fn digest(&self, api: &ApiState, body: &[u8]) -> Result<Sha256, VaultError> {
         let mut text = self.target.clone().into_bytes();
         text.push(0);
         text.extend_from_slice(Sha256::of(body).as_bytes());
-        Sha256::of(&text)
+        match self.key {
+            Some(_) => api.vault.request_digest(&self.caller.tenant, &text).await,
+            None => Ok(Sha256::of(&text)),
+        }
     }
 
     /// What the command log is to keep; nothing without a key.

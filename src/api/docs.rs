@@ -56,9 +56,9 @@ fn complete(method: &Method, path: &str, operation: &mut Value) {
         operation["security"] = json!([{ "api_key": [scope.as_str()] }]);
         operation["x-waybill-scope"] = scope.as_str().into();
     }
-    let changes = *method != Method::GET && path.starts_with("/v1/") && path != "/v1/artifacts";
+    let changes = *method != Method::GET && path.starts_with("/v1/");
     if changes {
-        add_headers(operation);
+        add_headers(operation, has_state(path));
     }
     let with_body = operation.get("requestBody").is_some();
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
@@ -67,6 +67,11 @@ fn complete(method: &Method, path: &str, operation: &mut Value) {
     for code in problems(method, path, asked, changes, with_body) {
         describe(responses, code);
     }
+}
+
+/// Whether what a request changes has states that it can be meant for: a file is there or not.
+fn has_state(path: &str) -> bool {
+    path != "/v1/artifacts"
 }
 
 /// What may go wrong, by the kind of request.
@@ -88,7 +93,10 @@ fn problems(
         codes.push(Code::NotFound);
     }
     if changes {
-        codes.extend([Code::Refused, Code::Stale, Code::KeyReused]);
+        codes.push(Code::KeyReused);
+    }
+    if changes && has_state(path) {
+        codes.extend([Code::Refused, Code::Stale]);
     }
     if with_body {
         codes.extend([Code::TooLarge, Code::UnsupportedMediaType]);
@@ -114,27 +122,31 @@ fn describe(responses: &mut Map<String, Value>, code: Code) {
     response["description"] = together.into();
 }
 
-fn add_headers(operation: &mut Value) {
+fn add_headers(operation: &mut Value, has_state: bool) {
     let header = |name: &str, told: &str| {
         json!({
             "name": name, "in": "header", "required": false, "description": told,
             "schema": { "type": "string" }
         })
     };
+    let if_match = "The ETag of the state you mean to change; another one is answered 412";
     let headers = [
-        header(
+        Some(header(
             "Idempotency-Key",
             "Your name for this request, 1 to 255 visible ASCII characters: \
             sent again, it gets the first answer, marked `Idempotency-Replayed: true`",
-        ),
-        header("If-Match", "The ETag of the state you mean to change; another one is answered 412"),
-        header("traceparent", "W3C Trace Context: it goes on into events and outgoing requests"),
+        )),
+        has_state.then(|| header("If-Match", if_match)),
+        Some(header(
+            "traceparent",
+            "W3C Trace Context: it goes on into events and outgoing requests",
+        )),
     ];
     let parameters = operation
         .as_object_mut()
         .map(|operation| operation.entry("parameters").or_insert_with(|| json!([])));
     if let Some(Value::Array(parameters)) = parameters {
-        parameters.extend(headers);
+        parameters.extend(headers.into_iter().flatten());
     }
 }
 

@@ -159,6 +159,12 @@ impl ApiError {
         Self { code, detail: detail.into(), field: None, value: None, rule: None }
     }
 
+    /// A value that breaks a rule, as a problem of this kind.
+    #[must_use]
+    pub fn named(code: Code, invalid: Invalid) -> Self {
+        Self { code, ..invalid.into() }
+    }
+
     /// There is no such thing, as far as this caller may know.
     #[must_use]
     pub fn not_found(what: &str, id: &str) -> Self {

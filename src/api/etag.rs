@@ -6,7 +6,9 @@ use axum::http::HeaderValue;
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use schema::Position;
 use serde::Serialize;
+use store::{Precondition, Stale};
 
 use crate::error::{ApiError, Code};
 
@@ -33,16 +35,19 @@ impl IfMatch {
             Self::Exists => sequence > 0,
             Self::At(sequences) => sequences.contains(&sequence),
         };
-        if holds {
-            return Ok(());
+        if holds { Ok(()) } else { Err(stale(sequence)) }
+    }
+
+    /// The same of a resource whose ETag is the position of its last event.
+    #[must_use]
+    pub fn precondition(&self) -> Precondition {
+        match self {
+            Self::Any => Precondition::Any,
+            Self::Exists => Precondition::Exists,
+            Self::At(positions) => {
+                Precondition::LastAt(positions.iter().copied().map(Position).collect())
+            }
         }
-        let now = if sequence == 0 {
-            "it does not exist".to_owned()
-        } else {
-            format!("it is at \"{sequence}\"")
-        };
-        let stale = ApiError::new(Code::Stale, format!("If-Match names another state; now {now}"));
-        Err(ApiError { value: Some(sequence.to_string()), ..stale.at("If-Match") })
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -51,6 +56,19 @@ impl IfMatch {
         }
         let one = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok();
         text.split(',').map(one).collect::<Option<Vec<i64>>>().map(Self::At)
+    }
+}
+
+fn stale(tag: i64) -> ApiError {
+    let now = if tag == 0 { "it does not exist".to_owned() } else { format!("it is at \"{tag}\"") };
+    let rule = "must name the state it is in";
+    let stale = ApiError::new(Code::Stale, format!("If-Match names another state; now {now}"));
+    ApiError { value: Some(tag.to_string()), rule: Some(rule.to_owned()), ..stale.at("If-Match") }
+}
+
+impl From<Stale> for ApiError {
+    fn from(error: Stale) -> Self {
+        stale(error.now.0)
     }
 }
 

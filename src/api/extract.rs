@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use http_body_util::LengthLimitError;
 use schema::{Invalid, Timestamp};
 use serde::de::DeserializeOwned;
+use url::form_urlencoded::parse;
 
 use crate::error::{ApiError, Code};
 use crate::state::ApiState;
@@ -27,9 +28,9 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &ApiState) -> Result<Self, ApiError> {
-        if media_type(request.headers()) != "application/json" {
-            let detail = "the Content-Type must be application/json";
-            return Err(ApiError::new(Code::UnsupportedMediaType, detail));
+        let media = media_type(request.headers());
+        if media != "application/json" {
+            return Err(unsupported(&media, "must be application/json"));
         }
         let bytes = whole(request.into_body(), api.config.body_limit_bytes).await?;
         let value = from_json(&bytes)?;
@@ -45,6 +46,12 @@ pub fn media_type(headers: &HeaderMap) -> String {
     media.trim().to_ascii_lowercase()
 }
 
+/// A media type that is not read here.
+#[must_use]
+pub fn unsupported(media: &str, rule: &str) -> ApiError {
+    ApiError::named(Code::UnsupportedMediaType, Invalid::new("Content-Type", media, rule))
+}
+
 /// A whole body, if it is not longer than `limit_bytes`.
 ///
 /// # Errors
@@ -52,12 +59,18 @@ pub fn media_type(headers: &HeaderMap) -> String {
 pub async fn whole(body: Body, limit_bytes: usize) -> Result<Bytes, ApiError> {
     axum::body::to_bytes(body, limit_bytes).await.map_err(|error| {
         if error.into_inner().is::<LengthLimitError>() {
-            let rule = format!("must have at most {limit_bytes} bytes");
-            let large = ApiError::new(Code::TooLarge, format!("the body {rule}"));
-            return ApiError { rule: Some(rule), ..large.at("body") };
+            let (value, rule) = over(limit_bytes as u64);
+            return ApiError::named(Code::TooLarge, Invalid::new("body", &value, rule));
         }
-        ApiError::new(Code::Malformed, "the body ended before it was complete")
+        let rule = "must be sent to its end";
+        ApiError::named(Code::Malformed, Invalid::new("body", "broken off", rule))
     })
+}
+
+/// What is told of something larger than it may be, as value and rule: how large it would have become nobody knows.
+#[must_use]
+pub fn over(limit_bytes: u64) -> (String, String) {
+    (format!("more than {limit_bytes} bytes"), format!("must have at most {limit_bytes} bytes"))
 }
 
 /// Reads JSON: bounded depth, no NUL in any text, no field that is not known.
@@ -69,36 +82,47 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        explain(&path, &error.into_inner())
+        let error = error.into_inner();
+        if error.is_data() { told(&path, &worded(&error)).into() } else { no_json(&error) }
     })?;
-    reader
-        .end()
-        .map_err(|error| ApiError::new(Code::Malformed, format!("the body is no JSON: {error}")))?;
+    reader.end().map_err(|error| no_json(&error))?;
     Ok(value)
 }
 
-/// serde's own words carry what a person needs; the place comes from the path.
-fn explain(path: &str, error: &serde_json::Error) -> ApiError {
-    if !error.is_data() {
-        return ApiError::new(Code::Malformed, format!("the body is no JSON: {error}"));
-    }
-    let text = error.to_string();
-    let text = text.split(" at line ").next().unwrap_or_default();
+fn no_json(error: &serde_json::Error) -> ApiError {
+    let at = format!("line {} column {}", error.line(), error.column());
+    let rule = format!("must be JSON: {}", worded(error));
+    ApiError::named(Code::Malformed, Invalid::new("body", &at, rule))
+}
+
+/// The error without its place.
+fn worded(error: &serde_json::Error) -> String {
+    error.to_string().split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+/// serde's own words carry what a person needs; the place comes from the path. Of a value that is of another kind than it
+/// must be only the kind is told: it may be personal.
+fn told(path: &str, text: &str) -> Invalid {
     let quoted = text.split('`').nth(1).unwrap_or_default();
-    let (field, rule) = if text.starts_with("unknown field") {
-        (join(path, quoted), text.split_once(", ").map_or("is not a field here", |(_, rest)| rest))
-    } else if text.starts_with("missing field") {
-        (join(path, quoted), "is missing")
-    } else {
-        (path.to_owned(), text)
-    };
-    let rule = if text.starts_with("unknown field") {
-        format!("is not known here; {rule}")
-    } else {
-        rule.to_owned()
-    };
-    let value = if text.starts_with("unknown field") { quoted } else { "" };
-    Invalid::new(field, value, rule).into()
+    let expected = text.rsplit_once("expected ").map(|(_, expected)| expected);
+    if text.starts_with("unknown field") {
+        let known = expected.map_or_else(String::new, |known| format!("; expected {known}"));
+        return Invalid::new(join(path, quoted), quoted, format!("is not known here{known}"));
+    }
+    if text.starts_with("missing field") {
+        return Invalid::new(join(path, quoted), "", "is missing");
+    }
+    if text.starts_with("duplicate field") {
+        return Invalid::new(join(path, quoted), "", "must be given once");
+    }
+    let Some(expected) = expected else { return Invalid::new(path, "", text) };
+    let rule = format!("must be {expected}");
+    if text.starts_with("unknown variant") {
+        return Invalid::new(path, quoted, rule);
+    }
+    let kind = text.split_once(": ").map_or("", |(_, given)| given);
+    let kind = kind.split(['`', '"', ',']).next().unwrap_or_default().trim();
+    Invalid::new(path, kind, rule)
 }
 
 fn join(path: &str, field: &str) -> String {
@@ -141,9 +165,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let axum::extract::Path(value) = axum::extract::Path::<T>::from_request_parts(parts, state)
-            .await
-            .map_err(|error| ApiError::new(Code::Malformed, error.body_text()))?;
+        let axum::extract::Path(value) =
+            axum::extract::Path::<T>::from_request_parts(parts, state).await.map_err(|error| {
+                let path = parts.uri.path();
+                ApiError::named(Code::Malformed, Invalid::new("path", path, error.body_text()))
+            })?;
         Ok(Self(value))
     }
 }
@@ -154,13 +180,26 @@ pub struct Query<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let axum::extract::Query(value) =
-            axum::extract::Query::<T>::from_request_parts(parts, state)
-                .await
-                .map_err(|error| Invalid::new("query", "", error.body_text()))?;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = serde_urlencoded::Deserializer::new(parse(query.as_bytes()));
+        let value = serde_path_to_error::deserialize(pairs).map_err(|error| {
+            let path = error.path().to_string();
+            wrong_query(&path, &error.into_inner().to_string(), query)
+        })?;
         Ok(Self(value))
     }
+}
+
+/// What is read as text, such as an address, never comes here: the value told is a number or a yes or no that is none.
+fn wrong_query(path: &str, text: &str, query: &str) -> Invalid {
+    let invalid = told(path, text);
+    if !invalid.value.is_empty() || invalid.rule != text {
+        return invalid;
+    }
+    let value = parse(query.as_bytes()).find(|(name, _)| name == path);
+    let value = value.map(|(_, value)| value.into_owned()).unwrap_or_default();
+    Invalid::new(path, &value, format!("cannot be read: {text}"))
 }
 
 /// An instant somebody wrote.
@@ -218,14 +257,25 @@ mod tests {
 
     #[test]
     fn a_value_of_another_kind_is_named() {
-        let json = r#"{"title":"t","inner":{"count":"many"}}"#;
-        assert_eq!(refusal(json), (Code::Invalid, Some("inner.count".to_owned())));
+        let json = r#"{"title":"t","inner":{"count":"many, expected or not"}}"#;
+        let error = from_json::<Sample>(json.as_bytes()).unwrap_err();
+        assert_eq!((error.code, error.field.as_deref()), (Code::Invalid, Some("inner.count")));
+        assert_eq!(error.value.as_deref(), Some("string"), "its kind, not what it says");
+        assert_eq!(error.rule.as_deref(), Some("must be u32"));
+        let error = from_json::<Sample>(br#"{"title":4711}"#).unwrap_err();
+        assert_eq!(error.value.as_deref(), Some("integer"));
+        assert_eq!(error.rule.as_deref(), Some("must be a string"));
+        assert!(!error.detail.contains("4711"), "{}", error.detail);
     }
 
     #[test]
     fn broken_json_is_told_from_wrong_values() {
-        assert_eq!(refusal(r#"{"title":"#), (Code::Malformed, None));
-        assert_eq!(refusal(r#"{"title":"t"} more"#), (Code::Malformed, None));
+        let malformed = (Code::Malformed, Some("body".to_owned()));
+        assert_eq!(refusal(r#"{"title":"#), malformed);
+        assert_eq!(refusal(r#"{"title":"t"} more"#), malformed);
+        let error = from_json::<Sample>(br#"{"title":"#).unwrap_err();
+        assert_eq!(error.value.as_deref(), Some("line 1 column 9"));
+        assert_eq!(error.rule.as_deref(), Some("must be JSON: EOF while parsing a value"));
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub fn router(api: ApiState) -> Router {
     let limits = limits::Limits::new(&api.config);
     routes
         .merge(docs::routes(&docs::completed(&openapi)))
-        .merge(graphql::routes())
+        .merge(graphql::routes(limits.places()))
         .fallback(not_found)
         .route_layer(from_fn_with_state(api.clone(), held::refuse))
         .route_layer(from_fn_with_state(api.clone(), auth::guard))

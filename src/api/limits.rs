@@ -65,6 +65,13 @@ fn not_arrived(allowed: Duration) -> ApiError {
     ApiError::new(Code::Timeout, detail)
 }
 
+impl Limits {
+    /// The places for requests, for those that come over a WebSocket.
+    pub(crate) fn places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.places)
+    }
+}
+
 /// The layer: sheds what is too much, ends what takes too long, and turns a panic into a problem.
 pub(crate) async fn hold(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);

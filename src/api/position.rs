@@ -5,15 +5,16 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use schema::{Invalid, Position};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use crate::error::{ApiError, Code};
 use crate::state::ApiState;
 
 /// The header that names the position; the query parameter is `at_least_position`.
 pub const AT_LEAST: &str = "waybill-at-least-position";
-/// How often the checkpoint is looked at.
-const POLL: Duration = Duration::from_millis(5);
+/// How long a reader waits before it looks at the checkpoint again: at first, and, doubled each time, at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(160);
 
 /// What a reader insists on having seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,22 +24,42 @@ impl AtLeast {
     /// Waits until `follower` has reached the position.
     ///
     /// # Errors
-    /// [`Code::PositionNotReached`] when the configured time is over.
+    /// [`Code::Invalid`] when the log itself has not come so far; [`Code::PositionNotReached`] when the configured time is
+    /// over.
     pub async fn wait(self, api: &ApiState, follower: &str) -> Result<(), ApiError> {
         let Some(wanted) = self.0 else { return Ok(()) };
-        let end = Instant::now() + Duration::from_millis(api.config.position_wait_ms);
-        loop {
-            let reached = api.read_position.reached(follower).await?;
-            if reached >= wanted {
-                return Ok(());
-            }
-            if Instant::now() >= end {
-                let detail = format!("{follower} is at {reached}, not yet at {wanted}");
-                return Err(ApiError::new(Code::PositionNotReached, detail).at("at_least_position"));
-            }
-            sleep(POLL).await;
+        let mut reached = api.read_position.reached(follower).await?;
+        if reached >= wanted {
+            return Ok(());
         }
+        check_written(api, wanted).await?;
+        let end = Instant::now() + Duration::from_millis(api.config.position_wait_ms);
+        let mut pause = FIRST_PAUSE;
+        while reached < wanted {
+            if Instant::now() >= end {
+                let rule = format!("must have been reached by {follower}, which is at {reached}");
+                let invalid = Invalid::new("at_least_position", &wanted.to_string(), rule);
+                return Err(ApiError::named(Code::PositionNotReached, invalid));
+            }
+            sleep_until(end.min(Instant::now() + pause)).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+            reached = api.read_position.reached(follower).await?;
+        }
+        Ok(())
     }
+}
+
+/// Nobody waits for what is not yet written.
+///
+/// # Errors
+/// [`Code::Invalid`] when the position lies ahead of the log.
+pub async fn check_written(api: &ApiState, wanted: Position) -> Result<(), ApiError> {
+    let head = api.ledger.head().await?;
+    if wanted <= head {
+        return Ok(());
+    }
+    let rule = format!("must not lie ahead of the log, which is at {head}");
+    Err(Invalid::new("at_least_position", &wanted.to_string(), rule).into())
 }
 
 impl<S: Sync> FromRequestParts<S> for AtLeast {

@@ -6,6 +6,7 @@ use store::{AppendError, StoreError, UnsealError, VaultError};
 use tracing::error;
 
 use crate::error::{ApiError, Code};
+use crate::extract::over;
 use crate::walls::OrderError;
 
 impl From<StoreError> for ApiError {
@@ -56,6 +57,7 @@ impl From<OrderError> for ApiError {
     fn from(error: OrderError) -> Self {
         match error {
             OrderError::NotFound(delivery) => Self::not_found("delivery", &delivery.to_string()),
+            OrderError::Stale(stale) => stale.into(),
             OrderError::Refused(refusal) => refusal.into(),
             OrderError::Append(error) => error.into(),
             OrderError::Damaged(_) => {
@@ -79,6 +81,7 @@ impl From<ReceiveError> for ApiError {
         };
         match error {
             ReceiveError::Invalid(invalid) => invalid.into(),
+            ReceiveError::Stale(stale) => stale.into(),
             ReceiveError::UnknownReport { report } => {
                 named(Code::Invalid, report.to_string(), "must be a registered report")
             }
@@ -234,16 +237,20 @@ impl From<ArtifactError> for ApiError {
             |value: &str, rule: String| schema::Invalid::new("artifact", value, rule).into();
         match error {
             ArtifactError::Empty => invalid("0 bytes", "must have at least one byte".to_owned()),
-            ArtifactError::TooLarge { limit_bytes } => Self {
-                rule: Some(format!("must have at most {limit_bytes} bytes")),
-                ..Self::new(Code::TooLarge, said).at("artifact")
-            },
+            ArtifactError::TooLarge { limit_bytes } => {
+                let (value, rule) = over(limit_bytes);
+                Self::named(Code::TooLarge, schema::Invalid::new("artifact", &value, rule))
+            }
             ArtifactError::DigestDiffers { expected, actual } => Self {
                 value: Some(actual.to_string()),
                 rule: Some(format!("must be the announced {expected}")),
                 ..Self::new(Code::DigestMismatch, said).at("sha256")
             },
-            ArtifactError::Interrupted(_) => Self::new(Code::Malformed, said),
+            ArtifactError::Interrupted(_) => {
+                let rule = "must be sent to its end";
+                let invalid = schema::Invalid::new("artifact", "broken off", rule);
+                Self::named(Code::Malformed, invalid)
+            }
             ArtifactError::NotFound { sha256 } => Self::not_found("artifact", &sha256.to_string()),
             ArtifactError::DiskFull => {
                 error!("the artifact disk is full");

@@ -35,29 +35,3 @@ pub async fn opened(
         Err(error) => Err(error.into()),
     }
 }
-
-/// An address of which only the domain or the host is left.
-#[must_use]
-pub fn masked(channel: &str, clear: &str) -> String {
-    if channel == "mail" {
-        let domain = clear.rsplit_once('@').map_or("", |(_, domain)| domain);
-        return format!("{MASK}@{domain}");
-    }
-    url::Url::parse(clear).ok().map_or_else(
-        || MASK.to_owned(),
-        |url| format!("{}://{}/{MASK}", url.scheme(), url.host_str().unwrap_or(MASK)),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::masked;
-
-    #[test]
-    fn a_masked_address_tells_its_domain_and_nothing_else() {
-        assert_eq!(masked("mail", "ada@example.com"), "***@example.com");
-        let url = "https://u:p@hooks.example:8443/secret/path?token=x";
-        assert_eq!(masked("webhook", url), "https://hooks.example/***");
-        assert_eq!(masked("webhook", "no url"), "***");
-    }
-}

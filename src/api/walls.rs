@@ -6,7 +6,7 @@ use schema::{ChannelKind, DeliveryId, Invalid, Metadata, Position};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::{AppendError, CommandRecord};
+use store::{AppendError, CommandRecord, Precondition, Stale};
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
@@ -41,12 +41,24 @@ pub struct Ordered {
     pub position: Option<Position>,
 }
 
+/// Who gives an order, and which state of the delivery it is meant for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Of the events. Its tenant must be the delivery's.
+    pub metadata: Metadata,
+    /// Checked on the state that is decided on.
+    pub precondition: Precondition,
+}
+
 /// Why an order was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
     /// The tenant has no such delivery.
     #[error("there is no delivery {0}")]
     NotFound(DeliveryId),
+    /// The delivery is not in the state the order is meant for.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// The delivery's rules say no.
     #[error(transparent)]
     Refused(#[from] aggregates::delivery::Refusal),
@@ -73,7 +85,7 @@ pub trait DeliveryCommands: Send + Sync {
         &self,
         delivery: DeliveryId,
         reason: String,
-        metadata: Metadata,
+        asked: Asked,
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError>;
 
@@ -84,7 +96,7 @@ pub trait DeliveryCommands: Send + Sync {
     async fn resend(
         &self,
         delivery: DeliveryId,
-        metadata: Metadata,
+        asked: Asked,
         command: RecordFor<'_>,
     ) -> Result<Ordered, OrderError>;
 
@@ -96,7 +108,7 @@ pub trait DeliveryCommands: Send + Sync {
         &self,
         delivery: DeliveryId,
         finding: Finding,
-        metadata: Metadata,
+        asked: Asked,
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError>;
 }

@@ -1,9 +1,9 @@
 //! Operators' orders on one delivery: the API's words, dispatch's desk.
 
-use api::walls::{DeliveryCommands, Finding, OrderError, Ordered, RecordFor};
+use api::walls::{Asked, DeliveryCommands, Finding, OrderError, Ordered, RecordFor};
 use async_trait::async_trait;
 use dispatch::{Act, DeliveryDesk, DeskError};
-use schema::{DeliveryId, Metadata};
+use schema::DeliveryId;
 use store::CommandRecord;
 
 /// The desk behind the API.
@@ -12,10 +12,16 @@ pub struct Desk(pub DeliveryDesk);
 fn told(error: DeskError) -> OrderError {
     match error {
         DeskError::NotFound { delivery } => OrderError::NotFound(delivery),
+        DeskError::Stale(stale) => OrderError::Stale(stale),
         DeskError::Refused(refusal) => OrderError::Refused(refusal),
         DeskError::Append(error) => OrderError::Append(error),
         DeskError::State(error) => OrderError::Damaged(error.to_string()),
     }
+}
+
+fn act(asked: Asked, command: Option<CommandRecord>) -> Act {
+    let Asked { metadata, precondition } = asked;
+    Act { metadata, command, precondition }
 }
 
 #[async_trait]
@@ -24,21 +30,21 @@ impl DeliveryCommands for Desk {
         &self,
         delivery: DeliveryId,
         reason: String,
-        metadata: Metadata,
+        asked: Asked,
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError> {
-        let done =
-            self.0.cancel(delivery, reason, Act { metadata, command }).await.map_err(told)?;
+        let done = self.0.cancel(delivery, reason, act(asked, command)).await.map_err(told)?;
         Ok(Ordered { delivery, position: done.position })
     }
 
     async fn resend(
         &self,
         delivery: DeliveryId,
-        metadata: Metadata,
+        asked: Asked,
         command: RecordFor<'_>,
     ) -> Result<Ordered, OrderError> {
-        let again = self.0.resend(delivery, metadata, command).await.map_err(told)?;
+        let Asked { metadata, precondition } = asked;
+        let again = self.0.resend(delivery, metadata, precondition, command).await.map_err(told)?;
         Ok(Ordered { delivery: again.delivery, position: again.position })
     }
 
@@ -46,11 +52,11 @@ impl DeliveryCommands for Desk {
         &self,
         delivery: DeliveryId,
         finding: Finding,
-        metadata: Metadata,
+        asked: Asked,
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError> {
         let Finding { attempt, resolution, note } = finding;
-        let act = Act { metadata, command };
+        let act = act(asked, command);
         let done = self.0.resolve(delivery, attempt, resolution, note, act).await.map_err(told)?;
         Ok(Ordered { delivery, position: done.position })
     }

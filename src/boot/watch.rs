@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use schema::{Position, Timestamp};
+use schema::Position;
 use store::{Identity, Ledger, Replaced, StoreError, Tail};
 use tokio::sync::watch;
 use tokio::time::interval;

@@ -6,7 +6,7 @@ use aggregates::recipient::Recipient;
 use rand::Rng;
 use schema::events::{CancelReason, DeliveryPlan, Evidence, Resolution};
 use schema::{DeliveryId, Metadata, Position, StreamId};
-use store::{AppendError, CommandRecord, Ledger, StoreError, Unit};
+use store::{AppendError, CommandRecord, Ledger, Precondition, Stale, StoreError, Unit};
 
 use crate::SharedRoutingIndex;
 use crate::carried::{Carried, DecideError};
@@ -29,6 +29,8 @@ pub struct Act {
     pub metadata: Metadata,
     /// The API command, if it is one.
     pub command: Option<CommandRecord>,
+    /// The state it is meant for.
+    pub precondition: Precondition,
 }
 
 /// What a command came to.
@@ -60,6 +62,9 @@ pub enum DeskError {
         /// Which was named.
         delivery: DeliveryId,
     },
+    /// The delivery is not in the state the command is meant for.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// The delivery does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -141,24 +146,26 @@ impl DeliveryDesk {
         &self,
         delivery: DeliveryId,
         metadata: Metadata,
+        precondition: Precondition,
         command: impl Fn(DeliveryId) -> Option<CommandRecord> + Send + Sync,
     ) -> Result<Resent, DeskError> {
         for _ in 1..MAX_CONFLICTS {
-            match self.try_resend(delivery, &metadata, &command).await {
+            match self.try_resend(delivery, &metadata, &precondition, &command).await {
                 Err(DeskError::Append(AppendError::Conflict { .. })) => {}
                 end => return end,
             }
         }
-        self.try_resend(delivery, &metadata, &command).await
+        self.try_resend(delivery, &metadata, &precondition, &command).await
     }
 
     async fn try_resend(
         &self,
         delivery: DeliveryId,
         metadata: &Metadata,
+        precondition: &Precondition,
         command: &(impl Fn(DeliveryId) -> Option<CommandRecord> + Send + Sync),
     ) -> Result<Resent, DeskError> {
-        let mut original = self.load(delivery, metadata).await?;
+        let mut original = self.load(delivery, metadata, precondition).await?;
         let (plan, resend) = match &original.state {
             Delivery::Closed(closed) => {
                 (closed.plan.as_ref(), closed.resent.map_or(0, |last| last.resend) + 1)
@@ -219,7 +226,7 @@ impl DeliveryDesk {
         command: Command,
         act: &Act,
     ) -> Result<Done, DeskError> {
-        let mut carried = self.load(delivery, &act.metadata).await?;
+        let mut carried = self.load(delivery, &act.metadata, &act.precondition).await?;
         let mut unit = Unit::new(act.metadata.clone());
         carried.step(command, &mut unit, self.lease_ms)?;
         unit.command.clone_from(&act.command);
@@ -230,11 +237,18 @@ impl DeliveryDesk {
         Ok(Done { position, state: carried.state })
     }
 
-    /// The delivery, if it is the tenant's: another tenant's does not exist.
-    async fn load(&self, delivery: DeliveryId, metadata: &Metadata) -> Result<Carried, DeskError> {
+    /// The delivery, if it is the tenant's (another tenant's does not exist) and in the state that is meant.
+    async fn load(
+        &self,
+        delivery: DeliveryId,
+        metadata: &Metadata,
+        precondition: &Precondition,
+    ) -> Result<Carried, DeskError> {
         let events = self.ledger.load_stream(&StreamId::delivery(delivery), 0).await?;
-        Carried::from_stream(&events)
+        let carried = Carried::from_stream(&events)
             .filter(|carried| carried.tenant == metadata.tenant)
-            .ok_or(DeskError::NotFound { delivery })
+            .ok_or(DeskError::NotFound { delivery })?;
+        precondition.check(events.last().map(|event| event.position).unwrap_or_default())?;
+        Ok(carried)
     }
 }

@@ -93,7 +93,7 @@ impl Dispatcher {
             permits: Permits::new(&config),
             versions: Versions::new(config.cached_versions),
             files: Cache::new(config.cached_artifact_bytes),
-            secrets: Secrets::new(),
+            secrets: Secrets::new(Arc::clone(&index)),
             bells: Bells::new(),
             unrecorded: Unrecorded::default(),
             is_alone: AtomicBool::new(false),

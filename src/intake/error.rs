@@ -2,7 +2,7 @@ use aggregates::delivery;
 use aggregates::distribution::Refusal;
 use artifacts::ArtifactError;
 use schema::{Invalid, ReportName, Sha256, VersionName};
-use store::{AppendError, StoreError};
+use store::{AppendError, Stale, StoreError};
 
 /// Why a report version was not taken. Nothing of it was.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,9 @@ pub enum ReceiveError {
     /// A value breaks a rule of form.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// The version is not in the state that the command is meant for.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// The tenant has no such report.
     #[error("report: {report} is not registered; register it first")]
     UnknownReport {
@@ -103,6 +106,7 @@ impl ReceiveError {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid",
+            Self::Stale(_) => "stale",
             Self::UnknownReport { .. } => "unknown_report",
             Self::RetiredReport { .. } => "retired_report",
             Self::UnknownVersion { .. } => "unknown_version",
@@ -138,7 +142,8 @@ impl ReceiveError {
                 Some("corrects")
             }
             Self::Artifact(error) if !error.is_transient() => Some("artifacts"),
-            Self::Refused(_)
+            Self::Stale(_)
+            | Self::Refused(_)
             | Self::Unplannable(_)
             | Self::Unwritable(_)
             | Self::Broken(_)
@@ -172,6 +177,7 @@ impl ReceiveError {
                 | AppendError::TooLarge { .. },
             )
             | Self::Invalid(_)
+            | Self::Stale(_)
             | Self::UnknownReport { .. }
             | Self::RetiredReport { .. }
             | Self::UnknownVersion { .. }

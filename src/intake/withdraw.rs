@@ -4,7 +4,7 @@ use schema::{
     Actor, DistributionId, LedgerEvent, Metadata, Position, ReportName, StreamId, TenantId,
     VersionName,
 };
-use store::{Append, AppendError, CommandRecord, Unit};
+use store::{Append, AppendError, CommandRecord, Precondition, Unit};
 
 use crate::receive::fold;
 use crate::{Intake, ReceiveError};
@@ -27,6 +27,8 @@ pub struct WithdrawVersion {
     pub actor: Actor,
     /// The API command, when its outcome is to be remembered.
     pub command: Option<CommandRecord>,
+    /// The state of the version that it is meant for.
+    pub precondition: Precondition,
     /// W3C Trace Context, already checked.
     pub traceparent: Option<String>,
 }
@@ -56,6 +58,7 @@ impl Intake {
                 let (report, version) = (given.report, given.version);
                 return Err(ReceiveError::UnknownVersion { field: "version", report, version });
             };
+            given.precondition.check(known_at)?;
             let reason = given.reason.clone();
             let events = run::<Rules>(&mut fold(&events), Command::Withdraw { reason })?;
             let repeated = events.is_empty();
@@ -83,7 +86,7 @@ impl Intake {
 
 fn metadata(given: &WithdrawVersion) -> Metadata {
     let mut metadata = Metadata::new(given.tenant.clone(), given.actor.clone());
-    metadata.command = given.command.as_ref().map(|command| command.id.clone());
+    metadata.command = given.command.as_ref().map(CommandRecord::pseudonym);
     metadata.traceparent.clone_from(&given.traceparent);
     metadata
 }

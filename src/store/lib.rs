@@ -18,6 +18,7 @@ mod ledger;
 mod log;
 mod migrate;
 mod nodes;
+mod precondition;
 mod queue;
 mod scope;
 mod tail;
@@ -35,6 +36,7 @@ pub use identity::{Identity, LogIdentity, StoredIdentity};
 pub use ledger::{Ledger, OnAppend};
 pub use log::LogRow;
 pub use migrate::{APP_ROLE, migrate};
+pub use precondition::{Precondition, Stale};
 pub use queue::{
     AddressChange, ClaimRequest, Claimed, Due, PlanningChange, PlanningRow, QueueChange,
     QueueDepth, QueueRow,

@@ -51,10 +51,19 @@ impl Unit {
 pub struct CommandRecord {
     /// Unique within the tenant: the caller's Idempotency-Key, prefixed with who called.
     pub id: String,
-    /// Digest of method, path and body: the same id with another digest is refused.
+    /// Digest of method, path and body: the same id with another digest is refused. Keyed, where a body may hold personal
+    /// data ([`crate::Vault::request_digest`]): it is kept longer than that.
     pub body_sha256: Sha256,
     /// What the caller was told, as JSON text.
     pub outcome: String,
+}
+
+impl CommandRecord {
+    /// Its id as events name it: they are kept for ever, and a caller's key may say more than it should.
+    #[must_use]
+    pub fn pseudonym(&self) -> String {
+        Sha256::of(self.id.as_bytes()).to_string()
+    }
 }
 
 /// What the command log says of an id.

@@ -56,6 +56,33 @@ async fn a_published_file_arrives_by_mail_and_by_a_webhook_that_others_can_verif
 }
 
 #[tokio::test]
+async fn the_secret_that_is_shown_verifies_at_once_however_often_a_webhook_is_added() {
+    let (scene, hook) = (Scene::set().await, Hook::start().await);
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    let told = api.recipient("desk", "webhook", &hook.url("/in"), "risk").await;
+    let mut secret = told["secret"].as_str().unwrap().to_owned();
+    let path = "/v1/recipients/desk/addresses/main";
+    let address = json!({ "channel": "webhook", "value": hook.url("/in") });
+    for version in ["v1", "v2", "v3"] {
+        let distribution = api.publish("risk", version).await;
+        scene.reconciled(&distribution).await;
+        let received = hook.received().pop().unwrap();
+        let verifier = Webhook::new(&secret).unwrap();
+        verifier.verify(&received.body, &received.headers).unwrap();
+        answer(api.request(Method::DELETE, path)).await.ok();
+        let both = tokio::join!(api.put(path, &address), api.put(path, &address));
+        let shown = [both.0.ok(), both.1.ok()].map(|said| said.get("secret").cloned());
+        let [shown] = &shown.into_iter().flatten().collect::<Vec<_>>()[..] else {
+            panic!("one of the two is shown the secret")
+        };
+        shown.as_str().unwrap().clone_into(&mut secret);
+    }
+}
+
+#[tokio::test]
 async fn a_trace_goes_through_from_the_publisher_to_the_webhook_and_stands_in_the_events() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     let (scene, hook) = (Scene::set().await, Hook::start().await);

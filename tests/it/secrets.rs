@@ -12,6 +12,7 @@ const TOKEN: &str = "kanarie-pfad-5f2c";
 const CLOSED_TOKEN: &str = "kanarie-stumm-81aa";
 const ECHO_TOKEN: &str = "kanarie-echo-3b9e";
 const IDEMPOTENCY_KEY: &str = "kanarie-schluessel-77";
+const PUBLISH_KEY: &str = "kanarie-ausgabe-41";
 const BAD_VALUE: &str = "kanarie-falsch-0d1f";
 
 /// Each is a personal field or a secret, by what it is.
@@ -100,7 +101,11 @@ async fn what_is_personal_or_secret_reaches_its_sink_and_neither_log_nor_events(
     let api = Api::of(&node, &key);
     let secrets = populate(&api, &hook).await;
     provoke(&api, &node).await;
-    let distribution = api.publish("risk", "v1").await;
+    let publication = api.request(Method::POST, "/v1/reports");
+    let publication = publication.header("idempotency-key", PUBLISH_KEY);
+    let body = json!({ "report": "risk", "version": "v1" });
+    let told = answer(publication.json(&body)).await.ok();
+    let distribution = told["distribution"].as_str().unwrap().to_owned();
     let mail = scene.delivery_to(&distribution, "ada").await;
     let failed = "select count(*) from events where event_type = 'AttemptEnded' \
         and payload->'outcome'->>'kind' = 'failed' and aggregate_id = $1";
@@ -125,6 +130,7 @@ async fn what_is_personal_or_secret_reaches_its_sink_and_neither_log_nor_events(
         ("the path of a silent webhook", CLOSED_TOKEN.to_owned()),
         ("the path of an echoing webhook", ECHO_TOKEN.to_owned()),
         ("an Idempotency-Key", IDEMPOTENCY_KEY.to_owned()),
+        ("a publication's Idempotency-Key", PUBLISH_KEY.to_owned()),
         ("a refused value", BAD_VALUE.to_owned()),
         ("an API key", key.clone()),
         ("an API key's secret", key.splitn(3, '_').last().unwrap().to_owned()),

@@ -1,7 +1,7 @@
 //! Who may see what: one line per type, each of its fields named. A field without a place here is answered to nobody, so
 //! one that is added and forgotten is closed, not open.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use async_graphql::extensions::{
@@ -118,7 +118,11 @@ impl Extension for Guard {
         let Some(session) = ctx.data_opt::<Session>() else {
             return Response::from_errors(vec![Fault::unauthenticated().into_server_error()]);
         };
-        let mut response = session.gate().working(next.run(ctx, operation_name)).await;
+        let answer = session.gate().working(next.run(ctx, operation_name));
+        let mut response = match session.within(answer).await {
+            Ok(response) => response,
+            Err(fault) => Response::from_errors(vec![fault.into_server_error()]),
+        };
         response.errors.extend(session.refusals());
         if let Some(position) = session.position() {
             response.extensions.insert("position".to_owned(), Value::from(position.0));
@@ -167,8 +171,16 @@ fn allowed(session: Option<&Session>, info: &ResolveInfo<'_>) -> Result<(), Faul
     {
         return Ok(());
     }
-    match scope_of(info.parent_type, info.name) {
-        Some(scope) if session.caller().may(scope) => Ok(()),
+    may_see(&session.caller().scopes, info.parent_type, info.name)
+}
+
+/// Whether a key with these scopes may see a field, wherever it stands in a question.
+///
+/// # Errors
+/// Forbidden: the key lacks the field's scope, or nobody said who may see it.
+pub fn may_see(scopes: &BTreeSet<Scope>, kind: &str, field: &str) -> Result<(), Fault> {
+    match scope_of(kind, field) {
+        Some(scope) if scopes.contains(&scope) => Ok(()),
         Some(scope) => Err(forbidden(scope)),
         None => Err(Fault::new(FaultCode::Forbidden, "no key is allowed to see this field")),
     }

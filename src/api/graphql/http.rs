@@ -14,7 +14,8 @@ use tokio::time::timeout;
 use super::WaybillSchema;
 use super::fault::{Fault, FaultCode};
 use super::limits::{ANSWER_TIMEOUT, MAX_BODY_BYTES, MAX_SOCKETS};
-use super::session::Session;
+use super::session::{Session, too_slow};
+use super::socket::Strangers;
 use crate::auth::{Caller, authenticate};
 use crate::extract::from_json;
 use crate::position::{AT_LEAST, AtLeast};
@@ -24,13 +25,18 @@ use crate::state::ApiState;
 #[derive(Clone)]
 pub(super) struct GraphQl {
     pub schema: WaybillSchema,
-    /// Places for WebSockets.
+    /// Places for WebSockets whose key is known.
     pub sockets: Arc<Semaphore>,
+    /// WebSockets whose key is not yet known.
+    pub strangers: Arc<Strangers>,
+    /// Places for requests under way.
+    pub places: Arc<Semaphore>,
 }
 
 impl GraphQl {
-    pub fn new(schema: WaybillSchema) -> Self {
-        Self { schema, sockets: Arc::new(Semaphore::new(MAX_SOCKETS)) }
+    pub fn new(schema: WaybillSchema, places: Arc<Semaphore>) -> Self {
+        let (sockets, strangers) = (Arc::new(Semaphore::new(MAX_SOCKETS)), Arc::default());
+        Self { schema, sockets, strangers, places }
     }
 }
 
@@ -55,7 +61,7 @@ struct Extensions {
 }
 
 impl Operation {
-    /// The operation, asked by `caller`.
+    /// The operation, asked by `caller`; `places` when the request that brings it has none of its own.
     ///
     /// # Errors
     /// Bad input when the position is none.
@@ -64,6 +70,7 @@ impl Operation {
         api: &ApiState,
         caller: Caller,
         header: AtLeast,
+        places: Option<Arc<Semaphore>>,
     ) -> Result<Request, Fault> {
         let named = self.extensions.unwrap_or_default().at_least_position;
         if named.is_some_and(|position| position < 0) {
@@ -73,7 +80,7 @@ impl Operation {
         let variables = self.variables.map(serde_json::Value::Object).unwrap_or_default();
         let mut request = Request::new(self.query)
             .variables(Variables::from_json(variables))
-            .data(Session::new(api, caller, at_least));
+            .data(Session::new(api, caller, at_least, places));
         request.operation_name = self.operation_name;
         Ok(request)
     }
@@ -88,15 +95,10 @@ pub(super) async fn answer(
     match asked(&api, request).await {
         Ok(request) => match timeout(ANSWER_TIMEOUT, graphql.schema.execute(request)).await {
             Ok(answer) => told(StatusCode::OK, &answer),
-            Err(_) => refused(too_slow()),
+            Err(_) => refused(too_slow(ANSWER_TIMEOUT)),
         },
         Err(fault) => refused(fault),
     }
-}
-
-fn too_slow() -> Fault {
-    let told = format!("not answered within {} s; ask for less", ANSWER_TIMEOUT.as_secs());
-    Fault::new(FaultCode::Unavailable, told)
 }
 
 fn refused(fault: Fault) -> Response {
@@ -112,7 +114,7 @@ async fn asked(api: &ApiState, request: HttpRequest) -> Result<Request, Fault> {
     if !is_json(&head.headers) {
         return Err(Fault::bad_input("the Content-Type must be application/json"));
     }
-    operation(body).await?.asked_by(api, caller, at_least)
+    operation(body).await?.asked_by(api, caller, at_least, None)
 }
 
 async fn operation(body: Body) -> Result<Operation, Fault> {

@@ -35,8 +35,10 @@ pub const LOADER_BATCH: usize = 1_000;
 /// Entries of a list argument at most.
 pub const MAX_LIST_ARGUMENT: usize = 50;
 
-/// WebSockets open at once in this process.
+/// WebSockets open at once in this process whose key is known.
 pub const MAX_SOCKETS: usize = 1_000;
+/// WebSockets open at once that have not yet said who they are: one more, and the one that is silent longest must go.
+pub const MAX_STRANGERS: usize = 256;
 /// Operations under way on one WebSocket.
 pub const MAX_OPERATIONS: usize = 16;
 /// Bytes of one message from a client at most.

@@ -20,13 +20,17 @@ mod socket;
 mod timeline;
 mod words;
 
+use std::sync::Arc;
+
 use async_graphql::{EmptyMutation, Schema};
 use axum::Router;
 use axum::routing::{any, get, post};
+use tokio::sync::Semaphore;
 
 use crate::state::ApiState;
 
-pub use fault::FaultCode;
+pub use fault::{Fault, FaultCode};
+pub use limits::MAX_STRANGERS;
 
 /// The published schema.
 pub type WaybillSchema = Schema<query::Query, EmptyMutation, live::LiveUpdates>;
@@ -51,9 +55,10 @@ pub fn sdl() -> String {
 }
 
 /// `POST /graphql`, the WebSocket at `/graphql/ws` and GraphiQL. Each proves its caller itself, so that errors have
-/// GraphQL's form; the page and its files hold nobody's data.
-pub(crate) fn routes() -> Router<ApiState> {
-    let graphql = http::GraphQl::new(schema());
+/// GraphQL's form; the page and its files hold nobody's data. `places` are those of all requests under way: what comes over
+/// a WebSocket takes one, too.
+pub(crate) fn routes(places: Arc<Semaphore>) -> Router<ApiState> {
+    let graphql = http::GraphQl::new(schema(), places);
     Router::new()
         .route("/graphql", post(http::answer))
         .route("/graphql/ws", any(socket::upgrade))

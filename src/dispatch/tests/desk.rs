@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aggregates::delivery::{Delivery, Outcome, Refusal};
 use dispatch::{Act, DeliveryDesk, DeskError};
 use schema::events::{CancelReason, DeliveryEvent, Evidence, Resolution};
-use schema::{ChannelKind, DeliveryId, Metadata, Sha256, TenantId};
-use store::{AppendError, CommandOutcome, CommandRecord};
+use schema::{ChannelKind, DeliveryId, Metadata, Position, Sha256, StreamId, TenantId};
+use store::{AppendError, CommandOutcome, CommandRecord, Precondition, Stale};
 
 use crate::world::{World, metadata, names, now, path, tenant};
 
@@ -15,7 +15,7 @@ fn desk(world: &World) -> DeliveryDesk {
 }
 
 fn act() -> Act {
-    Act { metadata: metadata(), command: None }
+    Act { metadata: metadata(), command: None, precondition: Precondition::Any }
 }
 
 fn record(outcome: &str) -> CommandRecord {
@@ -32,7 +32,7 @@ async fn a_delivery_that_is_called_off_is_never_sent() {
     world.webhook("bob").await;
     let delivery = world.schedule("bob").await;
     let command = Some(record("\"cancelled\""));
-    let act = Act { metadata: metadata(), command };
+    let act = Act { command, ..act() };
 
     let done = desk(&world).cancel(delivery, "wrong file".to_owned(), act.clone()).await.unwrap();
 
@@ -48,13 +48,37 @@ async fn a_delivery_that_is_called_off_is_never_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_meant_for_a_state_that_is_past_is_refused_on_the_state_it_is_decided_on() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let delivery = world.schedule("bob").await;
+    let stream = StreamId::delivery(delivery);
+    let now = world.store.ledger.load_stream(&stream, 0).await.unwrap()[0].position;
+    let at = |position| Act { precondition: Precondition::LastAt(vec![position]), ..act() };
+
+    let past = Position(now.0 - 1);
+    let refused = desk(&world).cancel(delivery, "x".to_owned(), at(past)).await;
+    assert!(matches!(refused, Err(DeskError::Stale(Stale { now: told })) if told == now));
+    let found = (1, Resolution::Arrived);
+    let refused = desk(&world).resolve(delivery, found.0, found.1, "x".to_owned(), at(past)).await;
+    assert!(matches!(refused, Err(DeskError::Stale(_))), "{refused:?}");
+    let past = Precondition::LastAt(vec![past]);
+    let refused = desk(&world).resend(delivery, metadata(), past, |_| None).await;
+    assert!(matches!(refused, Err(DeskError::Stale(_))), "{refused:?}");
+    assert_eq!(names(&world.events(delivery).await), ["DeliveryScheduled"]);
+
+    let done = desk(&world).cancel(delivery, "x".to_owned(), at(now)).await.unwrap();
+    assert_eq!(done.state.outcome(), Some(Outcome::Cancelled));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_tenants_delivery_does_not_exist() {
     let world = World::open().await;
     world.webhook("bob").await;
     let delivery = world.schedule("bob").await;
     let stranger = TenantId::try_new("other").unwrap();
     let metadata = Metadata { tenant: stranger, ..metadata() };
-    let act = Act { metadata, command: None };
+    let act = Act { metadata, ..act() };
     let refused = desk(&world).cancel(delivery, "mine now".to_owned(), act).await;
     assert!(matches!(refused, Err(DeskError::NotFound { .. })), "{refused:?}");
     assert_eq!(names(&world.events(delivery).await), ["DeliveryScheduled"]);
@@ -65,7 +89,7 @@ async fn an_open_delivery_is_not_sent_once_more() {
     let world = World::open().await;
     world.webhook("bob").await;
     let delivery = world.schedule("bob").await;
-    let refused = desk(&world).resend(delivery, metadata(), |_| None).await;
+    let refused = desk(&world).resend(delivery, metadata(), Precondition::Any, |_| None).await;
     assert!(matches!(refused, Err(DeskError::Refused(Refusal::NotClosed))), "{refused:?}");
 }
 
@@ -78,7 +102,8 @@ async fn a_closed_delivery_is_sent_once_more_as_one_of_its_own() {
     world.until_closed(delivery).await;
 
     let command = |id: DeliveryId| Some(record(&format!("\"{id}\"")));
-    let resent = desk(&world).resend(delivery, metadata(), command).await.unwrap();
+    let resent =
+        desk(&world).resend(delivery, metadata(), Precondition::Any, command).await.unwrap();
 
     assert_eq!(resent.resend, 1);
     assert_eq!(world.until_closed(resent.delivery).await.0, Outcome::Delivered);

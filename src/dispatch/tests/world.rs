@@ -201,9 +201,10 @@ impl World {
     pub async fn webhook(&self, name: &str) {
         let url = self.sink.url(&path(name));
         self.recipient(name, ChannelKind::Webhook, &url, name).await;
-        let secret = format!("recipient/{name}/address/work");
+        let (address, added) = ("work", 1);
+        let secret = format!("recipient/{name}/address/{address}/{added}");
         let vault = &self.store.vault;
-        vault.put_secret(&tenant(), &secret, &SecretString::from(SECRET)).await.unwrap();
+        vault.keep_secret(&tenant(), &secret, &SecretString::from(SECRET)).await.unwrap();
     }
 
     /// A recipient with a mailbox and a subscription.

@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::FollowersError;
 
-/// How often a reader that waits for a position looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(4);
+/// How long a reader that waits for a position waits before it looks again: at first, and, doubled each time, at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+const LONGEST_PAUSE: Duration = Duration::from_millis(128);
 
 /// The event a follower stands still at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,6 +103,7 @@ impl Checkpoints {
         patience: Duration,
     ) -> Result<Position, FollowersError> {
         let until = Instant::now() + patience;
+        let mut pause = FIRST_PAUSE;
         loop {
             let (slowest, found) = queries::slowest(self.ledger.pool(), names).await?;
             let complete = usize::try_from(found).is_ok_and(|found| found == names.len());
@@ -112,7 +114,8 @@ impl Checkpoints {
             if Instant::now() >= until {
                 return Err(NotReached { reached, wanted }.into());
             }
-            sleep_until(until.min(Instant::now() + LOOK_AGAIN)).await;
+            sleep_until(until.min(Instant::now() + pause)).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
 }

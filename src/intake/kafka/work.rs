@@ -3,6 +3,7 @@ use std::time::Duration;
 use rdkafka::message::{Message, OwnedMessage};
 use schema::events::ArtifactRef;
 use schema::{Actor, ReportName, TenantId, VersionName};
+use store::Precondition;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -98,6 +99,7 @@ impl Origin {
             corrects,
             actor: Actor::new("kafka", topic),
             command: None,
+            precondition: Precondition::Any,
             causation: Some(format!("kafka:{topic}/{partition}/{offset}")),
             traceparent: header(&self.message, "traceparent").and_then(checked_traceparent),
         }

@@ -2,7 +2,7 @@ use schema::events::ArtifactRef;
 use schema::{
     Actor, Attributes, DistributionId, Position, ReportName, Sha256, TenantId, VersionName,
 };
-use store::CommandRecord;
+use store::{CommandRecord, Precondition};
 
 /// So many files may come with one version.
 pub const MAX_ARTIFACTS: usize = 16;
@@ -26,6 +26,8 @@ pub struct ReceiveReport {
     pub actor: Actor,
     /// The API command, when its outcome is to be remembered.
     pub command: Option<CommandRecord>,
+    /// The state of the version that it is meant for.
+    pub precondition: Precondition,
     /// Where it came from, when no command says so: `kafka:topic/partition/offset`.
     pub causation: Option<String>,
     /// W3C Trace Context, already checked.

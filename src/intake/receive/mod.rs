@@ -8,8 +8,8 @@ use aggregates::distribution::{Command, Distribution, Planning, Rules};
 use aggregates::planning::SliceRequest;
 use aggregates::run;
 use schema::events::ReportVersion;
-use schema::{DistributionId, LedgerEvent, Metadata, RecordedEvent, StreamId};
-use store::{Append, AppendError, Unit};
+use schema::{DistributionId, LedgerEvent, Metadata, Position, RecordedEvent, StreamId};
+use store::{Append, AppendError, CommandRecord, Precondition, Unit};
 use tracing::{Instrument, debug, info_span};
 
 pub use command::{MAX_ARTIFACTS, ReceiveReport, Received};
@@ -50,11 +50,12 @@ impl Intake {
     async fn try_receive(&self, given: ReceiveReport) -> Result<Received, ReceiveError> {
         let version = self.checked(&given).await?;
         let distribution = DistributionId::of(&given.tenant, &version.report, &version.version);
-        if self.came_before(distribution)
-            && let Some(received) = self.repeated(&given, &version).await?
-        {
+        let may_be_there =
+            self.came_before(distribution) || given.precondition != Precondition::Any;
+        if may_be_there && let Some(received) = self.repeated(&given, &version).await? {
             return Ok(received);
         }
+        given.precondition.check(Position::START)?;
         for _ in 0..MAX_TRIES {
             let corrected = self.corrected(&given).await?;
             let mut draft = self.draft_version(&given, &version, distribution)?;
@@ -140,6 +141,7 @@ impl Intake {
         let Some(position) = events.last().map(|event| event.position) else {
             return Ok(None);
         };
+        given.precondition.check(position)?;
         let mut known = fold(&events);
         run::<Rules>(&mut known, Command::Receive(Box::new(version.clone())))?;
         let mut received = told(distribution, version, &known, true);
@@ -209,7 +211,7 @@ fn told(
 
 fn metadata(given: &ReceiveReport) -> Metadata {
     let mut metadata = Metadata::new(given.tenant.clone(), given.actor.clone());
-    metadata.command = given.command.as_ref().map(|command| command.id.clone());
+    metadata.command = given.command.as_ref().map(CommandRecord::pseudonym);
     metadata.causation.clone_from(&given.causation);
     metadata.traceparent.clone_from(&given.traceparent);
     metadata

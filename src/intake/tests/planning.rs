@@ -6,6 +6,7 @@ use schema::events::{
     DeliveryEvent, DistributionEvent, NotPlannedReason, SliceSums, SubscriptionEvent,
 };
 use schema::{Actor, ChannelKind};
+use store::Precondition;
 use tokio_util::sync::CancellationToken;
 
 use super::support::{
@@ -158,6 +159,7 @@ async fn what_is_withdrawn_while_it_is_planned_is_accounted_for_and_not_planned(
         reason: "wrong prices".to_owned(),
         actor: Actor::new("key", "publisher"),
         command: None,
+        precondition: Precondition::Any,
         traceparent: None,
     };
     world.intake.withdraw(withdrawal).await.unwrap();

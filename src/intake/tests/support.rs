@@ -16,7 +16,7 @@ use schema::{
     ReportSelector, Sealed, Selector, StreamId, SubscriptionId, TenantId, VersionName,
 };
 use store::testing::TestLedger;
-use store::{Append, Ledger, Unit};
+use store::{Append, Ledger, Precondition, Unit};
 use tempfile::TempDir;
 
 use crate::{
@@ -244,6 +244,7 @@ pub(super) fn report(name: &str) -> ReceiveReport {
         corrects: None,
         actor: Actor::new("key", "publisher"),
         command: None,
+        precondition: Precondition::Any,
         causation: None,
         traceparent: Some(TRACE.to_owned()),
     }

@@ -1,5 +1,6 @@
 use schema::events::DistributionEvent;
 use schema::{Actor, DistributionId};
+use store::Precondition;
 
 use super::support::{World, acme, named, report, version};
 use crate::WithdrawVersion;
@@ -12,6 +13,7 @@ fn withdrawal(reason: &str) -> WithdrawVersion {
         reason: reason.to_owned(),
         actor: Actor::new("key", "publisher"),
         command: None,
+        precondition: Precondition::Any,
         traceparent: None,
     }
 }

@@ -12,15 +12,14 @@ mod tokens;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_lc_rs::hmac;
-use schema::{DestinationKey, Invalid, TenantId};
+use schema::{DestinationKey, Invalid, Sha256, TenantId};
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgPool;
 
 use crate::timely::Timely;
 use crate::{VaultConfig, connect};
 use cache::KeyCache;
-use cipher::{Box32, derive, parse_master_key};
+use cipher::{Box32, derive, mac, parse_master_key};
 
 pub use error::{UnsealError, VaultError};
 
@@ -89,6 +88,20 @@ impl Vault {
             .map_err(|Invalid { field, .. }| VaultError::Damaged { what: field })
     }
 
+    /// HMAC of a request under the tenant's index key: it tells one request from another, and whoever has it cannot try out
+    /// which one it was.
+    ///
+    /// # Errors
+    /// [`VaultError::Unavailable`].
+    pub async fn request_digest(
+        &self,
+        tenant: &TenantId,
+        request: &[u8],
+    ) -> Result<Sha256, VaultError> {
+        let tag = mac(&derive(&self.tenant_key(tenant).await?, "request"), request);
+        tag.as_ref().try_into().map(Sha256::from_bytes).map_err(|_| cipher::damaged("a digest"))
+    }
+
     async fn tenant_tag(
         &self,
         tenant: &TenantId,
@@ -96,8 +109,7 @@ impl Vault {
         clear: &str,
     ) -> Result<String, VaultError> {
         let key = derive(&self.tenant_key(tenant).await?, purpose);
-        let key = hmac::Key::new(hmac::HMAC_SHA256, key.bytes());
-        Ok(cipher::encode(&hmac::sign(&key, clear.as_bytes()).as_ref()[..16]))
+        Ok(cipher::encode(&mac(&key, clear.as_bytes()).as_ref()[..16]))
     }
 
     async fn tenant_key(&self, tenant: &TenantId) -> Result<Box32, VaultError> {

@@ -91,23 +91,26 @@ pub(super) async fn tenant_key(
     sqlx::query_scalar(find).bind(tenant.as_str()).fetch_one(pool).await
 }
 
-pub(super) async fn put_secret(
+/// The secret of that name: the one given, if it is the first.
+pub(super) async fn keep_secret(
     pool: Timely<'_>,
     tenant: &TenantId,
     name: &str,
-    sealed: &[u8],
-) -> sqlx::Result<()> {
+    fresh: &[u8],
+) -> sqlx::Result<Vec<u8>> {
     sqlx::query(
-        "insert into secrets (tenant, name, sealed) values ($1, $2, $3) \
-         on conflict (tenant, name) do update \
-         set sealed = excluded.sealed, updated_at = clock_timestamp()",
+        "insert into secrets (tenant, name, sealed) values ($1, $2, $3) on conflict do nothing",
     )
     .bind(tenant.as_str())
     .bind(name)
-    .bind(sealed)
+    .bind(fresh)
     .execute(pool)
     .await?;
-    Ok(())
+    sqlx::query_scalar("select sealed from secrets where tenant = $1 and name = $2")
+        .bind(tenant.as_str())
+        .bind(name)
+        .fetch_one(pool)
+        .await
 }
 
 pub(super) async fn secret(
@@ -132,17 +135,4 @@ pub(super) async fn secrets(
         .bind(names)
         .fetch_all(pool)
         .await
-}
-
-pub(super) async fn delete_secret(
-    pool: Timely<'_>,
-    tenant: &TenantId,
-    name: &str,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query("delete from secrets where tenant = $1 and name = $2")
-        .bind(tenant.as_str())
-        .bind(name)
-        .execute(pool)
-        .await?;
-    Ok(done.rows_affected() > 0)
 }

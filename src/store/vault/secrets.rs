@@ -7,18 +7,20 @@ use super::cipher::{damaged, unwrap, wrap};
 use super::{Vault, VaultError, queries};
 
 impl Vault {
-    /// Keeps a secret, wrapped by the master key, in place of an earlier one of that name.
+    /// Keeps a secret under a name for good, wrapped by the master key, and says which one is kept there: `fresh`, if it is
+    /// the first. Two who keep one at the same time get the same.
     ///
     /// # Errors
     /// [`VaultError::Unavailable`].
-    pub async fn put_secret(
+    pub async fn keep_secret(
         &self,
         tenant: &TenantId,
         name: &str,
-        secret: &SecretString,
-    ) -> Result<(), VaultError> {
-        let sealed = wrap(&self.wrapping, &place(tenant, name), secret.expose_secret().as_bytes())?;
-        Ok(queries::put_secret(self.pool(), tenant, name, &sealed).await?)
+        fresh: &SecretString,
+    ) -> Result<SecretString, VaultError> {
+        let sealed = wrap(&self.wrapping, &place(tenant, name), fresh.expose_secret().as_bytes())?;
+        let kept = queries::keep_secret(self.pool(), tenant, name, &sealed).await?;
+        self.open(tenant, name, &kept)
     }
 
     /// A secret by its name.
@@ -61,14 +63,6 @@ impl Vault {
             .into_iter()
             .map(|(name, sealed)| Ok((name.clone(), self.open(tenant, &name, &sealed)?)))
             .collect()
-    }
-
-    /// Forgets a secret; `false` when there was none.
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`].
-    pub async fn delete_secret(&self, tenant: &TenantId, name: &str) -> Result<bool, VaultError> {
-        Ok(queries::delete_secret(self.pool(), tenant, name).await?)
     }
 }
 

@@ -38,9 +38,11 @@ impl LiveUpdates {
         distribution: Option<ID>,
         after: Option<LogPosition>,
     ) -> Result<impl Stream<Item = Result<DeliveryChange, Fault>> + use<>, Fault> {
-        begin(ctx, Scope::Read)?;
-        let wanted = deliveries::Wanted::of(ctx, id, distribution).await?;
-        Ok(deliveries::changes(Feed::start(ctx, after).await?, wanted))
+        let changes = async {
+            let wanted = deliveries::Wanted::of(ctx, id, distribution).await?;
+            Ok(deliveries::changes(Feed::start(ctx, after).await?, wanted))
+        };
+        begin(ctx, Scope::Read, changes).await
     }
 
     /// How a distribution stands: now, then whenever it has changed, at most four times a second. Ends when it is reconciled.
@@ -49,9 +51,11 @@ impl LiveUpdates {
         ctx: &Context<'_>,
         id: ID,
     ) -> Result<impl Stream<Item = Result<DistributionProgress, Fault>> + use<>, Fault> {
-        begin(ctx, Scope::Read)?;
-        let feed = Feed::start(ctx, None).await?;
-        progress::snapshots(ctx, feed, &id).await
+        let snapshots = async {
+            let feed = Feed::start(ctx, None).await?;
+            progress::snapshots(ctx, feed, &id).await
+        };
+        begin(ctx, Scope::Read, snapshots).await
     }
 
     /// Every event of the tenant, or those of the named types, as the log holds them: personal data stays sealed. `after`
@@ -62,18 +66,28 @@ impl LiveUpdates {
         after: Option<LogPosition>,
         types: Option<Vec<String>>,
     ) -> Result<impl Stream<Item = Result<LogEvent, Fault>> + use<>, Fault> {
-        begin(ctx, Scope::Audit)?;
         let types = types.unwrap_or_default();
         if types.len() > MAX_LIST_ARGUMENT {
             return Err(Fault::bad_input(format!("types names at most {MAX_LIST_ARGUMENT}")));
         }
-        Ok(events::events(Feed::start(ctx, after).await?, types))
+        let events = async { Ok(events::events(Feed::start(ctx, after).await?, types)) };
+        begin(ctx, Scope::Audit, events).await
     }
 }
 
-/// Asked before a stream is made; the guard asks again for each of its fields. What is looked up now is not kept for later.
-fn begin(ctx: &Context<'_>, scope: Scope) -> Result<(), Fault> {
+/// Asked before a stream is made, within the bounds of a request; the guard asks again for each of its fields. What is looked
+/// up now is not kept for later.
+async fn begin<S>(
+    ctx: &Context<'_>,
+    scope: Scope,
+    make: impl Future<Output = Result<S, Fault>>,
+) -> Result<S, Fault> {
     let session = Session::of(ctx)?;
+    if !session.caller().may(scope) {
+        return Err(forbidden(scope));
+    }
     session.forget();
-    if session.caller().may(scope) { Ok(()) } else { Err(forbidden(scope)) }
+    let stream = session.within(make).await??;
+    session.goes_on();
+    Ok(stream)
 }

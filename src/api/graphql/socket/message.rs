@@ -74,6 +74,10 @@ pub(super) enum Close {
     InitTimeout,
     SameId,
     SecondInit,
+    /// Too many others have not said who they are.
+    Crowded,
+    /// All places are taken.
+    Full,
 }
 
 impl Close {
@@ -89,6 +93,8 @@ impl Close {
             Self::NotAcceptable => (4406, "Subprotocol not acceptable"),
             Self::InitTimeout => (4408, "Connection initialisation timeout"),
             Self::SameId => (4409, "Subscriber already exists"),
+            Self::Crowded => (1013, "too many connections have not said who they are; try again"),
+            Self::Full => (1013, "too many WebSockets are open; try again"),
             Self::SecondInit => (4429, "Too many initialisation requests"),
         };
         Some(CloseFrame { code, reason: reason.into() })

@@ -2,6 +2,9 @@
 //! client: what a client does not read stays at the tail, which then tells it so. It never waits here for long.
 
 mod message;
+mod strangers;
+
+use std::sync::Arc;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
@@ -10,11 +13,15 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_stream::StreamMap;
+use tokio_util::sync::CancellationToken;
+
+pub(super) use self::strangers::Strangers;
 
 use self::message::{Close, FromClient, ToClient};
-use super::WaybillSchema;
+use self::strangers::Stranger;
 use super::fault::{Fault, code_all};
 use super::http::{GraphQl, Operation};
 use super::limits::{
@@ -38,8 +45,9 @@ pub(super) async fn upgrade(
     headers: HeaderMap,
     socket: WebSocketUpgrade,
 ) -> Response {
-    let Ok(place) = graphql.sockets.try_acquire_owned() else {
-        return ApiError::new(Code::Overloaded, "too many WebSockets are open").into_response();
+    let entrance = match entrance(&api, &graphql, &headers) {
+        Ok(entrance) => entrance,
+        Err(error) => return error.into_response(),
     };
     let key = headers.get(AUTHORIZATION).cloned();
     socket
@@ -49,14 +57,31 @@ pub(super) async fn upgrade(
         .max_write_buffer_size(MAX_UNSENT_BYTES)
         .on_upgrade(move |socket| async move {
             let acceptable = socket.protocol().is_some_and(|name| name == PROTOCOL);
-            let connection = Connection::new(api, graphql.schema, socket, key);
+            let connection = Connection::new(api, graphql, socket, key, entrance);
             if acceptable {
                 connection.serve().await;
             } else {
                 connection.close(Close::NotAcceptable).await;
             }
-            drop(place);
         })
+}
+
+/// What a connection holds while it is open.
+enum Entrance {
+    /// Its key is not yet known.
+    Stranger(Stranger),
+    /// Its key is known: a place, given back when it ends.
+    Known { _place: OwnedSemaphorePermit },
+}
+
+/// Places are for those whose key is known; a key that does not hold is looked at again when it says who it is.
+fn entrance(api: &ApiState, graphql: &GraphQl, headers: &HeaderMap) -> Result<Entrance, ApiError> {
+    if authenticate(api, headers).is_err() {
+        return Ok(Entrance::Stranger(graphql.strangers.enter()));
+    }
+    let full = |_| ApiError::new(Code::Overloaded, "too many WebSockets are open");
+    let place = graphql.sockets.clone().try_acquire_owned().map_err(full)?;
+    Ok(Entrance::Known { _place: place })
 }
 
 /// One step of an operation.
@@ -67,8 +92,9 @@ enum Step {
 
 struct Connection {
     api: ApiState,
-    schema: WaybillSchema,
+    graphql: GraphQl,
     socket: WebSocket,
+    entrance: Entrance,
     /// The key of the upgrade's own Authorization header.
     header_key: Option<HeaderValue>,
     /// Who it is, and the key that must go on holding.
@@ -82,17 +108,19 @@ struct Connection {
 impl Connection {
     fn new(
         api: ApiState,
-        schema: WaybillSchema,
+        graphql: GraphQl,
         socket: WebSocket,
         header_key: Option<HeaderValue>,
+        entrance: Entrance,
     ) -> Self {
         let now = Instant::now();
         let operations = StreamMap::new();
         let (opened_at, heard_at, asked_at) = (now, now, now);
         Self {
             api,
-            schema,
+            graphql,
             socket,
+            entrance,
             header_key,
             caller: None,
             operations,
@@ -113,11 +141,16 @@ impl Connection {
         let api = self.api.clone();
         let stopped = api.tail.stopped();
         tokio::pin!(stopped);
+        let sent_away = match &self.entrance {
+            Entrance::Stranger(stranger) => stranger.sent_away.clone(),
+            Entrance::Known { .. } => CancellationToken::new(),
+        };
         let mut ticks = interval(KEY_CHECK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
                 () = &mut stopped => Err(Close::GoingDown),
+                () = sent_away.cancelled() => Err(Close::Crowded),
                 _ = ticks.tick() => self.look().await,
                 message = self.socket.recv() => self.hear(message).await,
                 Some((id, step)) = self.operations.next() => self.tell(&id, step).await,
@@ -198,6 +231,10 @@ impl Connection {
         key.set_sensitive(true);
         let headers = HeaderMap::from_iter([(AUTHORIZATION, key)]);
         let caller = authenticate(&self.api, &headers).map_err(|_| Close::Forbidden)?;
+        if matches!(self.entrance, Entrance::Stranger(_)) {
+            let place = self.graphql.sockets.clone().try_acquire_owned();
+            self.entrance = Entrance::Known { _place: place.map_err(|_| Close::Full)? };
+        }
         self.caller = Some((caller, headers));
         self.send(ToClient::ConnectionAck).await
     }
@@ -214,9 +251,10 @@ impl Connection {
             let told = format!("at most {MAX_OPERATIONS} operations at once on one connection");
             return self.refuse(&id, Fault::too_complex(told)).await;
         }
-        match operation.asked_by(&self.api, caller.clone(), AtLeast(None)) {
+        let places = Some(Arc::clone(&self.graphql.places));
+        match operation.asked_by(&self.api, caller.clone(), AtLeast(None), places) {
             Ok(request) => {
-                let answers = self.schema.execute_stream(request);
+                let answers = self.graphql.schema.execute_stream(request);
                 let steps = answers.map(|answer| Step::Next(Box::new(answer)));
                 self.operations.insert(id, steps.chain(stream::iter([Step::Complete])).boxed());
                 Ok(())

@@ -1,16 +1,19 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use schema::{Invalid, Sha256};
+use schema::{Invalid, Sha256, StreamId};
 use serde::Serialize;
+use store::{AppendError, Unit};
 use utoipa::ToSchema;
 
-use crate::auth::Caller;
+use crate::carry_out::{record_of, replay};
+use crate::change::Change;
 use crate::error::ApiError;
+use crate::outcome::{REPLAYED, answer};
 use crate::state::ApiState;
 
 /// An artifact that is on disk for good.
@@ -25,7 +28,8 @@ pub struct ArtifactAnswer {
 
 /// Upload an artifact
 ///
-/// The body is the file, streamed to disk. The same bytes again change nothing, so no Idempotency-Key is needed.
+/// The body is the file, streamed to disk. The same bytes again change nothing; under an Idempotency-Key that was used for
+/// other bytes they are refused.
 #[utoipa::path(
     post, path = "/v1/artifacts", tag = "artifacts",
     params(
@@ -37,16 +41,42 @@ pub struct ArtifactAnswer {
 )]
 pub async fn upload_artifact(
     State(api): State<ApiState>,
-    caller: Caller,
+    change: Change,
     request: Request,
 ) -> Result<Response, ApiError> {
     let expected = announced(request.headers())?;
     let content = request.into_body().into_data_stream();
-    let stored = api.artifacts.put(&caller.tenant, content, expected).await?;
+    let stored = api.artifacts.put(&change.caller.tenant, content, expected).await?;
+    let is_replayed = remembered(&api, &change, &stored.sha256).await?;
     let sha256 = stored.sha256.to_string();
     let location = [(LOCATION, format!("/v1/artifacts/{sha256}"))];
     let answer = ArtifactAnswer { sha256, size_bytes: stored.size_bytes };
-    Ok((StatusCode::CREATED, location, Json(answer)).into_response())
+    let mut response = (StatusCode::CREATED, location, Json(answer)).into_response();
+    if is_replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// Remembers the upload under its Idempotency-Key, if it has one. The answer follows from the bytes, so it is whether the
+/// key stood for them before that is told.
+async fn remembered(api: &ApiState, change: &Change, sha256: &Sha256) -> Result<bool, ApiError> {
+    let digest = change.digest(api, sha256.as_bytes()).await?;
+    if replay(api, change, &digest).await?.is_some() {
+        return Ok(true);
+    }
+    let stream = StreamId::tenant(&change.caller.tenant);
+    let told = answer("sha256", &sha256.to_string());
+    let (_, Some(record)) = record_of(change, digest, 201, &stream, &told) else {
+        return Ok(false);
+    };
+    let mut unit = Unit::new(change.metadata());
+    unit.command = Some(record);
+    match api.ledger.append(unit).await {
+        Ok(_) => Ok(false),
+        Err(AppendError::CommandSeen { .. }) => Ok(replay(api, change, &digest).await?.is_some()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The digest the sender announces. Other algorithms than sha-256 are passed over, as RFC 9530 asks.

@@ -39,6 +39,6 @@ pub async fn cancel_delivery(
     };
     let (_, record) = order.outcome(order.delivery);
     let desk = &api.deliveries;
-    let ordered = desk.cancel(order.delivery, body.value.reason, change.metadata(), record).await;
+    let ordered = desk.cancel(order.delivery, body.value.reason, order.asked(), record).await;
     order.done(ordered).await
 }

@@ -3,12 +3,12 @@
 use schema::{DeliveryId, Position, Sha256, StreamId};
 use store::AppendError;
 
-use crate::carry_out::{check_position, record_of, replay};
+use crate::carry_out::{record_of, replay};
 use crate::change::Change;
 use crate::error::{ApiError, Code};
 use crate::outcome::{Done, Outcome, answer};
 use crate::state::ApiState;
-use crate::walls::{OrderError, Ordered};
+use crate::walls::{Asked, OrderError, Ordered};
 
 /// An order that was not carried out before.
 pub(super) struct Order<'a> {
@@ -34,12 +34,17 @@ impl<'a> Order<'a> {
         body: &[u8],
     ) -> Result<Entry<'a>, ApiError> {
         let delivery: DeliveryId = delivery.parse()?;
-        let digest = change.digest(body);
+        let digest = change.digest(api, body).await?;
         if let Some(done) = replay(api, change, &digest).await? {
             return Ok(Entry::Replayed(Box::new(done)));
         }
-        check_position(api, change, &StreamId::delivery(delivery)).await?;
         Ok(Entry::Fresh(Self { api, change, delivery, digest }))
+    }
+
+    /// Who asks, and on which state.
+    pub(super) fn asked(&self) -> Asked {
+        let precondition = self.change.if_match.precondition();
+        Asked { metadata: self.change.metadata(), precondition }
     }
 
     /// The outcome when the order leads to `delivery`, and its record.

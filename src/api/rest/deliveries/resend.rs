@@ -25,6 +25,6 @@ pub async fn resend_delivery(
         Entry::Replayed(done) => return Ok(*done),
     };
     let record = |again| order.outcome(again).1;
-    let ordered = api.deliveries.resend(order.delivery, change.metadata(), &record).await;
+    let ordered = api.deliveries.resend(order.delivery, order.asked(), &record).await;
     order.done(ordered).await
 }

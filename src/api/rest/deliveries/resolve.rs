@@ -48,6 +48,6 @@ pub async fn resolve_delivery(
     };
     let (_, record) = order.outcome(order.delivery);
     let desk = &api.deliveries;
-    let ordered = desk.resolve(order.delivery, finding, change.metadata(), record).await;
+    let ordered = desk.resolve(order.delivery, finding, order.asked(), record).await;
     order.done(ordered).await
 }

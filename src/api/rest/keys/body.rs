@@ -14,7 +14,7 @@ pub struct KeyBody {
     pub(super) title: String,
     /// What it may do; nothing that the key it is made with may not.
     pub(super) scopes: Vec<ScopeWord>,
-    /// When it stops working (exclusive, RFC 3339); never, when absent.
+    /// When it stops working (exclusive, RFC 3339); never, when absent. No later than the key it is made with.
     #[serde(default)]
     #[schema(format = DateTime)]
     pub(super) expires_at: Option<String>,

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use aggregates::api_key::{ApiKey, Command, IssuedKey, Rules};
 use axum::extract::State;
 use schema::events::Scope;
-use schema::{Invalid, StreamId};
+use schema::{Invalid, StreamId, Timestamp};
 
 use super::body::{KeyAnswer, KeyBody};
 use crate::auth::Caller;
@@ -31,12 +31,8 @@ pub async fn issue_key(
     change: Change,
     body: JsonBody<KeyBody>,
 ) -> Result<Done, ApiError> {
-    let (scopes, expires_at) =
-        (scopes(&change.caller, &body.value.scopes)?, &body.value.expires_at);
-    let expires_at = instant("expires_at", expires_at.as_deref())?;
-    if let Some(end) = expires_at.filter(|end| *end <= now()) {
-        return Err(Invalid::new("expires_at", &end.to_string(), "must lie in the future").into());
-    }
+    let scopes = scopes(&change.caller, &body.value.scopes)?;
+    let expires_at = end(&change.caller, body.value.expires_at.as_deref())?;
     let MintedKey { id: key, whole, secret_hash } = MintedKey::mint(&api.vault)?;
     let issued = IssuedKey { title: body.value.title, secret_hash, scopes, expires_at };
     let plan = Plan {
@@ -47,6 +43,20 @@ pub async fn issue_key(
     let done =
         carry_out::<Rules>(&api, &change, plan, choose, |_| answer("key", key.as_str())).await?;
     Ok(done.showing(Some(whole)))
+}
+
+/// When the key stops working: no later than the one it is made with.
+fn end(caller: &Caller, text: Option<&str>) -> Result<Option<Timestamp>, Invalid> {
+    let end = instant("expires_at", text)?;
+    if let Some(end) = end.filter(|end| *end <= now()) {
+        return Err(Invalid::new("expires_at", &end.to_string(), "must lie in the future"));
+    }
+    let Some(last) = caller.expires_at else { return Ok(end) };
+    if end.is_some_and(|end| end <= last) {
+        return Ok(end);
+    }
+    let rule = format!("must be given, and no later than the key it is made with ends: {last}");
+    Err(Invalid::new("expires_at", text.unwrap_or_default(), rule))
 }
 
 fn scopes(caller: &Caller, words: &[ScopeWord]) -> Result<BTreeSet<Scope>, ApiError> {

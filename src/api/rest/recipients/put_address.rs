@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use aggregates::recipient::{Command, Known, Recipient, Rules};
 use axum::extract::State;
 use schema::{AddressId, ChannelKind, DestinationKey, Invalid, RecipientId, Sealed, StreamId};
@@ -12,6 +14,9 @@ use crate::extract::{JsonBody, Path};
 use crate::outcome::{Done, answer};
 use crate::sealing::sealed_for;
 use crate::state::ApiState;
+
+/// How often an adding is begun anew because the address was added or retired meanwhile.
+const MAX_ADDINGS: u32 = 4;
 
 /// Add an address, or change where it leads
 ///
@@ -34,34 +39,32 @@ pub async fn put_address(
     let recipient = RecipientId::try_new(recipient)?;
     let address = AddressId::try_new(address)?;
     let channel = body.value.channel.read()?;
-    if let Some(done) = replay(&api, &change, &change.digest(&body.bytes)).await? {
+    let digest = change.digest(&api, &body.bytes).await?;
+    if let Some(done) = replay(&api, &change, &digest).await? {
         return Ok(done);
     }
     let target = Target { api: &api, change: &change, recipient, address, channel };
     let sealed = target.seal(&body.value.value).await?;
-    let secret = target.fresh_secret().await?;
-    let plan = Plan {
-        addresses: vec![AddressChange::Put {
-            recipient: target.recipient.clone(),
-            address: target.address.clone(),
-            tag: sealed.tag.clone(),
-        }],
-        ..Plan::of(target.stream(), &body.bytes)
-    };
-    let choose = |state: &Recipient| target.command(state, &sealed);
-    let mut names = answer("recipient", target.recipient.as_str());
-    names.insert("address".to_owned(), target.address.as_str().into());
-    let done = carry_out::<Rules>(&api, &change, plan, choose, |_| names.clone()).await;
-    if done.is_err() && secret.is_some() {
-        target.forget_secret().await;
+    for _ in 0..MAX_ADDINGS {
+        if let Some(done) = target.put(&sealed, &body.bytes).await? {
+            return Ok(done);
+        }
     }
-    Ok(done?.showing(secret))
+    let told = format!("{} is changed by too many at once", target.stream());
+    Err(ApiError::new(Code::Overloaded, told))
 }
 
 struct SealedAddress {
     value: Sealed,
     destination: DestinationKey,
     tag: String,
+}
+
+/// A webhook that is about to be added.
+struct Adding {
+    /// With which revision: its secret's name.
+    revision: u32,
+    secret: SecretString,
 }
 
 struct Target<'a> {
@@ -77,8 +80,33 @@ impl Target<'_> {
         StreamId::recipient(&self.change.caller.tenant, &self.recipient)
     }
 
-    fn secret_name(&self) -> String {
-        format!("recipient/{}/address/{}", self.recipient, self.address)
+    /// Puts the address there; nothing when it was added or retired by somebody else meanwhile. The secret is shown to
+    /// whoever added it, and to nobody else.
+    async fn put(&self, sealed: &SealedAddress, body: &[u8]) -> Result<Option<Done>, ApiError> {
+        let adding = self.adding(sealed).await?;
+        let plan = Plan {
+            addresses: vec![AddressChange::Put {
+                recipient: self.recipient.clone(),
+                address: self.address.clone(),
+                tag: sealed.tag.clone(),
+            }],
+            ..Plan::of(self.stream(), body)
+        };
+        let has_moved = AtomicBool::new(false);
+        let choose = |state: &Recipient| {
+            if self.revision_to_add(state) != adding.as_ref().map(|adding| adding.revision) {
+                has_moved.store(true, Ordering::Relaxed);
+                return Err(ApiError::new(Code::Overloaded, "the address was changed meanwhile"));
+            }
+            self.command(state, sealed)
+        };
+        let mut names = answer("recipient", self.recipient.as_str());
+        names.insert("address".to_owned(), self.address.as_str().into());
+        let done = carry_out::<Rules>(self.api, self.change, plan, choose, |_| names.clone()).await;
+        if has_moved.into_inner() {
+            return Ok(None);
+        }
+        Ok(Some(done?.showing(adding.map(|adding| adding.secret))))
     }
 
     async fn seal(&self, clear: &SecretString) -> Result<SealedAddress, ApiError> {
@@ -122,32 +150,28 @@ impl Target<'_> {
         }
     }
 
-    /// A new webhook gets its secret before anything can be sent to it.
-    async fn fresh_secret(&self) -> Result<Option<SecretString>, ApiError> {
-        if self.channel != ChannelKind::Webhook {
-            return Ok(None);
-        }
-        let loaded = load::<Rules>(self.api, &self.stream()).await?;
-        let Recipient::Active(known) = &loaded.state else { return Ok(None) };
-        if active_channel(known, &self.address).is_some() {
-            return Ok(None);
-        }
+    /// A new webhook has its secret before anything can be sent to it. Whoever adds the same one at the same time is
+    /// given the same secret, and one that came to nothing is there for the next adding: so none is ever taken away.
+    async fn adding(&self, sealed: &SealedAddress) -> Result<Option<Adding>, ApiError> {
+        let mut loaded = load::<Rules>(self.api, &self.stream()).await?;
+        let Some(revision) = self.revision_to_add(&loaded.state) else { return Ok(None) };
         self.change.if_match.check(loaded.sequence)?;
-        let secret = self.api.address_rules.generate_secret();
+        let command = self.command(&loaded.state, sealed)?;
+        aggregates::run::<Rules>(&mut loaded.state, command)?;
+        let name = format!("recipient/{}/address/{}/{revision}", self.recipient, self.address);
+        let fresh = self.api.address_rules.generate_secret();
         let tenant = &self.change.caller.tenant;
-        self.api.vault.put_secret(tenant, &self.secret_name(), &secret).await?;
-        Ok(Some(secret))
+        let secret = self.api.vault.keep_secret(tenant, &name, &fresh).await?;
+        Ok(Some(Adding { revision, secret }))
     }
 
-    async fn forget_secret(&self) {
-        let tenant = &self.change.caller.tenant;
-        if let Err(error) = self.api.vault.delete_secret(tenant, &self.secret_name()).await {
-            let ApiError { code, .. } = ApiError::from(error);
-            tracing::warn!(
-                code = Code::as_str(code),
-                "a webhook secret nobody uses stays in the vault"
-            );
+    /// With which revision a webhook would be added; nothing when there would be none added.
+    fn revision_to_add(&self, state: &Recipient) -> Option<u32> {
+        let Recipient::Active(known) = state else { return None };
+        if self.channel != ChannelKind::Webhook || active_channel(known, &self.address).is_some() {
+            return None;
         }
+        Some(known.address(&self.address).map_or(1, |before| before.revision.saturating_add(1)))
     }
 }
 

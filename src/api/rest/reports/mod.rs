@@ -3,6 +3,7 @@
 mod body;
 mod get;
 mod list;
+mod measured;
 mod multipart;
 mod publish;
 mod put;

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 use super::multipart;
 use super::submission::{PublishAnswer, PublishBody, PublishParts, Submission};
-use crate::carry_out::{check_position, record_of, replay};
+use crate::carry_out::{record_of, replay};
 use crate::change::Change;
 use crate::error::{ApiError, Code};
-use crate::extract::{JsonBody, media_type};
+use crate::extract::{JsonBody, media_type, unsupported};
 use crate::outcome::{Done, answer};
 use crate::state::ApiState;
 
@@ -38,20 +38,24 @@ pub async fn publish_report(
             let body = JsonBody::<PublishBody>::from_request(request, &api).await?;
             Submission::read(body.value, &body.bytes)?
         }
-        _ => {
-            let detail = "the Content-Type must be application/json or multipart/form-data";
-            return Err(ApiError::new(Code::UnsupportedMediaType, detail));
+        media => {
+            let rule = "must be application/json or multipart/form-data";
+            return Err(unsupported(media, rule));
         }
     };
-    let digest = change.digest(&submission.said);
+    let digest = change.digest(&api, &submission.said).await?;
+    if let Some(done) = again(&api, &change, &digest).await? {
+        return Ok(done);
+    }
     let (body, stream) = told(&change, &submission);
-    check_position(&api, &change, &stream).await?;
     let mut command = submission.into_command(&api, &change).await?;
     let (mut outcome, record) = record_of(&change, digest, 201, &stream, &body);
     command.command = record;
     let received = match api.intake.receive(command).await {
         Ok(received) => received,
-        Err(ReceiveError::CommandSeen { .. }) => return again(&api, &change, &digest).await,
+        Err(ReceiveError::CommandSeen { .. }) => {
+            return again(&api, &change, &digest).await?.ok_or_else(lost);
+        }
         Err(error) => return Err(error.into()),
     };
     finish(&mut outcome, received.repeated, &received.digest);
@@ -79,10 +83,13 @@ fn finish(outcome: &mut crate::outcome::Outcome, repeated: bool, digest: &Sha256
     outcome.body.insert("repeated".to_owned(), repeated.into());
 }
 
-/// The first answer to this key: whether the version was new to it, its first event tells.
-async fn again(api: &ApiState, change: &Change, digest: &Sha256) -> Result<Done, ApiError> {
-    let lost = || ApiError::new(Code::Internal, "the command log lost a publication");
-    let mut done = replay(api, change, digest).await?.ok_or_else(lost)?;
+fn lost() -> ApiError {
+    ApiError::new(Code::Internal, "the command log lost a publication")
+}
+
+/// The first answer to this key, if it was used before: whether the version was new to it, its first event tells.
+async fn again(api: &ApiState, change: &Change, digest: &Sha256) -> Result<Option<Done>, ApiError> {
+    let Some(mut done) = replay(api, change, digest).await? else { return Ok(None) };
     let events = api.ledger.load_stream(&done.outcome.stream(), 0).await?;
     let first = events.first().ok_or_else(lost)?;
     let id = change.command_id().unwrap_or_default();
@@ -95,5 +102,5 @@ async fn again(api: &ApiState, change: &Change, digest: &Sha256) -> Result<Done,
         return Err(lost());
     };
     finish(&mut done.outcome, !made_it, &version.digest);
-    Ok(done)
+    Ok(Some(done))
 }

@@ -176,6 +176,7 @@ impl Submission {
             corrects: self.corrects,
             actor: change.caller.actor(),
             command: None,
+            precondition: change.if_match.precondition(),
             causation: None,
             traceparent: Some(change.traceparent.clone()),
         })

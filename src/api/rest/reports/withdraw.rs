@@ -4,7 +4,7 @@ use schema::{DistributionId, ReportName, StreamId, VersionName};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::carry_out::{check_position, record_of, replay};
+use crate::carry_out::{record_of, replay};
 use crate::change::Change;
 use crate::error::{ApiError, Code};
 use crate::extract::{JsonBody, Path};
@@ -39,14 +39,13 @@ pub async fn withdraw_version(
     body: JsonBody<Withdrawal>,
 ) -> Result<Done, ApiError> {
     let (report, version) = (ReportName::try_new(report)?, VersionName::try_new(version)?);
-    let digest = change.digest(&body.bytes);
+    let digest = change.digest(&api, &body.bytes).await?;
     if let Some(done) = replay(&api, &change, &digest).await? {
         return Ok(done);
     }
     let tenant = change.caller.tenant.clone();
     let distribution = DistributionId::of(&tenant, &report, &version);
     let stream = StreamId::distribution(distribution);
-    check_position(&api, &change, &stream).await?;
     let told = answer("distribution", &distribution.to_string());
     let (outcome, command) = record_of(&change, digest, 200, &stream, &told);
     let withdrawal = WithdrawVersion {
@@ -56,6 +55,7 @@ pub async fn withdraw_version(
         reason: body.value.reason,
         actor: change.caller.actor(),
         command,
+        precondition: change.if_match.precondition(),
         traceparent: Some(change.traceparent.clone()),
     };
     match api.intake.withdraw(withdrawal).await {

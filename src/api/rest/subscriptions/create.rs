@@ -23,7 +23,8 @@ pub async fn create_subscription(
     change: Change,
     body: JsonBody<SubscriptionBody>,
 ) -> Result<Done, ApiError> {
-    if let Some(done) = replay(&api, &change, &change.digest(&body.bytes)).await? {
+    let digest = change.digest(&api, &body.bytes).await?;
+    if let Some(done) = replay(&api, &change, &digest).await? {
         return Ok(done);
     }
     let tenant = &change.caller.tenant;

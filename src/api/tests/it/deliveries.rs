@@ -1,9 +1,9 @@
 use axum::http::Method;
-use schema::events::{AttemptOutcome, DeliveryEvent, NextStep};
+use schema::events::{AttemptOutcome, DeliveryEvent, NextStep, Scope};
 use schema::{DeliveryId, StreamId};
 use serde_json::{Value, json};
 
-use crate::support::{ACME, Api};
+use crate::support::{ACME, Api, request};
 
 async fn one_delivery(api: &Api) -> String {
     api.audience().await;
@@ -50,6 +50,12 @@ async fn an_order_on_a_state_that_is_past_is_refused() {
     let body = json!({ "reason": "x" });
     let stale = api.with(Method::POST, &path, body.clone(), &[("if-match", "\"1\"")]).await;
     assert_eq!(stale.problem(412)["code"], "stale");
+    assert!(stale.problem(412)["rule"].is_string());
+    api.tenant("rival").await;
+    let rival = api.key_of("rival", &Scope::ALL).await;
+    let tag = [("if-match", "\"1\"")];
+    let request = request(&rival, Method::POST, &path, Some(body.clone()), &tag);
+    assert_eq!(api.send(request).await.problem(404)["code"], "not_found");
     let tag = format!("\"{}\"", seen(&api, &delivery).await["last_position"]);
     api.with(Method::POST, &path, body, &[("if-match", &tag)]).await.ok(200);
 }

@@ -1,9 +1,12 @@
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, Request};
+use schema::Sha256;
 use serde_json::{Value, json};
 
 use crate::publishing::{end, multipart, part};
 use crate::support::Api;
 
+const REPLAYED: &str = "idempotency-replayed";
 const KEY: (&str, &str) = ("idempotency-key", "k-1");
 
 #[tokio::test]
@@ -122,7 +125,86 @@ async fn a_multipart_publication_with_another_file_is_another_request() {
     let body = |content: &str| part("report", &said.to_string()) + &part("a.csv", content) + &end();
     multipart(&api, body("1"), &[KEY]).await.ok(201);
     assert_eq!(multipart(&api, body("1"), &[KEY]).await.header("idempotency-replayed"), "true");
-    // The version itself says no before the key does: either way nothing is taken.
     let other = multipart(&api, body("2"), &[KEY]).await;
-    assert_eq!(other.problem(409)["code"], "version_differs");
+    assert_eq!(other.problem(422)["code"], "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn a_publication_is_replayed_before_its_if_match_is_compared() {
+    let api = Api::start().await;
+    api.audience().await;
+    let body = json!({ "report": "risk", "version": "v1" });
+    let exists = [KEY, ("if-match", "*")];
+    let early = api.with(Method::POST, "/v1/reports", body.clone(), &exists).await;
+    assert_eq!(early.problem(412)["code"], "stale");
+    let new = [KEY, ("if-match", "\"0\"")];
+    api.with(Method::POST, "/v1/reports", body.clone(), &new).await.ok(201);
+    let again = api.with(Method::POST, "/v1/reports", body.clone(), &new).await;
+    again.ok(201);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    let late = [("if-match", "\"0\"")];
+    let late = api.with(Method::POST, "/v1/reports", body, &late).await;
+    assert_eq!(late.problem(412)["code"], "stale");
+    // What was taken is replayed, whatever has become of the report since.
+    api.delete("/v1/reports/risk").await.ok(200);
+    let body = json!({ "report": "risk", "version": "v1" });
+    api.with(Method::POST, "/v1/reports", body, &[KEY]).await.ok(201);
+}
+
+#[tokio::test]
+async fn what_the_command_log_keeps_of_a_body_cannot_be_tried_out() {
+    let api = Api::start().await;
+    let path = "/v1/recipients/ada";
+    let body = json!({ "kind": "person", "name": "Ada Lovelace" });
+    api.with(Method::PUT, path, body.clone(), &[KEY]).await.ok(201);
+    let kept: Vec<Vec<u8>> = sqlx::query_scalar("select body_sha256 from command_log")
+        .fetch_all(api.ledger.ledger.pool())
+        .await
+        .unwrap();
+    let mut guess = format!("PUT {path}\0").into_bytes();
+    guess.extend_from_slice(Sha256::of(body.to_string().as_bytes()).as_bytes());
+    assert_eq!(kept.len(), 1);
+    assert_ne!(kept[0], Sha256::of(&guess).as_bytes());
+    api.with(Method::PUT, path, body, &[KEY]).await.ok(201);
+}
+
+#[tokio::test]
+async fn no_event_names_an_idempotency_key() {
+    let api = Api::start().await;
+    api.audience().await;
+    let key = [("idempotency-key", "canary-key")];
+    let body = json!({ "report": "risk", "version": "v1" });
+    api.with(Method::POST, "/v1/reports", body, &key).await.ok(201);
+    let withdraw = "/v1/reports/risk/versions/v1/withdraw";
+    let key = [("idempotency-key", "canary-other")];
+    api.with(Method::POST, withdraw, json!({ "reason": "x" }), &key).await.ok(200);
+    let head = api.ledger.ledger.head().await.unwrap();
+    let rows = api.ledger.ledger.read(schema::Position::START, head, 1000, None).await.unwrap();
+    for row in &rows {
+        assert!(!row.metadata.contains("canary"), "{}", row.metadata);
+    }
+    assert_eq!(rows.iter().filter(|row| row.metadata.contains("\"command\"")).count(), 4);
+}
+
+#[tokio::test]
+async fn an_upload_is_replayed_and_its_key_stands_for_its_bytes() {
+    let api = Api::start().await;
+    let upload = |content: &'static str, key: (&'static str, &'static str)| {
+        let request = Request::post("/v1/artifacts")
+            .header("authorization", format!("Bearer {}", api.key))
+            .header(key.0, key.1);
+        api.send(request.body(Body::from(content)).unwrap())
+    };
+    let first = upload("one", KEY).await;
+    assert_eq!((first.ok(201)["size_bytes"].as_i64(), first.header(REPLAYED)), (Some(3), ""));
+    let again = upload("one", KEY).await;
+    assert_eq!((again.ok(201), again.header(REPLAYED)), (first.json(), "true"));
+    assert_eq!(again.header("location"), first.header("location"));
+    let problem = upload("two", KEY).await.problem(422);
+    assert_eq!(problem["code"], "idempotency_key_reused");
+    assert_eq!(problem["field"], "Idempotency-Key");
+    upload("two", ("idempotency-key", "k-2")).await.ok(201);
+    let other = json!({ "title": "one", "owner": "o" });
+    let other = api.with(Method::PUT, "/v1/reports/risk", other, &[KEY]).await;
+    assert_eq!(other.problem(422)["code"], "idempotency_key_reused");
 }

@@ -1,4 +1,5 @@
 use axum::http::Method;
+use schema::Timestamp;
 use schema::events::Scope;
 use serde_json::json;
 
@@ -65,4 +66,25 @@ async fn a_repeated_issue_shows_no_secret() {
     assert!(first["secret"].is_string());
     assert_eq!(again.get("secret"), None);
     assert_eq!(again["key"], first["key"]);
+}
+
+#[tokio::test]
+async fn a_key_that_ends_makes_none_that_outlives_it() {
+    let api = Api::start().await;
+    let end: Timestamp = "2100-01-01T00:00:00Z".parse().unwrap();
+    let parent = api.key_until(ACME, &[Scope::Operate, Scope::Read], Some(end)).await;
+    let wanted = |end: Option<&str>| {
+        let mut body = json!({ "title": "k", "scopes": ["operate"] });
+        if let Some(end) = end {
+            body["expires_at"] = end.into();
+        }
+        api.call(&parent, Method::POST, "/v1/keys", body)
+    };
+    for (end, value) in [(None, ""), (Some("2100-01-01T00:00:01Z"), "2100-01-01T00:00:01Z")] {
+        let problem = wanted(end).await.problem(422);
+        assert_eq!((&problem["field"], &problem["value"]), (&json!("expires_at"), &json!(value)));
+        assert!(problem["rule"].as_str().unwrap().contains("2100-01-01"), "{problem}");
+    }
+    wanted(Some("2100-01-01T00:00:00Z")).await.ok(201);
+    wanted(Some("2099-01-01T00:00:00Z")).await.ok(201);
 }

@@ -13,6 +13,7 @@ mod keys;
 mod logs;
 mod operations;
 mod publishing;
+mod recipes;
 mod recipients;
 mod security;
 mod socket;

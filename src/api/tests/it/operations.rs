@@ -13,6 +13,8 @@ fn part<'a>(view: &'a Value, name: &str) -> &'a Value {
     parts.iter().find(|part| part["name"] == name).unwrap()
 }
 
+const FIELD: &str = "at_least_position";
+
 #[tokio::test]
 async fn readiness_names_what_limps_and_why() {
     let api = Api::start().await;
@@ -48,14 +50,35 @@ async fn without_its_database_nothing_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_position_that_never_comes_is_a_problem_within_bounds() {
+async fn nobody_waits_for_a_position_that_is_not_yet_written() {
+    let api = Api::start().await;
+    let head = api.ledger.ledger.head().await.unwrap().0;
+    for ahead in [head + 1, 1 << 53] {
+        let problem = api.get(&format!("/v1/reports?at_least_position={ahead}")).await.problem(422);
+        assert_eq!((&problem["code"], &problem["field"]), (&"invalid".into(), &FIELD.into()));
+        assert_eq!(problem["value"], ahead.to_string());
+        assert_eq!(problem["rule"], format!("must not lie ahead of the log, which is at {head}"));
+        let ahead = ahead.to_string();
+        let headers = [("waybill-at-least-position", ahead.as_str())];
+        let answer = api.send(request(&api.key, Method::GET, "/v1/reports", None, &headers)).await;
+        assert_eq!(answer.problem(422)["field"], FIELD);
+    }
+}
+
+#[tokio::test]
+async fn a_read_model_that_stands_still_is_a_problem_within_bounds() {
     let api = Api::start_with(|config| config.position_wait_ms = 20).await;
-    let problem = api.get("/v1/reports?at_least_position=999999").await;
-    assert_eq!(problem.problem(504)["code"], "position_not_reached");
-    assert_eq!(problem.problem(504)["field"], "at_least_position");
-    let headers = [("waybill-at-least-position", "999999")];
-    let answer = api.send(request(&api.key, Method::GET, "/v1/reports", None, &headers)).await;
-    assert_eq!(answer.problem(504)["code"], "position_not_reached");
+    api.folded.stand_still();
+    let put = api.put("/v1/reports/risk", json!({ "title": "Risk", "owner": "desk" })).await;
+    let position = put.position();
+    let answer = api.get(&format!("/v1/reports?at_least_position={position}")).await;
+    let problem = answer.problem(504);
+    assert_eq!(problem["code"], "position_not_reached");
+    assert_eq!(
+        (&problem["field"], &problem["value"]),
+        (&FIELD.into(), &json!(position.to_string()))
+    );
+    assert!(problem["rule"].is_string(), "{problem}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Api};
 
-const BOUNDARY: &str = "b0undary";
+pub const BOUNDARY: &str = "b0undary";
 
 pub fn part(name: &str, content: &str) -> String {
     format!(

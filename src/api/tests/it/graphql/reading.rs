@@ -232,7 +232,7 @@ async fn an_answer_names_the_position_it_was_read_at() {
 
     let ahead = head.0 + 1_000_000;
     let query = format!("{{ tenant(atLeastPosition: {ahead}) {{ id }} }}");
-    assert_eq!(world.codes(&world.reader, &query, json!({})).await, ["POSITION_NOT_REACHED"]);
+    assert_eq!(world.codes(&world.reader, &query, json!({})).await, ["BAD_INPUT"]);
     let told = world
         .data("{ logStatus { head readAt followers { name lag isRunning } } }", json!({}))
         .await;

@@ -8,14 +8,14 @@ use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 use axum::http::StatusCode;
 use schema::events::Scope;
 use serde_json::{Value, json};
-use waybill_api::graphql::access::{FIELDS, scope_of};
-use waybill_api::graphql::sdl;
+use waybill_api::graphql::access::{FIELDS, may_see, scope_of};
+use waybill_api::graphql::{FaultCode, sdl};
 
 use super::world::{World, codes};
 use crate::support::ACME;
 
 /// The fields of each object type, each with the name of its type.
-fn objects() -> BTreeMap<String, Vec<(String, String)>> {
+pub fn objects() -> BTreeMap<String, Vec<(String, String)>> {
     let document = parse_schema(sdl()).unwrap();
     let mut objects = BTreeMap::new();
     for definition in document.definitions {
@@ -52,6 +52,22 @@ fn every_field_has_a_scope_and_every_scope_a_field() {
         }
     }
     assert_eq!(scope_of("Delivery", "addedAndForgotten"), None);
+}
+
+#[test]
+fn a_field_is_closed_to_every_key_without_its_scope_wherever_it_stands() {
+    for (kind, fields) in objects() {
+        for (field, _) in fields {
+            let scope = scope_of(&kind, &field).unwrap();
+            assert!(may_see(&BTreeSet::from([scope]), &kind, &field).is_ok(), "{kind}.{field}");
+            let others: BTreeSet<Scope> = Scope::ALL.into_iter().filter(|s| *s != scope).collect();
+            let refused = may_see(&others, &kind, &field).unwrap_err();
+            assert_eq!(refused.code, FaultCode::Forbidden, "{kind}.{field}");
+        }
+    }
+    let all = Scope::ALL.into();
+    let refused = may_see(&all, "Delivery", "addedAndForgotten").unwrap_err();
+    assert_eq!(refused.code, FaultCode::Forbidden);
 }
 
 /// A way to every type, as what stands before and after a selection of it. Ids are those of things that exist in [`ACME`].

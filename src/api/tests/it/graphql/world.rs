@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use waybill_api::ApiConfig;
 
 use crate::support::{ACME, Api};
 
@@ -32,7 +33,16 @@ pub struct World {
 impl World {
     /// Nobody in it yet.
     pub async fn empty() -> Self {
-        let api = Api::start_with(|config| config.position_wait_ms = 2_000).await;
+        Self::with(|_| {}).await
+    }
+
+    /// The same, with a change to how the API is configured.
+    pub async fn with(change: impl FnOnce(&mut ApiConfig)) -> Self {
+        let configured = |config: &mut ApiConfig| {
+            config.position_wait_ms = 2_000;
+            change(config);
+        };
+        let api = Api::start_with(configured).await;
         let reader = api.key_of(ACME, &[Scope::Read]).await;
         let stop = CancellationToken::new();
         let (ledger, tail) = (Arc::clone(&api.state.ledger), Arc::clone(&api.state.tail));

@@ -3,11 +3,11 @@ use std::sync::{Arc, RwLock};
 use aggregates::routing::RoutingIndex;
 use async_trait::async_trait;
 use dispatch::{Act, DeliveryDesk, DeskError};
-use schema::{ChannelKind, DeliveryId, Invalid, Metadata};
+use schema::{ChannelKind, DeliveryId, Invalid};
 use secrecy::SecretString;
 use store::{CommandRecord, Ledger};
 use waybill_api::walls::{
-    AddressRules, CheckedAddress, DeliveryCommands, Finding, OrderError, Ordered, RecordFor,
+    AddressRules, Asked, CheckedAddress, DeliveryCommands, Finding, OrderError, Ordered, RecordFor,
 };
 
 /// Dispatch's own desk, as boot puts it behind the API's wall.
@@ -22,10 +22,16 @@ impl Desk {
 fn told(error: DeskError) -> OrderError {
     match error {
         DeskError::NotFound { delivery } => OrderError::NotFound(delivery),
+        DeskError::Stale(stale) => OrderError::Stale(stale),
         DeskError::Refused(refusal) => OrderError::Refused(refusal),
         DeskError::Append(error) => OrderError::Append(error),
         DeskError::State(error) => OrderError::Damaged(error.to_string()),
     }
+}
+
+fn act(asked: Asked, command: Option<CommandRecord>) -> Act {
+    let Asked { metadata, precondition } = asked;
+    Act { metadata, command, precondition }
 }
 
 #[async_trait]
@@ -34,21 +40,22 @@ impl DeliveryCommands for Desk {
         &self,
         delivery: DeliveryId,
         reason: String,
-        metadata: Metadata,
+        asked: Asked,
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError> {
-        let done =
-            self.0.cancel(delivery, reason, Act { metadata, command }).await.map_err(told)?;
+        let done = self.0.cancel(delivery, reason, act(asked, command)).await.map_err(told)?;
         Ok(Ordered { delivery, position: done.position })
     }
 
     async fn resend(
         &self,
         delivery: DeliveryId,
-        metadata: Metadata,
+        asked: Asked,
         command: RecordFor<'_>,
     ) -> Result<Ordered, OrderError> {
-        let resent = self.0.resend(delivery, metadata, command).await.map_err(told)?;
+        let Asked { metadata, precondition } = asked;
+        let resent =
+            self.0.resend(delivery, metadata, precondition, command).await.map_err(told)?;
         Ok(Ordered { delivery: resent.delivery, position: resent.position })
     }
 
@@ -56,11 +63,11 @@ impl DeliveryCommands for Desk {
         &self,
         delivery: DeliveryId,
         finding: Finding,
-        metadata: Metadata,
+        asked: Asked,
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError> {
         let Finding { attempt, resolution, note } = finding;
-        let act = Act { metadata, command };
+        let act = act(asked, command);
         let done = self.0.resolve(delivery, attempt, resolution, note, act).await.map_err(told)?;
         Ok(Ordered { delivery, position: done.position })
     }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use projections::{ALL, Projection};
@@ -13,12 +14,25 @@ pub struct Folded {
     ledger: Arc<Ledger>,
     projections: Vec<Box<dyn Projection>>,
     reached: Mutex<Position>,
+    is_still: AtomicBool,
 }
 
 impl Folded {
     pub fn new(ledger: Arc<Ledger>) -> Self {
         let projections = ALL.iter().map(|make| make()).collect();
-        Self { ledger, projections, reached: Mutex::new(Position::START) }
+        Self {
+            ledger,
+            projections,
+            reached: Mutex::new(Position::START),
+            is_still: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Folded {
+    /// From now on nothing is folded any more.
+    pub fn stand_still(&self) {
+        self.is_still.store(true, Ordering::Relaxed);
     }
 }
 
@@ -26,6 +40,9 @@ impl Folded {
 impl ReadPosition for Folded {
     async fn reached(&self, _: &str) -> Result<Position, ApiError> {
         let mut reached = self.reached.lock().await;
+        if self.is_still.load(Ordering::Relaxed) {
+            return Ok(*reached);
+        }
         let head = self.ledger.head().await?;
         let rows = self.ledger.read(*reached, head, 100_000, None).await?;
         let events: Vec<RecordedEvent> = rows.into_iter().map(|row| row.decoded.unwrap()).collect();

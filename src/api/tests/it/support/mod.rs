@@ -40,6 +40,7 @@ pub struct Api {
     pub router: Router,
     pub ledger: TestLedger,
     pub document: Value,
+    pub folded: Arc<Folded>,
     _files: TempDir,
     /// A key of [`ACME`] that may do everything.
     pub key: String,
@@ -118,6 +119,7 @@ impl Api {
         };
         let stop = CancellationToken::new();
         let tail = Tail::start(&ledger.ledger, TailConfig::default(), stop).await.unwrap();
+        let folded = Arc::new(Folded::new(Arc::clone(&ledger.ledger)));
         let mut config = ApiConfig::default();
         change(&mut config);
         let state = ApiState::new(ApiParts {
@@ -130,14 +132,15 @@ impl Api {
             reads: ledger.ledger.pool().clone(),
             config,
             readiness: Arc::new(TailBlocked),
-            read_position: Arc::new(Folded::new(Arc::clone(&ledger.ledger))),
+            read_position: folded.clone(),
             deliveries: Arc::new(desk::Desk::new(Arc::clone(&ledger.ledger), routing)),
             address_rules: Arc::new(Rules),
             metrics: Arc::new(|| "waybill_up 1\n".to_owned()),
         });
         let document = waybill_api::openapi();
         let router = router(state.clone());
-        let mut api = Self { state, router, ledger, document, _files: files, key: String::new() };
+        let (key, _files) = (String::new(), files);
+        let mut api = Self { state, router, ledger, document, folded, _files, key };
         api.tenant(ACME).await;
         api.key = api.key_of(ACME, &Scope::ALL).await;
         api

@@ -1,5 +1,7 @@
 //! What happens, as it happens, over a real socket.
 
+mod crowd;
 mod keys;
 mod resume;
+mod scopes;
 pub mod socket;

@@ -1,0 +1,133 @@
+//! A right request for each route, and what another tenant's key is answered to it. A route that is not in the list fails the
+//! tests of who may what.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Api, request};
+
+/// What another tenant's key is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// There is no such thing.
+    Missing,
+    /// It names something that is not there, in this field.
+    Unknown(&'static str),
+    /// A list with nothing in it.
+    Empty,
+    /// What is its own: nothing else is told or touched.
+    Own,
+    /// That it is not the installation.
+    Refused,
+    /// The same as anybody: no key is asked for.
+    Public,
+}
+
+/// A right request.
+pub struct Recipe {
+    body: Option<Value>,
+    pub stranger: Stranger,
+}
+
+/// Ids of things that exist in one tenant.
+pub struct Things {
+    pub distribution: String,
+    pub delivery: String,
+    pub sha256: String,
+    pub key: String,
+}
+
+impl Things {
+    /// Of a tenant with an audience, one version, one file and one key more.
+    pub async fn of(api: &Api) -> Self {
+        api.audience().await;
+        let version = json!({ "report": "risk", "version": "v1" });
+        let published = api.post("/v1/reports", version).await;
+        let distribution = published.ok(201)["distribution"].as_str().unwrap().to_owned();
+        let list = format!("/v1/deliveries?at_least_position={}", published.position());
+        let deliveries = api.get(&list).await.ok(200);
+        let delivery = deliveries["rows"][0]["delivery"].as_str().unwrap().to_owned();
+        let key = api.post("/v1/keys", json!({ "title": "k", "scopes": ["read"] })).await.ok(201);
+        let key = key["key"].as_str().unwrap().to_owned();
+        let upload = Request::post("/v1/artifacts")
+            .header("authorization", format!("Bearer {}", api.key))
+            .body(Body::from("of acme"))
+            .unwrap();
+        let sha256 = api.send(upload).await.ok(201)["sha256"].as_str().unwrap().to_owned();
+        // Folds all of it.
+        api.get(&list).await.ok(200);
+        Self { distribution, delivery, sha256, key }
+    }
+
+    /// The path with a value for each of its parameters.
+    fn filled(&self, path: &str) -> String {
+        path.replace("{report}", "risk")
+            .replace("{version}", "v1")
+            .replace("{recipient}", "bob")
+            .replace("{address}", "hook")
+            .replace("{grant}", "all")
+            .replace("{subscription}", "bob-risk")
+            .replace("{distribution}", &self.distribution)
+            .replace("{delivery}", &self.delivery)
+            .replace("{sha256}", &self.sha256)
+            .replace("{key}", &self.key)
+            .replace("{token}", "x.y")
+    }
+
+    /// Asks a route rightly, with this key.
+    pub async fn knock(&self, api: &Api, key: &str, method: &Method, path: &str) -> Answer {
+        let body = recipe(method, path).body;
+        api.send(request(key, method.clone(), &self.filled(path), body, &[])).await
+    }
+}
+
+/// The recipe of a route.
+#[track_caller]
+pub fn recipe(method: &Method, path: &str) -> Recipe {
+    use Stranger::{Empty, Missing, Own, Public, Refused, Unknown};
+    let reason = || Some(json!({ "reason": "x" }));
+    let (body, stranger) = match (method.as_str(), path) {
+        ("GET", "/v1/reports" | "/v1/recipients" | "/v1/subscriptions") => (None, Empty),
+        ("GET", "/v1/deliveries" | "/v1/pauses") => (None, Empty),
+        ("GET", "/v1/keys") => (None, Own),
+        ("GET", path) if path.starts_with("/v1/") && path.ends_with('}') => (None, Missing),
+        ("DELETE", path) if path.starts_with("/v1/") => (None, Missing),
+        ("POST", "/v1/reports") => {
+            (Some(json!({ "report": "risk", "version": "v1" })), Unknown("report"))
+        }
+        ("PUT", "/v1/reports/{report}") => (Some(json!({ "title": "Risk", "owner": "desk" })), Own),
+        ("POST", "/v1/reports/{report}/versions/{version}/withdraw") => (reason(), Missing),
+        ("POST", "/v1/artifacts") => (Some(json!("of whoever asks")), Own),
+        ("PUT", "/v1/recipients/{recipient}") => (Some(json!({ "kind": "person" })), Own),
+        ("PUT", "/v1/recipients/{recipient}/addresses/{address}") => {
+            let value = "https://hooks.example.com/in";
+            (Some(json!({ "channel": "webhook", "value": value })), Missing)
+        }
+        ("PUT", "/v1/recipients/{recipient}/entitlements/{grant}") => {
+            (Some(json!({ "report": "*" })), Missing)
+        }
+        ("POST", "/v1/subscriptions") | ("PUT", "/v1/subscriptions/{subscription}") => {
+            let preferences = json!({ "channels": ["webhook"] });
+            let body = json!({
+                "recipient": "bob", "selector": { "report": "*" }, "preferences": preferences
+            });
+            (Some(body), Unknown("recipient"))
+        }
+        ("POST", "/v1/subscriptions/{subscription}/resume") => (None, Missing),
+        ("POST", "/v1/subscriptions/{subscription}/pause") => (reason(), Missing),
+        ("POST", "/v1/subscriptions/{subscription}/unsubscribe") => (reason(), Missing),
+        ("POST", "/v1/deliveries/{delivery}/cancel") => (reason(), Missing),
+        ("POST", "/v1/deliveries/{delivery}/resend") => (None, Missing),
+        ("POST", "/v1/deliveries/{delivery}/resolve") => {
+            (Some(json!({ "attempt": 1, "resolution": "arrived", "note": "x" })), Missing)
+        }
+        ("POST", "/v1/pauses") => (Some(json!({ "scope": { "kind": "all" }, "reason": "x" })), Own),
+        ("POST", "/v1/pauses/resume") => (Some(json!({ "scope": { "kind": "all" } })), Own),
+        ("POST", "/v1/keys") => (Some(json!({ "title": "k", "scopes": ["operate"] })), Own),
+        ("GET", "/metrics") => (None, Refused),
+        ("GET", "/healthz" | "/readyz") | ("GET" | "POST", "/u/{token}") => (None, Public),
+        other => panic!("{other:?} has no recipe: say what is asked and what a stranger is told"),
+    };
+    Recipe { body, stranger }
+}
