@@ -235,6 +235,7 @@ impl From<ArtifactError> for ApiError {
         match error {
             ArtifactError::Empty => invalid("0 bytes", "must have at least one byte".to_owned()),
             ArtifactError::TooLarge { limit_bytes } => Self {
+                value: Some(format!("more than {limit_bytes} bytes")),
                 rule: Some(format!("must have at most {limit_bytes} bytes")),
                 ..Self::new(Code::TooLarge, said).at("artifact")
             },
