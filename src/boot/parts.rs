@@ -105,8 +105,8 @@ async fn held_back(ledger: &Ledger, config: &Config) -> Result<Option<String>> {
         Identity::Same | Identity::Unknown => Ok(None),
         Identity::RestoredBackup { stored, head, .. } => {
             let why = format!(
-                "the log ends at {head} and does not hold the event we last knew at {}: an older backup was restored, or \
-                 this is another database; nothing is taken in or sent (see `waybill doctor`)",
+                "the log ends at {head} and does not hold the event we last knew at {}: \
+                 an older backup was restored, or this is another database; nothing is taken in or sent (see `waybill doctor`)",
                 stored.position
             );
             error!(log.head = head.0, "{why}");
