@@ -106,7 +106,8 @@ async fn held_back(ledger: &Ledger, config: &Config) -> Result<Option<String>> {
         Identity::RestoredBackup { stored, head, .. } => {
             let why = format!(
                 "the log ends at {head} and does not hold the event we last knew at {}: \
-                 an older backup was restored, or this is another database; nothing is taken in or sent (see `waybill doctor`)",
+                 an older backup was restored, or this is another database; \
+                 nothing is taken in or sent (see `waybill doctor`)",
                 stored.position
             );
             error!(log.head = head.0, "{why}");

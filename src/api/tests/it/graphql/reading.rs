@@ -173,7 +173,8 @@ async fn sums_of_a_distribution_close() {
     let bob = world.delivery("v1", "bob").await;
     world.retried_to_the_end(bob, "bob").await;
     let query = "query($id: ID!) { distribution(id: $id) { considered planned notPlanned
-        notPlannedByReason { reason count } attributes outcomes { scheduled open attempts delivered deadLettered } resends { scheduled }
+        notPlannedByReason { reason count } attributes
+        outcomes { scheduled open attempts delivered deadLettered } resends { scheduled }
         channels { channel resends sums { scheduled } } reportNode { title } } }";
 
     let told = world.data(query, json!({ "id": run })).await;
