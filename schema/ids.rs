@@ -17,7 +17,8 @@ fn is_name(text: &str) -> bool {
         && text.as_bytes()[0].is_ascii_alphanumeric()
 }
 
-const NAME_RULE: &str = "must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit (it is not sealed: never put an address or a person's name here)";
+const NAME_RULE: &str = "must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit \
+    (it is not sealed: never put an address or a person's name here)";
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $field:literal) => {

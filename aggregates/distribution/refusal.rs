@@ -61,7 +61,10 @@ pub enum Refusal {
         slice_count: u32,
     },
     /// Parts follow one another without gap or overlap.
-    #[error("slice {expected} after {} comes next, not slice {given} after {}", told(.expected_after), told(.given_after))]
+    #[error(
+        "slice {expected} after {} comes next, not slice {given} after {}",
+        told(.expected_after), told(.given_after)
+    )]
     SliceOutOfOrder {
         /// The part that comes next.
         expected: u32,

@@ -231,7 +231,8 @@ proptest! {
         for (_, planned) in &plan.deliveries {
             prop_assert!(index.authorise(&acme(), planned, NOW).is_ok());
             let schedule = delivery::Command::Schedule(Box::new(planned.clone()));
-            prop_assert!(run::<delivery::Rules>(&mut delivery::Delivery::default(), schedule).is_ok());
+            let mut unplanned = delivery::Delivery::default();
+            prop_assert!(run::<delivery::Rules>(&mut unplanned, schedule).is_ok());
         }
         let mut run_state = distribution::Distribution::default();
         let receive = distribution::Command::Receive(Box::new(version.clone()));

@@ -85,7 +85,8 @@ pub(crate) async fn access_log(mut request: Request, next: Next) -> Response {
     let trace = traceparent.trace_id();
     let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     info!(
-        http.method = %method, http.route = route, http.status = status, elapsed_us, tenant, key, trace,
+        http.method = %method, http.route = route, http.status = status,
+        elapsed_us, tenant, key, trace,
         "{method} {route} answered {status} in {elapsed_us} µs"
     );
     let labels = [("route", route.to_owned()), ("status", class_of(status).to_owned())];

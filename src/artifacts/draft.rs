@@ -8,6 +8,7 @@ use sha2::Digest;
 use tempfile::NamedTempFile;
 
 use crate::layout::{Layout, Place};
+use crate::read;
 
 /// A file that is being taken in. Dropped before [`Draft::keep`] it leaves nothing behind.
 #[derive(Default)]
@@ -54,7 +55,8 @@ impl Draft {
 
     /// Puts the file at `place` for good: its bytes, then its name, are on disk when this returns. Blocks.
     pub(crate) fn keep(mut self, layout: &Layout, place: &Place) -> io::Result<()> {
-        if is_there(place.path(), self.size_bytes)? {
+        let sha256 = self.digest();
+        if is_there(place.path(), self.size_bytes, sha256)? {
             // Whoever put it there may not have come to the end of this function.
             return place.sync_names();
         }
@@ -88,10 +90,10 @@ impl Draft {
     }
 }
 
-/// Whether the artifact is at `path` in full length. One that a broken disk cut short is written again.
-fn is_there(path: &Path, size_bytes: u64) -> io::Result<bool> {
+/// Whether the artifact is at `path`, whole. One that a broken disk cut short or changed is written again.
+fn is_there(path: &Path, size_bytes: u64, sha256: Sha256) -> io::Result<bool> {
     match fs::metadata(path) {
-        Ok(found) => Ok(found.len() == size_bytes),
+        Ok(found) => Ok(found.len() == size_bytes && read::is_whole(path, sha256)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }

@@ -94,6 +94,18 @@ pub(crate) fn whole(path: &Path, sha256: Sha256, limit: u64) -> Result<Bytes, Ar
     Ok(bytes.into())
 }
 
+/// Whether the file at `path` can be read to its end and has this digest. Blocks as long as that takes.
+pub(crate) fn is_whole(path: &Path, sha256: Sha256) -> bool {
+    let mut reading = start(path, sha256);
+    loop {
+        match reading.and_then(Reading::next) {
+            Ok(Some((_, rest))) => reading = Ok(rest),
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
 fn start(path: &Path, sha256: Sha256) -> Result<Reading, ArtifactError> {
     let file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ArtifactError::NotFound { sha256 },

@@ -49,7 +49,7 @@ impl ArtifactStore {
     }
 
     /// Takes an artifact in. When this returns, it is on disk for good; when it fails, nothing is left. One that is
-    /// there already costs no write.
+    /// there already is read, and costs no write unless it is damaged.
     ///
     /// # Errors
     /// [`ArtifactError`] when it is empty, too large, not what `expected` says, breaks off, or the disk fails.
@@ -93,6 +93,19 @@ impl ArtifactStore {
     ) -> Result<Stored, ArtifactError> {
         let content = futures::stream::iter([Ok::<_, io::Error>(content)]);
         self.put(tenant, content, expected).await
+    }
+
+    /// Takes in what is in memory already and must not be lost, however large it is: a message that nobody can use.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Empty`], or the disk's.
+    pub async fn put_whole(
+        &self,
+        tenant: &TenantId,
+        content: Bytes,
+    ) -> Result<Stored, ArtifactError> {
+        let unlimited = Self { max_bytes: u64::MAX, ..self.clone() };
+        unlimited.put_bytes(tenant, content, None).await
     }
 
     /// Hands an artifact out in pieces, its digest verified on the way: the last piece is held back until the whole

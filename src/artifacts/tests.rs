@@ -133,6 +133,16 @@ async fn an_artifact_of_exactly_the_limit_is_taken() {
 }
 
 #[tokio::test]
+async fn what_must_not_be_lost_is_taken_whatever_the_limit() {
+    let (store, _dir) = store();
+    let bytes = content(1_000_001, 2);
+    let stored = store.put_whole(&tenant("acme"), bytes.clone()).await.unwrap();
+    assert_eq!(store.read_all(&tenant("acme"), stored.sha256, 1_000_001).await.unwrap(), bytes);
+    let put = store.put_bytes(&tenant("acme"), content(1_000_001, 3), None).await;
+    assert!(matches!(put, Err(ArtifactError::TooLarge { .. })));
+}
+
+#[tokio::test]
 async fn an_artifact_with_another_digest_than_announced_is_refused() {
     let (store, dir) = store();
     let expected = Sha256::of(b"announced");
@@ -189,6 +199,24 @@ async fn an_artifact_cut_short_on_disk_is_mended_by_sending_it_again() {
     store.put_bytes(&tenant("acme"), bytes.clone(), None).await.unwrap();
 
     assert_eq!(store.read_all(&tenant("acme"), stored.sha256, 5_000).await.unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn an_artifact_damaged_on_disk_at_its_full_length_is_mended_by_sending_it_again() {
+    let (store, dir) = store();
+    for size in [5_000, 400_000] {
+        let bytes = content(size, size as u64);
+        let stored = store.put_bytes(&tenant("acme"), bytes.clone(), None).await.unwrap();
+        let mut damaged = bytes.to_vec();
+        damaged[size - 17] ^= 1;
+        std::fs::write(path_of(&dir, "acme", stored.sha256), &damaged).unwrap();
+
+        let again = store.put_bytes(&tenant("acme"), bytes.clone(), None).await.unwrap();
+
+        assert_eq!(again, stored);
+        assert_eq!(store.read_all(&tenant("acme"), stored.sha256, 400_000).await.unwrap(), bytes);
+    }
+    assert_eq!(files(dir.path()).len(), 2);
 }
 
 #[tokio::test]

@@ -55,7 +55,12 @@ pub async fn run(config: &Config, args: QueueArgs, output: Output) -> Result<boo
                 .collect();
             let raw: Value = rows
                 .iter()
-                .map(|row| json!({ "lane": row[0], "channel": row[1], "due": row[2], "rows": row[3], "oldest_due": row[4] }))
+                .map(|row| {
+                    json!({
+                        "lane": row[0], "channel": row[1], "due": row[2], "rows": row[3],
+                        "oldest_due": row[4],
+                    })
+                })
                 .collect();
             print_rows(output, &["lane", "channel", "due", "rows", "oldest due"], rows, &raw);
             Ok(true)

@@ -1,12 +1,22 @@
+use std::path::{Path, PathBuf};
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use crate::support::{Answer, Api, Scene, answer};
+use crate::support::{Answer, Api, Scene, answer, files};
 
 /// A request as JSON text, whatever it says.
 async fn put_text(api: &Api, path: &str, text: String) -> Answer {
     let request = api.request(Method::PUT, path).header("content-type", "application/json");
     answer(request.body(text)).await
+}
+
+/// Asserts what is wrong, what stands there, and what must.
+#[track_caller]
+fn assert_told(problem: &Value, field: &str, value: &str, rule: &str) {
+    let told = ["field", "value", "rule"].map(|name| problem[name].as_str().unwrap_or_default());
+    assert_eq!(told, [field, value, rule], "{problem}");
 }
 
 #[track_caller]
@@ -50,16 +60,14 @@ async fn addresses(api: &Api) {
     }
     let body = json!({ "channel": "pigeon", "value": "loft 4" });
     let problem = api.put(path, &body).await.problem(422, "invalid");
-    assert_named(&problem, "channel");
-    assert_eq!(problem["value"], "pigeon");
+    assert_told(&problem, "channel", "pigeon", "must be one of mail, webhook");
 }
 
 async fn bodies(api: &Api) {
     let path = "/v1/recipients/eve";
     let zone = json!({ "kind": "person", "zone": "Mars/Olympus" });
     let problem = api.put(path, &zone).await.problem(422, "invalid");
-    assert_named(&problem, "zone");
-    assert_eq!(problem["value"], "Mars/Olympus");
+    assert_told(&problem, "zone", "Mars/Olympus", "must be a time zone of the IANA database");
     let unknown = json!({ "kind": "person", "colour": "red" });
     assert_named(&api.put(path, &unknown).await.problem(422, "invalid"), "colour");
     let nul = "{\"kind\":\"person\",\"name\":\"a\\u0000b\"}".to_owned();
@@ -71,21 +79,48 @@ async fn bodies(api: &Api) {
     assert_named(&api.put("/v1/reports/risk", &line).await.problem(422, "invalid"), "title");
     let unknown = json!({ "report": "nobody-knows", "version": "v1" });
     let problem = api.post("/v1/reports", &unknown).await.problem(422, "invalid");
-    assert_named(&problem, "report");
+    assert_told(&problem, "report", "nobody-knows", "must be a registered report");
 }
 
-async fn files(api: &Api) {
+fn sha256(content: &str) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unfinished(scene: &Scene) -> Vec<PathBuf> {
+    files(&Path::new(scene.setting("artifacts.dir")).join(".incoming"))
+}
+
+async fn artifacts(scene: &Scene, api: &Api) {
     let artifact = json!({ "name": "a.csv", "format": "csv" });
     let whole = multipart(&artifact, "1,2");
     for length in [20, 150, whole.len() - 20] {
         publish_text(api, whole[..length].to_owned()).await.problem(400, "malformed");
     }
     let empty = publish_text(api, multipart(&artifact, "")).await.problem(422, "invalid");
-    assert_named(&empty, "a.csv");
+    assert_told(&empty, "a.csv", "0 bytes", "must have at least one byte");
     let large = publish_text(api, multipart(&artifact, &"x".repeat(2_000))).await;
-    large.problem(413, "too_large");
+    let large = large.problem(413, "too_large");
+    assert_told(&large, "a.csv", "more than 1000 bytes", "must have at most 1000 bytes");
     let wrong = json!({ "name": "a.csv", "format": "csv", "sha256": "0".repeat(64) });
-    publish_text(api, multipart(&wrong, "1,2")).await.problem(422, "digest_mismatch");
+    let wrong = publish_text(api, multipart(&wrong, "1,2")).await.problem(422, "digest_mismatch");
+    let (actual, rule) = (sha256("1,2"), format!("must be the announced {}", "0".repeat(64)));
+    assert_told(&wrong, "a.csv", &actual, &rule);
+    let of = |name: &str, content: &str| {
+        let upload = api.request(Method::POST, "/v1/artifacts");
+        answer(upload.header("x-content-sha256", name).body(content.to_owned()))
+    };
+    let wrong = of(&"0".repeat(64), "1,2").await.problem(422, "digest_mismatch");
+    assert_told(&wrong, "sha256", &actual, &rule);
+    let empty = of(&"0".repeat(64), "").await.problem(422, "invalid");
+    assert_told(&empty, "artifact", "0 bytes", "must have at least one byte");
+    let large = of(&"0".repeat(64), &"x".repeat(2_000)).await.problem(413, "too_large");
+    assert_told(&large, "artifact", "more than 1000 bytes", "must have at most 1000 bytes");
+    let nowhere = json!({ "name": "a.csv", "format": "csv", "sha256": actual });
+    let said = json!({ "report": "risk", "version": "bad", "artifacts": [nowhere] });
+    let nowhere = api.post("/v1/reports", &said).await.problem(422, "invalid");
+    let rule = "must name an artifact uploaded before, or a part must bring its bytes";
+    assert_told(&nowhere, "artifacts[0].sha256", &actual, rule);
+    assert!(unfinished(scene).is_empty(), "something unfinished lies about");
     publish_text(api, whole).await.ok();
 }
 
@@ -139,7 +174,7 @@ async fn bad_input_is_named_and_leaves_the_service_as_it_was() {
     bodies(&api).await;
     graphql_bombs(&api).await;
     assert_eq!(scene.count(count, "").await, before, "something was half done");
-    files(&api).await;
+    artifacts(&scene, &api).await;
     stale_and_repeated(&api).await;
     assert_eq!(node.readiness().await.0, 200);
     api.get("/v1/recipients/ada").await.ok();

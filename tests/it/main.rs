@@ -3,6 +3,7 @@
 //! records, exit codes.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails loudly")]
 
+mod artifact_disk;
 mod bad_input;
 mod checks;
 mod command_line;
@@ -11,11 +12,14 @@ mod configuration;
 mod immutability;
 mod json_output;
 mod kafka;
+mod kafka_faults;
 mod main_path;
 mod metrics;
 mod neighbours_gone;
 mod operations;
+mod postgres_dies;
 mod restored_backup;
 mod secrets;
 mod several_nodes;
+mod sick_destinations;
 mod support;

@@ -150,3 +150,50 @@ async fn without_kafka_reports_come_in_and_go_out_and_readiness_names_it() {
     .await;
     assert_eq!(node.terminate().await, Some(0));
 }
+
+#[tokio::test]
+async fn a_postgres_that_hangs_is_told_as_such_in_time_and_nothing_is_half_done() {
+    let options: PgConnectOptions = env("WAYBILL_DATABASE__URL").parse().unwrap();
+    let cable = Cable::to(format!("{}:{}", options.get_host(), options.get_port())).await;
+    // Longer than a query waits for a connection, shorter than a person waits.
+    let mut scene = Scene::set().await.with("api.request_timeout_ms", 7_000);
+    for key in ["database.url", "vault.url"] {
+        let url = by_way_of(&cable, scene.setting(key));
+        scene.put(key, url);
+    }
+    let key = scene.key().await;
+    let mut node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("desk", "mail", "desk@it.example", "risk").await;
+    let changes = "select count(*) from events where aggregate_type = 'subscription' and $1 = $1";
+    let before = scene.count(changes, "").await;
+    let body = json!({
+        "recipient": "desk",
+        "selector": { "report": "risk", "attributes": { "region": ["emea"] } },
+        "preferences": { "channels": ["mail"] },
+    });
+
+    cable.hold();
+    let change = api.put("/v1/subscriptions/desk", &body);
+    let query = "{ subscriptions(first: 5) { totalCount } }";
+    let nothing = json!({});
+    let asked = api.graphql(query, &nothing);
+    let both = async { futures::join!(change, asked) };
+    let both = tokio::time::timeout(Duration::from_secs(20), both).await;
+    let (refused, said) = both.expect("someone hangs");
+    assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
+    refused.problem(503, "unavailable");
+    assert_eq!(said["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{said}");
+    let (status, said) = node.readiness().await;
+    assert_eq!(status, 503, "{said}");
+
+    cable.mend();
+    node.await_ready().await;
+    until("it is taken again", async || {
+        (api.put("/v1/subscriptions/desk", &body).await.status < 300).then_some(())
+    })
+    .await;
+    assert_eq!(scene.count(changes, "").await, before + 1);
+    assert_eq!(node.terminate().await, Some(0));
+}

@@ -70,8 +70,7 @@ async fn two_nodes_share_a_distribution_and_the_death_of_one_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_node_asked_to_stop_while_it_sends_leaves_nothing_in_doubt_and_its_successor_ends_the_rest()
- {
+async fn a_node_asked_to_stop_while_it_sends_leaves_nothing_in_doubt_and_another_ends_the_rest() {
     const PLANNED: usize = 200;
     let mut scene = Scene::set().await;
     for key in ["permits", "tenant_permits", "mail_permits", "webhook_permits"] {

@@ -14,7 +14,8 @@ use crate::KafkaConfig;
 
 /// How long the broker may take to make a topic.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest record of the topic of rejected messages, in bytes: an original of the usual broker's limit, its reasons beside it.
+/// Longest record of the topic of rejected messages, in bytes, where we make it: an original of the usual broker's limit,
+/// its reasons beside it. What is longer goes without its bytes.
 const MAX_REJECTED_BYTES: &str = "2097152";
 
 /// Tells [`Status`] what the client's threads notice.
@@ -75,7 +76,8 @@ pub(super) fn producer(config: &KafkaConfig) -> Result<FutureProducer, KafkaErro
         .set("enable.idempotence", "true")
         .set("compression.type", "zstd")
         .set("message.max.bytes", MAX_REJECTED_BYTES)
-        .set("linger.ms", "5")
+        // The topic's limit is on batches: alone in its own, a message is not refused for its neighbours.
+        .set("batch.num.messages", "1")
         .set("message.timeout.ms", "30000")
         .create()
 }

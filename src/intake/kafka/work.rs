@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::message::{Content, ReportMessage};
-use super::rejected::{Rejection, header, reject};
+use super::rejected::{Rejected, Rejection, header, is_too_large};
 use super::{KafkaIntake, Partition};
 use crate::{ReceiveError, ReceiveReport, checked_traceparent};
 
@@ -193,23 +193,35 @@ impl KafkaIntake {
         cancel: &CancellationToken,
     ) -> Answer {
         let (topic, offset) = (origin.message.topic(), origin.message.offset());
+        let mut rejected = Rejected::new(&origin.message, rejection);
         let mut pause = FIRST_PAUSE;
         loop {
-            let rejected = &self.config.rejected_topic;
             let sent = tokio::select! {
                 () = cancel.cancelled() => return Answer::Unfinished,
-                sent = reject(&self.producer, rejected, &origin.message, rejection) => sent,
+                sent = self.send(&mut rejected, &origin.tenant) => sent,
             };
-            let Err(error) = sent else {
+            let Err(trouble) = sent else {
                 self.status.work_trouble(None);
                 let code = rejection.code;
                 info!(topic, offset, code, "message {topic}/{offset} rejected: {code}");
                 return Answer::Rejected;
             };
-            if !self.wait(&format!("{rejected}: {error}"), &mut pause, cancel).await {
+            if !self.wait(&trouble, &mut pause, cancel).await {
                 return Answer::Unfinished;
             }
         }
+    }
+
+    /// Sends a rejection; when the topic has no room for the original bytes, without them.
+    async fn send(&self, rejected: &mut Rejected<'_>, tenant: &TenantId) -> Result<(), String> {
+        let topic = &self.config.rejected_topic;
+        let mut sent = rejected.send(&self.producer, topic).await;
+        if sent.as_ref().is_err_and(is_too_large) {
+            let outsourced = rejected.outsource(self.intake.artifacts(), tenant).await;
+            outsourced.map_err(|error| error.to_string())?;
+            sent = rejected.send(&self.producer, topic).await;
+        }
+        sent.map_err(|error| format!("{topic}: {error}"))
     }
 
     /// Waits a little longer each time; false when the node stops.

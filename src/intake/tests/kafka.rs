@@ -6,10 +6,14 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaErrorCode;
 use schema::events::DistributionEvent;
 use schema::{AggregateType, LedgerEvent, Sha256};
 use sqlx::Executor;
@@ -41,6 +45,20 @@ impl Kafka {
         reason = "a test is told of its servers by the environment"
     )]
     async fn start() -> Self {
+        let kafka = Self::named();
+        ensure_topics(&kafka.config, 1).await.unwrap();
+        kafka
+    }
+
+    /// With topics that an operator has made, whose records have at most so many bytes.
+    async fn start_with_limits(ready_bytes: &str, rejected_bytes: &str) -> Self {
+        let kafka = Self::named();
+        let rejected = kafka.config.rejected_topic.as_str();
+        kafka.make([(kafka.topic(), ready_bytes), (rejected, rejected_bytes)]).await;
+        kafka
+    }
+
+    fn named() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let nanos = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();
         let name = format!("t{nanos}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -51,9 +69,30 @@ impl Kafka {
             rejected_topic: format!("{name}.rejected"),
             ..Default::default()
         };
-        ensure_topics(&config, 1).await.unwrap();
         let producer = client(&config).create().unwrap();
         Self { config, producer }
+    }
+
+    async fn make(&self, topics: [(&str, &str); 2]) {
+        let admin: AdminClient<DefaultClientContext> = client(&self.config).create().unwrap();
+        let topics = topics.map(|(name, limit)| {
+            NewTopic::new(name, 1, TopicReplication::Fixed(1)).set("max.message.bytes", limit)
+        });
+        for made in admin.create_topics(&topics, &AdminOptions::new()).await.unwrap() {
+            made.unwrap();
+        }
+    }
+
+    /// Removes the topic of reports and makes it once more, empty.
+    async fn begin_anew(&self) {
+        let admin: AdminClient<DefaultClientContext> = client(&self.config).create().unwrap();
+        admin.delete_topics(&[self.topic()], &AdminOptions::new()).await.unwrap();
+        until("the topic is made anew", || async {
+            let topic = NewTopic::new(self.topic(), 1, TopicReplication::Fixed(1));
+            let made = admin.create_topics(&[topic], &AdminOptions::new()).await.unwrap();
+            made[0].is_ok()
+        })
+        .await;
     }
 
     fn topic(&self) -> &str {
@@ -61,10 +100,14 @@ impl Kafka {
     }
 
     async fn send(&self, payload: impl AsRef<[u8]>) {
+        self.send_with_key(payload.as_ref(), b"key").await;
+    }
+
+    async fn send_with_key(&self, payload: &[u8], key: &[u8]) {
         let headers = OwnedHeaders::new();
         let headers = headers.insert(Header { key: "traceparent", value: Some(TRACE) });
         let record = FutureRecord::<[u8], [u8]>::to(self.topic()).headers(headers);
-        let record = record.payload(payload.as_ref()).key(b"key".as_slice());
+        let record = record.payload(payload).key(key);
         self.producer.send(record, WAIT).await.unwrap();
     }
 
@@ -83,7 +126,13 @@ impl Kafka {
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition(self.topic(), 0);
         let committed = tokio::task::spawn_blocking(move || {
-            consumer.committed_offsets(partitions, WAIT).unwrap()
+            loop {
+                match consumer.committed_offsets(partitions.clone(), WAIT) {
+                    // A broker that has just begun is still looking for the group's place.
+                    Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NotCoordinator)) => {}
+                    committed => return committed.unwrap(),
+                }
+            }
         });
         let committed = committed.await.unwrap();
         committed.elements()[0].offset().to_raw().filter(|offset| *offset >= 0)
@@ -115,8 +164,20 @@ impl Running {
 
 fn client(config: &KafkaConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", &config.brokers).set("message.max.bytes", "2000000");
+    client.set("bootstrap.servers", &config.brokers).set("message.max.bytes", "4000000");
     client
+}
+
+/// Bytes that no compression makes smaller.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ size as u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    (0..size.div_ceil(8)).flat_map(|_| next()).take(size).collect()
 }
 
 fn message(version: &str, more: &str) -> String {
@@ -242,6 +303,71 @@ async fn what_can_never_be_taken_is_rejected_with_its_reason_and_its_bytes() {
     assert_eq!(rejected, expected);
     running.stop().await;
     assert_eq!(kafka.committed().await, Some(10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_for_the_rejected_topic_is_kept_on_disk_and_named_there() {
+    let world = World::start(0).await;
+    let kafka = Kafka::start_with_limits("4000000", "2500").await;
+    let sent = [noise(1_000), noise(6_000), noise(3_000_000)];
+    for payload in &sent {
+        kafka.send(payload).await;
+    }
+    let long_key = noise(5_000);
+    kafka.send_with_key(b"garbage", &long_key).await;
+    kafka.send(message("1", "")).await;
+    let running = kafka.run(&world);
+    until_versions(&world, &["1"]).await;
+
+    let rejected = kafka.rejected(4).await;
+    let rejected = rejected.iter().map(|message| (told(message)["offset"].clone(), message));
+    let rejected: BTreeMap<_, _> = rejected.collect();
+    assert_eq!(rejected["0"].payload().unwrap(), sent[0], "there is room for this one");
+    for (at, original) in [("1", &sent[1]), ("2", &sent[2])] {
+        let headers = told(rejected[at]);
+        assert_eq!(rejected[at].payload(), None, "{headers:?}");
+        assert_eq!(rejected[at].key().unwrap(), b"key");
+        assert_eq!((headers["code"].as_str(), headers["field"].as_str()), ("invalid", "message"));
+        assert_eq!(
+            (&headers["topic"], headers["partition"].as_str()),
+            (&kafka.topic().to_owned(), "0")
+        );
+        let sha256 = Sha256::of(original);
+        assert_eq!(headers["payload_sha256"], sha256.to_string());
+        assert_eq!(headers["payload_size_bytes"], original.len().to_string());
+        let kept = world.artifacts.read_all(&acme(), sha256, 4_000_000).await.unwrap();
+        assert_eq!(kept, *original);
+    }
+    let headers = told(rejected["3"]);
+    assert_eq!(rejected["3"].key(), None, "{headers:?}");
+    assert_eq!(headers["key_sha256"], Sha256::of(&long_key).to_string());
+    let kept = world.artifacts.read_all(&acme(), Sha256::of(&long_key), 5_000).await.unwrap();
+    assert_eq!(kept, long_key);
+    running.stop().await;
+    assert_eq!(kafka.committed().await, Some(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_topic_made_anew_nothing_is_committed_that_was_not_answered() {
+    let (world, kafka) = (World::start(0).await, Kafka::start().await);
+    for name in ["1", "2", "3"] {
+        kafka.send(message(name, "")).await;
+    }
+    let running = kafka.run(&world);
+    until("all are committed", || async { kafka.committed().await == Some(3) }).await;
+    kafka.begin_anew().await;
+    kafka.send(message("4", "")).await;
+    until_versions(&world, &["1", "2", "3", "4"]).await;
+    running.stop().await;
+    assert_eq!(kafka.committed().await, Some(1), "the next message would be passed over");
+
+    for name in ["5", "6", "7", "8"] {
+        kafka.send(message(name, "")).await;
+    }
+    let running = kafka.run(&world);
+    until_versions(&world, &["1", "2", "3", "4", "5", "6", "7", "8"]).await;
+    running.stop().await;
+    assert_eq!(kafka.committed().await, Some(5));
 }
 
 #[tokio::test(flavor = "multi_thread")]

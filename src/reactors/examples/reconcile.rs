@@ -41,7 +41,8 @@ async fn main() {
     let events = house.ledger().head().await.unwrap().0 - last.0;
     let each = |seconds: f64| seconds * 1e6 / count as f64;
     println!(
-        "{count} distributions, {events} reconciled in {seconds:.2} s; each {:.1} us, CPU here {:.1} us, Postgres {:.1} us",
+        "{count} distributions, {events} reconciled in {seconds:.2} s; \
+         each {:.1} us, CPU here {:.1} us, Postgres {:.1} us",
         each(seconds),
         each(after.0 - before.0),
         each(after.1 - before.1)

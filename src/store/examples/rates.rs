@@ -69,17 +69,20 @@ async fn bare(test: &TestLedger, connections: usize, events: usize, seconds: u64
         loops.spawn(async move {
             let mut done = 0;
             let payload = r#"{"attempt":1,"node":"node-1","address_revision":1}"#;
-            let metadata = r#"{"actor":"node:node-1","command":"01990000-0000-7000-8000-000000000000","tenant":"acme"}"#;
+            let command = "01990000-0000-7000-8000-000000000000";
+            let metadata =
+                format!(r#"{{"actor":"node:node-1","command":"{command}","tenant":"acme"}}"#);
             while Instant::now() < until {
                 let ids: Vec<String> = (0..events).map(|_| delivery().to_string()).collect();
                 sqlx::query(
-                    "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
+                    "insert into events \
+                     (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
                      select 'delivery', i, 1, 'AttemptStarted', '1', p::json, m::json \
                      from unnest($1::text[], $2::text[], $3::text[]) as u (i, p, m) returning position",
                 )
                 .bind(&ids)
                 .bind(vec![payload; events])
-                .bind(vec![metadata; events])
+                .bind(vec![metadata.as_str(); events])
                 .fetch_all(&mut connection)
                 .await
                 .unwrap();
@@ -141,7 +144,9 @@ async fn main() {
         let mut last = 0;
         for (in_flight, events) in [(1, 1), (32, 1), (256, 1), (16, 100)] {
             let rate = rate(&test.ledger, in_flight, events, seconds).await;
-            let batch: f64 = sqlx::query_scalar("select count(*)::float8 / count(distinct xmin::text) from events where position > $1").bind(last).fetch_one(test.ledger.pool()).await.unwrap();
+            let sql = "select count(*)::float8 / count(distinct xmin::text) from events where position > $1";
+            let query = sqlx::query_scalar(sql).bind(last);
+            let batch: f64 = query.fetch_one(test.ledger.pool()).await.unwrap();
             last = test.ledger.head().await.unwrap().0;
             line += &format!("  {in_flight}x{events} {rate:.0} ev/s ({batch:.0} a batch)");
         }

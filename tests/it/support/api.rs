@@ -111,6 +111,12 @@ impl Api {
 
     /// Publishes a version with one file; its distribution.
     pub async fn publish_file(&self, report: &str, version: &str, file: &[u8]) -> String {
+        let said = self.offer_file(report, version, file).await;
+        said.ok()["distribution"].as_str().unwrap().to_owned()
+    }
+
+    /// Publishes a version with one file; whatever is answered.
+    pub async fn offer_file(&self, report: &str, version: &str, file: &[u8]) -> Answer {
         let said = json!({
             "report": report,
             "version": version,
@@ -121,7 +127,7 @@ impl Api {
         let file = Part::bytes(file.to_vec()).file_name("risk.csv");
         let form = Form::new().part("report", said).part("risk.csv", file);
         let request = self.request(Method::POST, "/v1/reports").multipart(form);
-        answer(request).await.ok()["distribution"].as_str().unwrap().to_owned()
+        answer(request).await
     }
 
     /// A GraphQL query's whole answer.

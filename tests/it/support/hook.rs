@@ -26,7 +26,8 @@ pub struct Received {
 }
 
 impl Hook {
-    /// Starts on a free loopback port. A path that begins with `/echo` is answered 500 with all that was said.
+    /// Starts on a free loopback port. A path that begins with `/echo` is answered 500 with all that was said, one
+    /// that begins with `/moved` with a redirection to the rest of it.
     pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let hook = Self {
@@ -90,6 +91,10 @@ async fn serve(mut stream: TcpStream, received: &Mutex<Vec<Received>>) -> std::i
         format!(
             "HTTP/1.1 500 Sorry\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{said}",
             said.len()
+        )
+    } else if let Some(other) = path.strip_prefix("/moved") {
+        format!(
+            "HTTP/1.1 307 There\r\nlocation: {other}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         )
     } else {
         "HTTP/1.1 204 Taken\r\nconnection: close\r\n\r\n".to_owned()

@@ -7,7 +7,10 @@ mod hook;
 mod ledger;
 mod mails;
 mod node;
+mod own_server;
 mod scene;
+mod topics;
+mod walled;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
@@ -17,7 +20,10 @@ pub use cable::Cable;
 pub use hook::Hook;
 pub use mails::mail_of;
 pub use node::Node;
+pub use own_server::{OwnServer, Whereabouts};
 pub use scene::{Ended, Scene, bare, run};
+pub use topics::{Topics, report_message};
+pub use walled::files;
 
 /// How long what must happen may take on a loaded machine.
 pub const SOON: Duration = Duration::from_secs(60);

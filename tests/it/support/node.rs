@@ -70,16 +70,36 @@ impl Node {
 
     /// Asks it to stop (SIGTERM); its exit code.
     pub async fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().unwrap().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
-        assert!(asked.success(), "the node is already gone");
+        self.signal("-TERM").await;
         let ended = tokio::time::timeout(SOON, self.child.wait()).await;
         ended.expect("the node does not end").unwrap().code()
+    }
+
+    /// Has it stand still (SIGSTOP).
+    pub async fn freeze(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Has it go on (SIGCONT).
+    pub async fn thaw(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().await.unwrap();
+        assert!(sent.success(), "the node is already gone");
     }
 
     /// kill -9.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// A path as this process sees it, which may have mounts of its own.
+    pub fn seen(&self, path: impl AsRef<Path>) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.child.id().unwrap()));
+        root.join(path.as_ref().strip_prefix("/").unwrap())
     }
 
     /// All it has logged so far.

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Node, env};
+use super::{Node, Whereabouts, env};
 
 /// 32 bytes, base64: protects nothing but tests.
 const MASTER_KEY: &str = "d2F5YmlsbC10ZXN0LW1hc3Rlci1rZXktMzItYnl0ZXM=";
@@ -45,6 +45,7 @@ pub struct Scene {
     directory: TempDir,
     name: String,
     settings: BTreeMap<String, String>,
+    whereabouts: Whereabouts,
 }
 
 /// How a command ended.
@@ -57,24 +58,26 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// The same server and user, another database.
-fn on_database(variable: &str, database: &str) -> String {
-    let options: PgConnectOptions = env(variable).parse().unwrap();
-    options.database(database).to_url_lossy().to_string()
-}
+impl Whereabouts {
+    /// The server and user of `variable`, another database.
+    fn on_database(&self, variable: &str, database: &str) -> String {
+        let options: PgConnectOptions = self.of(variable).parse().unwrap();
+        options.database(database).to_url_lossy().to_string()
+    }
 
-async fn admin() -> PgConnection {
-    PgConnection::connect(&env("WAYBILL_TEST_ADMIN_URL")).await.unwrap()
-}
+    async fn admin(&self) -> PgConnection {
+        PgConnection::connect(&self.of("WAYBILL_TEST_ADMIN_URL")).await.unwrap()
+    }
 
-async fn pool(name: &str) -> PgPool {
-    let options: PgConnectOptions = on_database("WAYBILL_DATABASE__URL", name).parse().unwrap();
-    PgPoolOptions::new().max_connections(2).connect_with(options).await.unwrap()
-}
+    async fn pool(&self, name: &str) -> PgPool {
+        let url = self.on_database("WAYBILL_DATABASE__URL", name);
+        PgPoolOptions::new().max_connections(2).connect(&url).await.unwrap()
+    }
 
-async fn create(database: &str, rest: &str) {
-    let sql = format!("create database {database} {rest}");
-    sqlx::query(&sql).execute(&mut admin().await).await.unwrap();
+    async fn create(&self, database: &str, rest: &str) {
+        let sql = format!("create database {database} {rest}");
+        sqlx::query(&sql).execute(&mut self.admin().await).await.unwrap();
+    }
 }
 
 async fn drop_database(admin: &mut PgConnection, database: &str) {
@@ -85,18 +88,24 @@ async fn drop_database(admin: &mut PgConnection, database: &str) {
 impl Scene {
     /// Fresh databases, brought up by `waybill migrate`.
     pub async fn set() -> Self {
+        Self::set_at(Whereabouts::default()).await
+    }
+
+    /// The same on the servers of these whereabouts.
+    pub async fn set_at(whereabouts: Whereabouts) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("waybill_it_{}_{count}", std::process::id());
         for (database, user) in
             [(name.clone(), "WAYBILL_DATABASE__OWNER_URL"), (vault_of(&name), "WAYBILL_VAULT__URL")]
         {
-            let user: PgConnectOptions = env(user).parse().unwrap();
-            create(&database, &format!("owner {}", user.get_username())).await;
+            let user: PgConnectOptions = whereabouts.of(user).parse().unwrap();
+            whereabouts.create(&database, &format!("owner {}", user.get_username())).await;
         }
         let directory = TempDir::new().unwrap();
-        let pool = pool(&name).await;
-        let scene = Self { pool, directory, name, settings: BTreeMap::new() }.equipped();
+        let pool = whereabouts.pool(&name).await;
+        let scene = Self { pool, directory, name, settings: BTreeMap::new(), whereabouts };
+        let scene = scene.equipped();
         let ended = scene.waybill(&["migrate"]).await;
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         scene
@@ -117,10 +126,13 @@ impl Scene {
                 self.put(&format!("retry.{channel}.{key}"), value);
             }
         }
-        let name = self.name.clone();
-        self.put("database.url", on_database("WAYBILL_DATABASE__URL", &name));
-        self.put("database.owner_url", on_database("WAYBILL_DATABASE__OWNER_URL", &name));
-        self.put("vault.url", on_database("WAYBILL_VAULT__URL", &vault_of(&name)));
+        for (key, variable, database) in [
+            ("database.url", "WAYBILL_DATABASE__URL", self.name.clone()),
+            ("database.owner_url", "WAYBILL_DATABASE__OWNER_URL", self.name.clone()),
+            ("vault.url", "WAYBILL_VAULT__URL", vault_of(&self.name)),
+        ] {
+            self.put(key, self.whereabouts.on_database(variable, &database));
+        }
         self.put("artifacts.dir", self.directory.path().join("artifacts").display());
         self.put("mail.host", env("WAYBILL_MAIL__HOST"));
         self.put("mail.port", env("WAYBILL_MAIL__PORT"));
@@ -193,16 +205,16 @@ impl Scene {
     /// Copies the ledger as it stands: a backup. No process may be connected.
     pub async fn backup(&mut self) {
         self.pool.close().await;
-        create(&backup_of(&self.name), &format!("template {}", self.name)).await;
-        self.pool = pool(&self.name).await;
+        self.whereabouts.create(&backup_of(&self.name), &format!("template {}", self.name)).await;
+        self.pool = self.whereabouts.pool(&self.name).await;
     }
 
     /// Puts the backup in the place of the ledger.
     pub async fn restore(&mut self) {
         self.pool.close().await;
-        drop_database(&mut admin().await, &self.name).await;
-        create(&self.name, &format!("template {}", backup_of(&self.name))).await;
-        self.pool = pool(&self.name).await;
+        drop_database(&mut self.whereabouts.admin().await, &self.name).await;
+        self.whereabouts.create(&self.name, &format!("template {}", backup_of(&self.name))).await;
+        self.pool = self.whereabouts.pool(&self.name).await;
     }
 
     /// A connection to the ledger as the server's administrator.
@@ -212,7 +224,7 @@ impl Scene {
 
     /// A connection to the ledger as the user of `variable`.
     pub async fn connect(&self, variable: &str) -> PgConnection {
-        PgConnection::connect(&on_database(variable, &self.name)).await.unwrap()
+        PgConnection::connect(&self.whereabouts.on_database(variable, &self.name)).await.unwrap()
     }
 }
 
@@ -244,10 +256,11 @@ fn backup_of(name: &str) -> String {
 impl Drop for Scene {
     fn drop(&mut self) {
         let databases = [self.name.clone(), vault_of(&self.name), backup_of(&self.name)];
+        let whereabouts = self.whereabouts.clone();
         let cleaning = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async move {
-                let mut admin = admin().await;
+                let mut admin = whereabouts.admin().await;
                 for database in &databases {
                     drop_database(&mut admin, database).await;
                 }

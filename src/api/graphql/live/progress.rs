@@ -91,7 +91,9 @@ impl Progress {
             }
             tokio::select! {
                 step = self.feed.next() => match step? {
-                    Step::Rows(rows) => self.changed |= rows.iter().any(|row| self.speaks_of_it(row)),
+                    Step::Rows(rows) => {
+                        self.changed |= rows.iter().any(|row| self.speaks_of_it(row));
+                    }
                     // A snapshot misses nothing: it is read anew.
                     Step::Lagged => {
                         self.feed.skip_to_end();

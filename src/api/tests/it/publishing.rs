@@ -56,7 +56,10 @@ async fn a_version_published_twice_is_one_distribution() {
 async fn the_same_version_with_other_content_is_refused_and_a_correction_is_taken() {
     let api = Api::start().await;
     api.audience().await;
-    let body = |version: &str, price: i64| json!({ "report": "risk", "version": version, "attributes": { "price": price } });
+    let body = |version: &str, price: i64| {
+        let attributes = json!({ "price": price });
+        json!({ "report": "risk", "version": version, "attributes": attributes })
+    };
     api.post("/v1/reports", body("v1", 1)).await.ok(201);
     let problem = api.post("/v1/reports", body("v1", 2)).await.problem(409);
     assert_eq!(

@@ -39,7 +39,8 @@ async fn bombs_are_refused_before_they_are_walked() {
         (
             "cost",
             format!(
-                "{{ deliveries(first: 200) {{ edges {{ {node} }} }} more: deliveries(last: 200) {{ edges {{ {node} }} }} }}"
+                "{{ deliveries(first: 200) {{ edges {{ {node} }} }} \
+                 more: deliveries(last: 200) {{ edges {{ {node} }} }} }}"
             ),
         ),
         (

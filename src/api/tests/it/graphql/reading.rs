@@ -172,8 +172,9 @@ async fn sums_of_a_distribution_close() {
     let run = world.publish("v1").await;
     let bob = world.delivery("v1", "bob").await;
     world.retried_to_the_end(bob, "bob").await;
-    let query = "query($id: ID!) { distribution(id: $id) { considered planned notPlanned notPlannedByReason { reason count }
-        attributes outcomes { scheduled open attempts delivered deadLettered } resends { scheduled }
+    let query = "query($id: ID!) { distribution(id: $id) { considered planned notPlanned
+        notPlannedByReason { reason count } attributes
+        outcomes { scheduled open attempts delivered deadLettered } resends { scheduled }
         channels { channel resends sums { scheduled } } reportNode { title } } }";
 
     let told = world.data(query, json!({ "id": run })).await;
@@ -207,7 +208,8 @@ async fn channel_health_counts_ended_attempts_by_result() {
         world.data("{ deliveries { edges { node { scheduledAt closedAt } } } }", json!({})).await;
     let from =
         now["deliveries"]["edges"][0]["node"]["scheduledAt"].as_str().unwrap()[..11].to_owned();
-    let range = json!({ "f": { "from": format!("{from}00:00:00Z"), "until": format!("{from}23:59:59.999999Z"), "everyMinutes": 1440 } });
+    let (from, until) = (format!("{from}00:00:00Z"), format!("{from}23:59:59.999999Z"));
+    let range = json!({ "f": { "from": from, "until": until, "everyMinutes": 1440 } });
     let told = world.data(query, range).await;
 
     let rows = told["channelHealth"].as_array().unwrap();

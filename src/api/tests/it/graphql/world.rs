@@ -99,8 +99,8 @@ impl World {
 
     /// The delivery of a version to a recipient.
     pub async fn delivery(&self, version: &str, recipient: &str) -> DeliveryId {
-        let query = "query($v: String!, $r: ID!) { deliveries(filter: { report: \"risk\", version: $v, recipient: $r }) \
-                     { edges { node { id } } } }";
+        let query = "query($v: String!, $r: ID!) { \
+                     deliveries(filter: { report: \"risk\", version: $v, recipient: $r }) { edges { node { id } } } }";
         let told = self.data(query, json!({ "v": version, "r": recipient })).await;
         told["deliveries"]["edges"][0]["node"]["id"].as_str().unwrap().parse().unwrap()
     }
