@@ -74,8 +74,8 @@ fn ended(course: &Course, end: AttemptEnd) -> Event {
     Event::AttemptEnded { attempt, sent_at, elapsed_us, outcome }
 }
 
-/// The answer to an attempt that was thought lost. A success closes the delivery even while another attempt is under way,
-/// whose end is then evidence. A failure ends the doubt; it decides what follows only when nothing came after.
+/// The answer to an attempt that was thought lost. A success closes the delivery even while another attempt is under
+/// way, whose end is then evidence. A failure ends the doubt; it decides what follows only when nothing came after.
 fn late(course: &Course, end: AttemptEnd, is_last: bool) -> Vec<Event> {
     match &end.result {
         AttemptResult::InDoubt { .. } => vec![],

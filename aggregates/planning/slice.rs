@@ -36,8 +36,8 @@ pub struct SlicePlan {
     pub deliveries: Vec<(DeliveryId, DeliveryPlan)>,
 }
 
-/// Plans the next part: as many recipients in key order as [`MAX_RECIPIENTS`] and [`MAX_PAIRS`] allow, each with all its
-/// subscriptions that speak of the report.
+/// Plans the next part: as many recipients in key order as [`MAX_RECIPIENTS`] and [`MAX_PAIRS`] allow, each with all
+/// its subscriptions that speak of the report.
 #[must_use]
 pub fn plan_slice(
     index: &RoutingIndex,

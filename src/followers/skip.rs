@@ -8,8 +8,8 @@ use crate::checkpoint::queries;
 /// The tenant that stands for the installation itself.
 const SYSTEM: &str = "system";
 
-/// Lets a follower leave out the event it stands still at. The decision is an event of tenant `system`, so a rebuild leaves
-/// it out, too, and everyone can see it.
+/// Lets a follower leave out the event it stands still at. The decision is an event of tenant `system`, so a rebuild
+/// leaves it out, too, and everyone can see it.
 ///
 /// # Errors
 /// [`FollowersError::Unknown`], [`FollowersError::NotPoisoned`], or the database's.

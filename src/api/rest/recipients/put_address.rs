@@ -15,7 +15,8 @@ use crate::state::ApiState;
 
 /// Add an address, or change where it leads
 ///
-/// The address is checked by its channel's rules and kept sealed. Adding a webhook answers its signing secret, this once.
+/// The address is checked by its channel's rules and kept sealed. Adding a webhook answers its signing secret, this
+/// once.
 #[utoipa::path(
     put, path = "/v1/recipients/{recipient}/addresses/{address}", tag = "recipients",
     params(

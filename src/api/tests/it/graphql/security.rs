@@ -1,5 +1,5 @@
-//! Every field of every type × every way of not being allowed. The fields come from the published schema, the scopes from
-//! the table; neither can forget the other.
+//! Every field of every type × every way of not being allowed. The fields come from the published schema, the scopes
+//! from the table; neither can forget the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,8 @@ fn every_field_has_a_scope_and_every_scope_a_field() {
     assert_eq!(scope_of("Delivery", "addedAndForgotten"), None);
 }
 
-/// A way to every type, as what stands before and after a selection of it. Ids are those of things that exist in [`ACME`].
+/// A way to every type, as what stands before and after a selection of it. Ids are those of things that exist in
+/// [`ACME`].
 fn roads(run: &str, delivery: &str) -> BTreeMap<String, (String, String)> {
     let objects = objects();
     let call = |field: &str| {
