@@ -41,8 +41,8 @@ pub trait Decider: Send + Sync + 'static {
     fn evolve(state: &mut Self::State, event: &Self::Event);
 }
 
-/// Decides and folds in one step, for callers that carry the state along and append for themselves. A refusal leaves the
-/// state as it was.
+/// Decides and folds in one step, for callers that carry the state along and append for themselves. A refusal leaves
+/// the state as it was.
 ///
 /// # Errors
 /// The rule that forbids it.

@@ -8,8 +8,8 @@ const SECOND_MS: u64 = 1000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 
-/// Twelve tries spread over some hours. A receiver that keeps to Standard Webhooks drops a repeated webhook-id, so doubt costs
-/// nothing and never holds a delivery while tries are left.
+/// Twelve tries spread over some hours. A receiver that keeps to Standard Webhooks drops a repeated webhook-id, so
+/// doubt costs nothing and never holds a delivery while tries are left.
 const WEBHOOK: RetrySchedule = RetrySchedule {
     base_ms: 5 * SECOND_MS,
     cap_ms: HOUR_MS,
@@ -55,9 +55,9 @@ impl FromIterator<(ChannelKind, RetrySchedule)> for Schedules {
     }
 }
 
-/// When the try after `attempt` (from 1) is due: full jitter over the exponential bound, but not before the other side's
-/// Retry-After, which is believed up to the schedule's cap and spread over one `base_ms`, so that all who were told the same do
-/// not come back at the same instant.
+/// When the try after `attempt` (from 1) is due: full jitter over the exponential bound, but not before the other
+/// side's Retry-After, which is believed up to the schedule's cap and spread over one `base_ms`, so that all who were
+/// told the same do not come back at the same instant.
 #[must_use]
 pub fn next_try(
     schedule: &RetrySchedule,

@@ -58,8 +58,8 @@ pub enum Order {
     Descending,
 }
 
-/// Which part of an ordered list is wanted. Forward: the first `limit` rows after `after`. From the end: the last `limit`
-/// rows before `before`. Rows always come in `order`.
+/// Which part of an ordered list is wanted. Forward: the first `limit` rows after `after`. From the end: the last
+/// `limit` rows before `before`. Rows always come in `order`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
     /// At most so many rows. The caller bounds it.
@@ -168,8 +168,8 @@ impl<R> Page<R> {
     }
 }
 
-/// A page query: its first arguments are the bounds as `$1 lower key, $2 lower tie, $3 upper key, $4 upper tie`, `$5` the
-/// limit. Planned anew each time, so that filters which are null cost nothing.
+/// A page query: its first arguments are the bounds as `$1 lower key, $2 lower tie, $3 upper key, $4 upper tie`, `$5`
+/// the limit. Planned anew each time, so that filters which are null cost nothing.
 pub(crate) type PageQuery<R> = QueryAs<'static, Postgres, R, PgArguments>;
 
 /// A query over keys that are positions (or other numbers).

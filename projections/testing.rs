@@ -1,4 +1,5 @@
-//! A log made by hand and folded on a real server. Knows no ledger: positions and instants follow from the order of telling.
+//! A log made by hand and folded on a real server. Knows no ledger: positions and instants follow from the order of
+//! telling.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 

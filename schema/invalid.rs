@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-/// A value that breaks a rule of form. Names the field, the value (shortened) and the rule, so that a person can mend it.
+/// A value that breaks a rule of form. Names the field, the value (shortened) and the rule, so that a person can mend
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{field}: {value:?} {rule}")]
 pub struct Invalid {

@@ -91,8 +91,8 @@ pub enum Command {
         /// Which rule.
         reason: SuppressReason,
     },
-    /// Something was learned of a closed delivery. Late ends of attempts come by [`Self::EndAttempt`], too, where it does not
-    /// matter whether the delivery is closed.
+    /// Something was learned of a closed delivery. Late ends of attempts come by [`Self::EndAttempt`], too, where it
+    /// does not matter whether the delivery is closed.
     RecordEvidence {
         /// What.
         evidence: Evidence,

@@ -1,5 +1,5 @@
-//! One report version to one recipient on one channel, from plan to close. Knows no clock, no chance and no channel: times,
-//! draws and answers come in.
+//! One report version to one recipient on one channel, from plan to close. Knows no clock, no chance and no channel:
+//! times, draws and answers come in.
 //!
 //! Closed exactly once; after that only evidence is taken. An attempt that may have arrived (in doubt) is tried again under the
 //! same idempotency key while the schedule allows, then held for a person; it is neither given up nor expired by a rule, only

@@ -1,4 +1,5 @@
-//! One report version and the run that plans it. Knows how many deliveries there are and how they ended, but none of them.
+//! One report version and the run that plans it. Knows how many deliveries there are and how they ended, but none of
+//! them.
 
 mod command;
 mod decide;

@@ -3,8 +3,8 @@ use schema::{AttributeValue, Attributes, Sha256};
 use serde_json::{Map, Value, json};
 
 /// What a version says and holds, as JSON in RFC 8785's canonical form, so that anyone can compute the digest again:
-/// `{"artifacts":[{"format","name","sha256","size_bytes"},…],"attributes":{…}}`, keys sorted, artifacts sorted by name, no
-/// white space, whole numbers in full. (Attribute names are ASCII, so byte order is RFC 8785's order.)
+/// `{"artifacts":[{"format","name","sha256","size_bytes"},…],"attributes":{…}}`, keys sorted, artifacts sorted by name,
+/// no white space, whole numbers in full. (Attribute names are ASCII, so byte order is RFC 8785's order.)
 #[must_use]
 pub fn canonical_form(attributes: &Attributes, artifacts: &[ArtifactRef]) -> String {
     let mut sorted: Vec<_> = artifacts.iter().collect();
@@ -15,7 +15,8 @@ pub fn canonical_form(attributes: &Attributes, artifacts: &[ArtifactRef]) -> Str
     json!({ "artifacts": artifacts, "attributes": attributes }).to_string()
 }
 
-/// SHA-256 over the [`canonical_form`]: what tells whether the same version came in again or another one under its name.
+/// SHA-256 over the [`canonical_form`]: what tells whether the same version came in again or another one under its
+/// name.
 #[must_use]
 pub fn version_digest(attributes: &Attributes, artifacts: &[ArtifactRef]) -> Sha256 {
     Sha256::of(canonical_form(attributes, artifacts).as_bytes())

@@ -60,8 +60,8 @@ fn first_usable<'m>(
     })
 }
 
-/// The first format wished for that the version has. No wish: all artifacts. A version that is all attributes has nothing
-/// to choose from and satisfies every wish.
+/// The first format wished for that the version has. No wish: all artifacts. A version that is all attributes has
+/// nothing to choose from and satisfies every wish.
 fn format(
     preferences: &Preferences,
     version: &ReportVersion,

@@ -1,5 +1,5 @@
-//! From a version to its deliveries: every considered pair of subscription and recipient ends in a delivery or in a reason why
-//! not. Knows no store: what it plans becomes true when the distribution and the deliveries accept it.
+//! From a version to its deliveries: every considered pair of subscription and recipient ends in a delivery or in a
+//! reason why not. Knows no store: what it plans becomes true when the distribution and the deliveries accept it.
 
 mod digest;
 mod matching;

@@ -1,9 +1,10 @@
 use schema::events::DeliveryPlan;
 use schema::{DeliveryId, Timestamp};
 
-/// The plan of the `resend`-th repetition of a closed delivery, with its id. It goes by the original's grounds, which are checked
-/// again before the send, and has from `now` as much time as the original had. Whether it may be: the original's stream
-/// decides, when it records the repetition; whether the version is still to be had: the distribution's.
+/// The plan of the `resend`-th repetition of a closed delivery, with its id. It goes by the original's grounds, which
+/// are checked again before the send, and has from `now` as much time as the original had. Whether it may be: the
+/// original's stream decides, when it records the repetition; whether the version is still to be had: the
+/// distribution's.
 #[must_use]
 pub fn resend_plan(
     id: DeliveryId,

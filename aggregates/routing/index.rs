@@ -46,8 +46,8 @@ impl RoutingIndex {
         self.read_at = self.read_at.max(position);
     }
 
-    /// Takes an event of `tenant`'s that this node appended, as soon as it is durable. Any event any number of times, before or
-    /// after the tail has brought it or what lies before it: all orders end in the same index.
+    /// Takes an event of `tenant`'s that this node appended, as soon as it is durable. Any event any number of times,
+    /// before or after the tail has brought it or what lies before it: all orders end in the same index.
     pub fn apply(
         &mut self,
         tenant: &TenantId,

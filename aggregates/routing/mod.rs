@@ -2,8 +2,8 @@
 //! subscriptions, folded from the log into memory by the same functions that decisions use. Knows neither where events
 //! come from nor what time it is; it can be built anew from the log at any moment.
 //!
-//! It is fed twice: by this node's own appends at once, and by the log's tail, which brings everything, own appends once
-//! more. So each stream counts its sequence: what is known is ignored, what comes too early (another node wrote in
+//! It is fed twice: by this node's own appends at once, and by the log's tail, which brings everything, own appends
+//! once more. So each stream counts its sequence: what is known is ignored, what comes too early (another node wrote in
 //! between) is held back until the tail has brought what lies before it.
 
 mod early;

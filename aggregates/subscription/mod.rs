@@ -1,5 +1,5 @@
-//! A subscription: who wants what, and how. Knows neither reports nor addresses: whether it can be served is decided when
-//! a version is planned.
+//! A subscription: who wants what, and how. Knows neither reports nor addresses: whether it can be served is decided
+//! when a version is planned.
 
 mod command;
 mod decide;

@@ -1,5 +1,5 @@
-//! What never changes about a delivery. Its later events do not repeat it, so it is remembered; what is forgotten is read
-//! back from the table. Because it cannot change, a rolled back batch leaves nothing wrong behind.
+//! What never changes about a delivery. Its later events do not repeat it, so it is remembered; what is forgotten is
+//! read back from the table. Because it cannot change, a rolled back batch leaves nothing wrong behind.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;

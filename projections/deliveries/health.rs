@@ -122,7 +122,8 @@ pub struct HealthRow {
     pub attempts: i64,
     /// Time until the answer, summed, in microseconds.
     pub elapsed_us: i64,
-    /// Attempts by time until the answer: up to each of [`BUCKETS_MS`], then the rest. Those that sent nothing are in none.
+    /// Attempts by time until the answer: up to each of [`BUCKETS_MS`], then the rest. Those that sent nothing are in
+    /// none.
     pub answered: Vec<i64>,
 }
 

@@ -101,7 +101,8 @@ pub enum DeliverySort {
     Position,
     /// By when their version was received. Sorts all that the filter lets through: give it a run or a recipient.
     ReceivedAt,
-    /// By when they ended; open ones are left out. Sorts all that the filter lets through: give it a run or a recipient.
+    /// By when they ended; open ones are left out. Sorts all that the filter lets through: give it a run or a
+    /// recipient.
     ClosedAt,
 }
 
@@ -288,7 +289,8 @@ fn cursor(row: &DeliveryRow, sort: DeliverySort) -> Cursor {
     }
 }
 
-/// How many deliveries the filter lets through, whatever the order. Reads them all: a run's id or a recipient keeps it quick.
+/// How many deliveries the filter lets through, whatever the order. Reads them all: a run's id or a recipient keeps it
+/// quick.
 ///
 /// # Errors
 /// The database's.

@@ -1,5 +1,5 @@
-//! Distributions: what came in, what was planned and what was not and why, whether it is reconciled. How their deliveries
-//! stand is counted by the projection of deliveries.
+//! Distributions: what came in, what was planned and what was not and why, whether it is reconciled. How their
+//! deliveries stand is counted by the projection of deliveries.
 
 pub mod queries;
 mod rows;

@@ -108,7 +108,8 @@ const OUTCOMES: &str = "
     where d.tenant = $1 and o.distribution = any($2)
     order by o.distribution, o.channel, o.resend";
 
-/// Distributions in the order asked for. When counting, mind that [`DistributionSort::ReconciledAt`] leaves out open ones.
+/// Distributions in the order asked for. When counting, mind that [`DistributionSort::ReconciledAt`] leaves out open
+/// ones.
 ///
 /// # Errors
 /// The database's.

@@ -1,5 +1,5 @@
-//! Questions about subscriptions. A pause that has run out is over, whatever the row says: each question is asked as of an
-//! instant.
+//! Questions about subscriptions. A pause that has run out is over, whatever the row says: each question is asked as of
+//! an instant.
 
 use chrono::{DateTime, Utc};
 use schema::{Preferences, Selector};

@@ -35,8 +35,8 @@ pub enum CodecError {
     },
 }
 
-/// The events of one kind of stream. Every variant has named fields or one struct, so that the stored payload is always a JSON
-/// object: the body alone, its name beside it in `event_type`.
+/// The events of one kind of stream. Every variant has named fields or one struct, so that the stored payload is always
+/// a JSON object: the body alone, its name beside it in `event_type`.
 pub trait EventBody:
     Serialize + DeserializeOwned + Clone + PartialEq + fmt::Debug + Send + Sync
 {

@@ -1,5 +1,6 @@
-//! The past stays readable: for every event version one golden file with payloads as they are stored, one a line, and the
-//! values they mean. `WAYBILL_BLESS=1` writes the files of events that are new; a file once released is never written again.
+//! The past stays readable: for every event version one golden file with payloads as they are stored, one a line, and
+//! the values they mean. `WAYBILL_BLESS=1` writes the files of events that are new; a file once released is never
+//! written again.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expected")]
 

@@ -1,5 +1,5 @@
-//! The published description: generated from the handlers, completed here by what holds for all of them (keys, problems,
-//! headers), checked in under `schema/openapi/` and served with a browser for it, nothing from elsewhere.
+//! The published description: generated from the handlers, completed here by what holds for all of them (keys,
+//! problems, headers), checked in under `schema/openapi/` and served with a browser for it, nothing from elsewhere.
 
 use axum::Router;
 use axum::http::Method;

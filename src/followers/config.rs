@@ -15,8 +15,8 @@ pub struct FollowerConfig {
     /// How long a checkpoint may lag behind events that do not concern its follower, in milliseconds; 10 to 1,000. Key
     /// `followers.idle_checkpoint_ms`.
     pub idle_checkpoint_ms: u64,
-    /// Pause after a transaction while much is going on, so that the next one is worth its cost, in milliseconds; 0 to 1,000.
-    /// Key `followers.linger_ms`.
+    /// Pause after a transaction while much is going on, so that the next one is worth its cost, in milliseconds; 0 to
+    /// 1,000. Key `followers.linger_ms`.
     pub linger_ms: u64,
     /// Events in a transaction, at most; 100 to 20,000. Key `followers.batch_events`.
     pub batch_events: u32,

@@ -19,8 +19,8 @@ pub trait Follower: Send + Sync {
     /// Lets go of what is remembered in memory: another node may have run it in the meantime.
     fn forget(&mut self) {}
 
-    /// Applies events, in the log's order. What is written through `conn` commits together with the checkpoint, or not at
-    /// all; what is done elsewhere may be done again, so it must be repeatable.
+    /// Applies events, in the log's order. What is written through `conn` commits together with the checkpoint, or not
+    /// at all; what is done elsewhere may be done again, so it must be repeatable.
     ///
     /// # Errors
     /// [`FollowerError::Again`] when the world is away, [`FollowerError::Refused`] when an event cannot be applied.

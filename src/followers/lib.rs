@@ -1,8 +1,9 @@
-//! Who reads the log: one loop with a name and a checkpoint, whatever is made of the events. Live and rebuild are the same
-//! code.
+//! Who reads the log: one loop with a name and a checkpoint, whatever is made of the events. Live and rebuild are the
+//! same code.
 //!
-//! This crate does not know what an event means, and decides nothing. One follower has one checkpoint row: it says how far it
-//! has come, who runs it, and at which event it stands still, if any. Several nodes may run the same follower: one does.
+//! This crate does not know what an event means, and decides nothing. One follower has one checkpoint row: it says how
+//! far it has come, who runs it, and at which event it stands still, if any. Several nodes may run the same follower:
+//! one does.
 
 #![warn(missing_docs)]
 

@@ -5,8 +5,9 @@ use sqlx::PgConnection;
 
 use crate::{Follower, FollowerError};
 
-/// A projection as a follower. Each has its own checkpoint and transaction, so that an event one of them cannot take stops
-/// that one alone; a shared transaction would save one commit per batch and projection, which is small beside the rows.
+/// A projection as a follower. Each has its own checkpoint and transaction, so that an event one of them cannot take
+/// stops that one alone; a shared transaction would save one commit per batch and projection, which is small beside the
+/// rows.
 pub struct Projector {
     projection: Box<dyn Projection>,
 }

@@ -66,8 +66,8 @@ pub struct KafkaConfig {
     pub group: String,
     /// Topics to read, and whose reports each carries: 0 to 64; none: nothing is taken from Kafka. Key `kafka.topics`.
     pub topics: Vec<TopicConfig>,
-    /// Where messages go that can never be taken, with the reason and their original bytes; those it has no room for are
-    /// kept in the artifact store and named there by digest. Key `kafka.rejected_topic`.
+    /// Where messages go that can never be taken, with the reason and their original bytes; those it has no room for
+    /// are kept in the artifact store and named there by digest. Key `kafka.rejected_topic`.
     pub rejected_topic: String,
     /// Messages being worked on at once, each up to 3 MB in memory: 1 to 1,024. Key `kafka.in_flight`.
     pub in_flight: u32,

@@ -4,8 +4,8 @@ use serde::de::DeserializeOwned;
 /// How deep arrays and objects may be nested.
 const MAX_DEPTH: usize = 32;
 
-/// Reads JSON from outside: at most `max_bytes`, nested at most 32 deep, UTF-8, without NUL in any text. Unknown fields are
-/// refused by the type (`deny_unknown_fields`).
+/// Reads JSON from outside: at most `max_bytes`, nested at most 32 deep, UTF-8, without NUL in any text. Unknown fields
+/// are refused by the type (`deny_unknown_fields`).
 ///
 /// # Errors
 /// [`Invalid`] naming `field` and the rule; the value is the place of the fault, not the text around it.

@@ -11,7 +11,8 @@ pub type PermitGuard = Box<dyn Any + Send>;
 /// Where intake asks whether a send may start at once, and hands over those it recorded as started. Boot implements it
 /// with dispatch, which intake may not name.
 pub trait SendPermits: Send + Sync {
-    /// A permit, if one is free now. Never waits, and must not look at the routing index, which is held. Pauses are intake's to look at.
+    /// A permit, if one is free now. Never waits, and must not look at the routing index, which is held. Pauses are
+    /// intake's to look at.
     fn try_permit(
         &self,
         tenant: &TenantId,

@@ -1,10 +1,10 @@
 //! Followers that may issue commands: what the log makes necessary without anyone asking for it.
 //!
 //! A reactor issues its command before its checkpoint commits, so a crash between the two issues it again. That repeats
-//! nothing: the command's id is hash(reactor, position of the event that made it necessary), and the aggregate answers the
-//! same command a second time with no event. There is no timer here: deadlines, retries that come due and held deliveries are
-//! rows of the delivery queue, which dispatch claims by the database's clock; a pause with an end is judged whenever it is
-//! read.
+//! nothing: the command's id is hash(reactor, position of the event that made it necessary), and the aggregate answers
+//! the same command a second time with no event. There is no timer here: deadlines, retries that come due and held
+//! deliveries are rows of the delivery queue, which dispatch claims by the database's clock; a pause with an end is
+//! judged whenever it is read.
 
 #![warn(missing_docs)]
 

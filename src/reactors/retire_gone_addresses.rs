@@ -134,7 +134,8 @@ impl Follower for RetireGoneAddresses {
         _: &mut PgConnection,
         events: &[&RecordedEvent],
     ) -> Result<(), FollowerError> {
-        // One finding per delivery is enough; a hundred thousand of the same receiver lead to one loaded recipient each.
+        // One finding per delivery is enough; a hundred thousand of the same receiver lead to one loaded recipient
+        // each.
         let found: BTreeMap<&str, Found<'_>> = events
             .iter()
             .filter_map(|event| Some((event.stream.aggregate_id.as_str(), gone(event)?)))

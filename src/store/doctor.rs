@@ -53,7 +53,8 @@ pub struct DoctorFacts {
     pub server: String,
     /// The log's head.
     pub head: Position,
-    /// Sessions and prepared transactions that hold the tail up at this moment. Writers pass by here; who stays is to blame.
+    /// Sessions and prepared transactions that hold the tail up at this moment. Writers pass by here; who stays is to
+    /// blame.
     pub holders: Vec<String>,
     /// Each follower.
     pub checkpoints: Vec<CheckpointFacts>,

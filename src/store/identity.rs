@@ -20,7 +20,8 @@ pub struct LogIdentity {
 }
 
 impl LogIdentity {
-    /// The hash of an event with its place: SHA-256 over position, stream, sequence, type, version and the stored bytes.
+    /// The hash of an event with its place: SHA-256 over position, stream, sequence, type, version and the stored
+    /// bytes.
     #[must_use]
     pub fn hash(row: &LogRow) -> Sha256 {
         let mut bytes = Vec::with_capacity(row.payload.len() + row.metadata.len() + 160);

@@ -1,5 +1,5 @@
-//! A private ledger and vault per test, on a real server. It does not know what is tested. Here the vault is a schema of
-//! the ledger's database, found by its URL: a second database would double what a test costs.
+//! A private ledger and vault per test, on a real server. It does not know what is tested. Here the vault is a schema
+//! of the ledger's database, found by its URL: a second database would double what a test costs.
 
 #![expect(clippy::expect_used, reason = "a test without its server has nothing to say but why")]
 

@@ -1,5 +1,5 @@
-//! Who may see what: one line per type, each of its fields named. A field without a place here is answered to nobody, so
-//! one that is added and forgotten is closed, not open.
+//! Who may see what: one line per type, each of its fields named. A field without a place here is answered to nobody,
+//! so one that is added and forgotten is closed, not open.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};

@@ -1,5 +1,5 @@
-//! What a document may ask for, measured before anything walks it: the library visits a fragment as often as it is spread,
-//! so thirty fragments that each spread the next one twice would be a billion visits.
+//! What a document may ask for, measured before anything walks it: the library visits a fragment as often as it is
+//! spread, so thirty fragments that each spread the next one twice would be a billion visits.
 
 use std::collections::HashMap;
 use std::sync::Arc;

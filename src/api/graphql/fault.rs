@@ -1,4 +1,5 @@
-//! What goes wrong, as GraphQL tells it: a sentence and a stable code in `extensions.code`. What the world said stays here.
+//! What goes wrong, as GraphQL tells it: a sentence and a stable code in `extensions.code`. What the world said stays
+//! here.
 
 use async_graphql::{Error, ErrorExtensionValues, Response, ServerError};
 use followers::FollowersError;

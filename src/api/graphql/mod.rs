@@ -1,7 +1,7 @@
 //! Reading by GraphQL: what is there, why, and what happens. Reads only; every command goes by REST.
 //!
-//! This room decides nothing and writes nothing. Each field is closed until [`access`] opens it for a scope, each answer is
-//! bounded by [`limits`], and no error leaves without a stable code.
+//! This room decides nothing and writes nothing. Each field is closed until [`access`] opens it for a scope, each
+//! answer is bounded by [`limits`], and no error leaves without a stable code.
 
 pub mod access;
 mod budget;

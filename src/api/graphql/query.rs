@@ -26,9 +26,9 @@ const MAX_HEALTH_ROWS: u32 = 5_000;
 /// What can be asked. Everything is the caller's own tenant's; what is another's does not exist.
 pub struct Query;
 
-/// What can be asked. Everything is the caller's own tenant's; what is another's does not exist. `atLeastPosition` waits,
-/// within bounds, until the read models have seen that position: name the one a command was answered with to read your own
-/// write. Each answer says in `extensions.position` what it was read at.
+/// What can be asked. Everything is the caller's own tenant's; what is another's does not exist. `atLeastPosition`
+/// waits, within bounds, until the read models have seen that position: name the one a command was answered with to
+/// read your own write. Each answer says in `extensions.position` what it was read at.
 #[Object]
 impl Query {
     /// A delivery.
@@ -230,8 +230,8 @@ impl Query {
         connection_of(page, total, Subscription::try_from)
     }
 
-    /// Why recipients got a report version, or did not, in the order of decisions: name a run by `distribution`, or by `report`
-    /// and `version`, and a recipient to ask about that one.
+    /// Why recipients got a report version, or did not, in the order of decisions: name a run by `distribution`, or by
+    /// `report` and `version`, and a recipient to ask about that one.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "Relay's connections have four of them")]
     async fn decisions(

@@ -1,5 +1,5 @@
-//! Who asks, and what one operation has already looked up. Made anew for each operation, so that nothing of one caller is
-//! ever found by another.
+//! Who asks, and what one operation has already looked up. Made anew for each operation, so that nothing of one caller
+//! is ever found by another.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

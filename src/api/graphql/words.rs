@@ -1,5 +1,5 @@
-//! Closed sets of words. Their values are spelled as events, tables and REST spell them, so that one can be pasted into the
-//! other.
+//! Closed sets of words. Their values are spelled as events, tables and REST spell them, so that one can be pasted into
+//! the other.
 
 use async_graphql::Enum;
 

@@ -49,7 +49,8 @@ pub struct EmailConfig {
     pub pool_size: usize,
     /// A connection idle for this many milliseconds is closed instead of used. Key `mail.idle_limit_ms`.
     pub idle_limit_ms: u64,
-    /// A connection idle for this many milliseconds is tried with RSET before it is used. Key `mail.check_idle_after_ms`.
+    /// A connection idle for this many milliseconds is tried with RSET before it is used. Key
+    /// `mail.check_idle_after_ms`.
     pub check_idle_after_ms: u64,
     /// Mails over one connection at most, 1 to 100,000. Key `mail.mails_per_connection`.
     pub mails_per_connection: u32,

@@ -91,8 +91,8 @@ impl Checkpoints {
         Ok(rows.into_iter().map(|row| status(row, head)).collect())
     }
 
-    /// Waits until all of `names` have applied `wanted`, at most for `patience`: then a reader sees its own write. Returns how far
-    /// the slowest has come.
+    /// Waits until all of `names` have applied `wanted`, at most for `patience`: then a reader sees its own write.
+    /// Returns how far the slowest has come.
     ///
     /// # Errors
     /// [`FollowersError::NotReached`] when time is up; others when the database is away.

@@ -1,5 +1,5 @@
-//! How much a delivery costs its followers: a log of N deliveries, planned first and sent after (the worst cut: every row is
-//! inserted, then changed), caught up from nothing by each projection alone, then rebuilt. Needs `. .run/env`.
+//! How much a delivery costs its followers: a log of N deliveries, planned first and sent after (the worst cut: every
+//! row is inserted, then changed), caught up from nothing by each projection alone, then rebuilt. Needs `. .run/env`.
 //!
 //! `cargo run --release -p waybill-followers --example catch_up [-- N]`
 

@@ -1,5 +1,5 @@
-//! A projection from nothing: the log folded anew beside the live tables, compared with them, and put in their place when
-//! they differ and it is asked for. The live follower goes on until the comparison, and after it.
+//! A projection from nothing: the log folded anew beside the live tables, compared with them, and put in their place
+//! when they differ and it is asked for. The live follower goes on until the comparison, and after it.
 
 mod queries;
 
@@ -108,8 +108,8 @@ impl Rebuilder {
     /// Rebuilds one projection by name, or all of them for `all`, one after the other.
     ///
     /// # Errors
-    /// [`FollowersError::Unknown`], [`FollowersError::Poison`] at an event that cannot be folded, [`FollowersError::Cancelled`],
-    /// or the database's. The live tables are then as they were.
+    /// [`FollowersError::Unknown`], [`FollowersError::Poison`] at an event that cannot be folded,
+    /// [`FollowersError::Cancelled`], or the database's. The live tables are then as they were.
     pub async fn rebuild(
         &self,
         name: &str,

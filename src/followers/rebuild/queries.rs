@@ -1,5 +1,5 @@
-//! Statements over tables whose names come from [`projections::Table`]: constants of this program, never input. Postgres binds
-//! no identifiers, so these are put together.
+//! Statements over tables whose names come from [`projections::Table`]: constants of this program, never input.
+//! Postgres binds no identifiers, so these are put together.
 
 use projections::Table;
 use schema::{Position, Sha256};

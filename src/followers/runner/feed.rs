@@ -1,5 +1,5 @@
-//! Where a follower's rows come from: from the tail, shared with all others, while it is at the head; read for itself, only
-//! what concerns it and in bounded parts, while it is behind.
+//! Where a follower's rows come from: from the tail, shared with all others, while it is at the head; read for itself,
+//! only what concerns it and in bounded parts, while it is behind.
 
 use std::sync::Arc;
 
@@ -107,8 +107,8 @@ impl Feed {
         Ok(Portion { parts: vec![Part::Own(rows)], after: position, through, hash: None })
     }
 
-    /// What comes after `position` at the head; nothing when the tail has ended. Safe to drop: nothing that was received is
-    /// lost by it.
+    /// What comes after `position` at the head; nothing when the tail has ended. Safe to drop: nothing that was
+    /// received is lost by it.
     pub(super) async fn listen(&mut self, position: Position) -> Option<Heard> {
         let step = self.subscription.next().await;
         let mut portion = match self.place(position, step) {

@@ -1,5 +1,5 @@
-//! The loop every follower runs in: take the lease, check that it is the log one has read, catch up, follow the tail; when
-//! the lease or the database is lost, begin again from the checkpoint.
+//! The loop every follower runs in: take the lease, check that it is the log one has read, catch up, follow the tail;
+//! when the lease or the database is lost, begin again from the checkpoint.
 
 mod feed;
 mod tenure;
@@ -131,8 +131,8 @@ impl Runner {
         Ok(follow(&mut tenure, feed, stop).await?)
     }
 
-    /// A connection of the follower's own. Its statements find rows by key: no plan may read a table through. What a crash
-    /// takes from it, rows and checkpoint together, is read again: no commit of it waits for the disk.
+    /// A connection of the follower's own. Its statements find rows by key: no plan may read a table through. What a
+    /// crash takes from it, rows and checkpoint together, is read again: no commit of it waits for the disk.
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let base = self.ledger.pool().connect_options();
         let options = follower_options(&base, self.follower.schema());
@@ -155,8 +155,8 @@ pub(crate) fn follower_options(base: &PgConnectOptions, schema: &str) -> PgConne
     ])
 }
 
-/// Refuses a log that does not hold the event of the checkpoint. The cluster's identifier alone does not matter: a log that
-/// was moved is the same log.
+/// Refuses a log that does not hold the event of the checkpoint. The cluster's identifier alone does not matter: a log
+/// that was moved is the same log.
 async fn same_log(
     ledger: &Ledger,
     name: &str,

@@ -1,4 +1,5 @@
-//! One node's time with one follower: from taking the lease to losing it. Every transaction begins by proving the lease.
+//! One node's time with one follower: from taking the lease to losing it. Every transaction begins by proving the
+//! lease.
 
 use std::time::Duration;
 

@@ -14,8 +14,8 @@ use crate::KafkaConfig;
 
 /// How long the broker may take to make a topic.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest record of the topic of rejected messages, in bytes, where we make it: an original of the usual broker's limit,
-/// its reasons beside it. What is longer goes without its bytes.
+/// Longest record of the topic of rejected messages, in bytes, where we make it: an original of the usual broker's
+/// limit, its reasons beside it. What is longer goes without its bytes.
 const MAX_REJECTED_BYTES: &str = "2097152";
 
 /// Tells [`Status`] what the client's threads notice.
@@ -45,8 +45,8 @@ impl ConsumerContext for Watch {
     }
 }
 
-/// Offsets are stored by us, behind the durable answer, and only stored offsets are committed: twice a second, when partitions
-/// go elsewhere, and at the end.
+/// Offsets are stored by us, behind the durable answer, and only stored offsets are committed: twice a second, when
+/// partitions go elsewhere, and at the end.
 pub(super) fn consumer(
     config: &KafkaConfig,
     status: &Status,

@@ -1,5 +1,6 @@
-//! Reports by Kafka: read by a consumer group, several at once, each answered durably before its offset is committed. What can
-//! never be taken goes to the topic of rejected messages with the reason and its original bytes. Knows no HTTP.
+//! Reports by Kafka: read by a consumer group, several at once, each answered durably before its offset is committed.
+//! What can never be taken goes to the topic of rejected messages with the reason and its original bytes. Knows no
+//! HTTP.
 
 mod client;
 mod message;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 /// A partition of a topic.
 pub(super) type Partition = (Arc<str>, i32);
 
-/// Which messages are being worked on, so that an offset is stored only when everything before it has its durable answer.
+/// Which messages are being worked on, so that an offset is stored only when everything before it has its durable
+/// answer.
 #[derive(Debug, Default)]
 pub(super) struct Offsets(HashMap<Partition, Progress>);
 
@@ -13,8 +14,8 @@ pub(super) struct Offsets(HashMap<Partition, Progress>);
 struct Progress {
     /// By offset, how often each was begun: the same offset of a topic made anew is another message.
     under_way: BTreeMap<i64, u32>,
-    /// Behind the message that was begun last. It falls when the partition is read again from an earlier place, and when
-    /// its topic was made anew or its log cut short: then nothing is known of what stands before the old place.
+    /// Behind the message that was begun last. It falls when the partition is read again from an earlier place, and
+    /// when its topic was made anew or its log cut short: then nothing is known of what stands before the old place.
     next: i64,
 }
 
@@ -26,8 +27,8 @@ impl Offsets {
         progress.next = offset + 1;
     }
 
-    /// A message has its durable answer. Returns where the group goes on after a restart: whatever was begun before that
-    /// place has its answer too, even when the partition was elsewhere for a while.
+    /// A message has its durable answer. Returns where the group goes on after a restart: whatever was begun before
+    /// that place has its answer too, even when the partition was elsewhere for a while.
     pub(super) fn finish(&mut self, partition: &Partition, offset: i64) -> i64 {
         let progress = self.0.entry(partition.clone()).or_default();
         if let Entry::Occupied(mut begun) = progress.under_way.entry(offset) {

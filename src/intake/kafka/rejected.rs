@@ -69,8 +69,8 @@ impl<'m> Rejected<'m> {
         Self { headers, key: message.key(), payload: message.payload() }
     }
 
-    /// For a topic that has no room for it: keeps key and payload in the artifact store of the message's tenant, and names
-    /// them by digest and size instead. A short key stays.
+    /// For a topic that has no room for it: keeps key and payload in the artifact store of the message's tenant, and
+    /// names them by digest and size instead. A short key stays.
     pub(super) async fn outsource(
         &mut self,
         store: &ArtifactStore,

@@ -42,8 +42,8 @@ struct Messages<'r> {
 }
 
 impl KafkaIntake {
-    /// Reads and answers messages until `cancel`. Those being worked on then are finished, or left uncommitted when their answer
-    /// would have to be waited for; every answer is committed when this returns.
+    /// Reads and answers messages until `cancel`. Those being worked on then are finished, or left uncommitted when
+    /// their answer would have to be waited for; every answer is committed when this returns.
     ///
     /// # Errors
     /// [`KafkaIntakeError::Client`] when the client library does not accept the configuration.

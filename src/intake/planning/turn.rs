@@ -38,8 +38,8 @@ struct Standing {
 }
 
 impl Intake {
-    /// Plans the next slices of one distribution. While one is being appended, the next is drafted on what that one will
-    /// have made of it.
+    /// Plans the next slices of one distribution. While one is being appended, the next is drafted on what that one
+    /// will have made of it.
     pub(super) async fn turn(
         self: &Arc<Self>,
         row: PlanningRow,
@@ -188,8 +188,8 @@ impl Intake {
         Ok(Draft { unit, started, standing, is_last, sums, short })
     }
 
-    /// Reads how the distribution stands. Whether it was withdrawn or corrected is told to the routing index at once: the tail
-    /// may not have brought it yet.
+    /// Reads how the distribution stands. Whether it was withdrawn or corrected is told to the routing index at once:
+    /// the tail may not have brought it yet.
     async fn standing(
         &self,
         distribution: DistributionId,

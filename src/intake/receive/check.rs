@@ -38,8 +38,8 @@ impl Intake {
         Ok(version)
     }
 
-    /// The report's profile. This node may not have heard of a report that another one registered just now, so "unknown" is
-    /// said only by the ledger.
+    /// The report's profile. This node may not have heard of a report that another one registered just now, so
+    /// "unknown" is said only by the ledger.
     async fn profile(&self, given: &ReceiveReport) -> Result<ReportProfile, ReceiveError> {
         let known = self.routing().report(&given.tenant, &given.report).cloned();
         if let Some(profile) = known {

@@ -1,5 +1,5 @@
-//! One command for every way in: a version is received, planned as far as one slice goes, and what may be sent at once is
-//! recorded as started, in one unit. The same version again changes nothing.
+//! One command for every way in: a version is received, planned as far as one slice goes, and what may be sent at once
+//! is recorded as started, in one unit. The same version again changes nothing.
 
 mod check;
 mod command;
@@ -129,8 +129,8 @@ impl Intake {
         Ok(Draft { unit, started, received })
     }
 
-    /// The answer to a version that came in before; nothing when it did not. One under the same name that says something else
-    /// is refused.
+    /// The answer to a version that came in before; nothing when it did not. One under the same name that says
+    /// something else is refused.
     async fn repeated(
         &self,
         given: &ReceiveReport,

@@ -1,5 +1,5 @@
-//! What it costs to reconcile N distributions of one delivery each: the log is written first, then the reactor catches up.
-//! Needs `. .run/env`. `cargo run --release -p waybill-reactors --example reconcile [-- N]`
+//! What it costs to reconcile N distributions of one delivery each: the log is written first, then the reactor catches
+//! up. Needs `. .run/env`. `cargo run --release -p waybill-reactors --example reconcile [-- N]`
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! What the reactor remembers so that it need not ask the ledger: which distribution a delivery belongs to, and the streams of
-//! distributions that are not over. Both are bounded; what was forgotten is read again.
+//! What the reactor remembers so that it need not ask the ledger: which distribution a delivery belongs to, and the
+//! streams of distributions that are not over. Both are bounded; what was forgotten is read again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;

@@ -1,5 +1,5 @@
-//! Closes a distribution when its plan is complete and every planned delivery is closed: the completeness sums of SPEC §4,
-//! settled by the aggregate itself. Resends are deliveries of their own and are not counted.
+//! Closes a distribution when its plan is complete and every planned delivery is closed: the completeness sums of SPEC
+//! §4, settled by the aggregate itself. Resends are deliveries of their own and are not counted.
 
 mod counts;
 mod known;

@@ -1,4 +1,5 @@
-//! How fast the ledger appends on this machine: `cargo run --release -p waybill-store --example rates [seconds [writers]]`.
+//! How fast the ledger appends on this machine: `cargo run --release -p waybill-store --example rates [seconds
+//! [writers]]`.
 
 #![expect(
     clippy::unwrap_used,
@@ -95,7 +96,8 @@ async fn bare(test: &TestLedger, connections: usize, events: usize, seconds: u64
     done as f64 / began.elapsed().as_secs_f64()
 }
 
-/// From an event's own time (before its commit) until the tail hands it on, at a given rate; in milliseconds, p50 and p99.
+/// From an event's own time (before its commit) until the tail hands it on, at a given rate; in milliseconds, p50 and
+/// p99.
 async fn tail_delay(test: &TestLedger, per_second: u64, seconds: u64) -> (f64, f64, f64) {
     const CLIENTS: u64 = 256;
     let stop = CancellationToken::new();

@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// A TCP line to a neighbour that can be cut: what runs over it breaks off, and nothing new comes through. Or held: what
-/// is said goes nowhere, and nobody is told.
+/// A TCP line to a neighbour that can be cut: what runs over it breaks off, and nothing new comes through. Or held:
+/// what is said goes nowhere, and nobody is told.
 pub struct Cable {
     /// Its near end.
     pub address: SocketAddr,

@@ -1,5 +1,5 @@
-//! GraphiQL, served from here: nothing of it comes from elsewhere (`vendor` packs it), and the page may fetch from nowhere
-//! else. It holds nobody's data; whoever asks types a key.
+//! GraphiQL, served from here: nothing of it comes from elsewhere (`vendor` packs it), and the page may fetch from
+//! nowhere else. It holds nobody's data; whoever asks types a key.
 
 use axum::extract::Path;
 use axum::http::StatusCode;

@@ -118,8 +118,8 @@ impl Wanted {
         }
     }
 
-    /// Plans are read from the event, all else from the read model: an event's plan lies before it in the log, so rows that
-    /// are not there yet will be.
+    /// Plans are read from the event, all else from the read model: an event's plan lies before it in the log, so rows
+    /// that are not there yet will be.
     async fn look_up(&mut self, rows: &[(LogRow, Uuid)]) -> Result<(), Fault> {
         let Which::Run { distribution, .. } = self.which else { return Ok(()) };
         if self.known.len() > MAX_KNOWN {

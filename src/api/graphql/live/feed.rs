@@ -9,7 +9,8 @@ use crate::graphql::limits::REPLAY_WINDOW;
 use crate::graphql::scalars::LogPosition;
 use crate::graphql::session::Session;
 
-/// The log's rows behind a position, first read back, then as the tail brings them. No row is missing, none comes twice.
+/// The log's rows behind a position, first read back, then as the tail brings them. No row is missing, none comes
+/// twice.
 pub(super) struct Feed {
     tail: Arc<Tail>,
     ledger: Arc<Ledger>,

@@ -1,5 +1,5 @@
-//! What happens, as it happens: streams fed by the log's tail. Each can be resumed behind a position without gap or repetition;
-//! whoever cannot keep up is told the last position it was given, never silently left out.
+//! What happens, as it happens: streams fed by the log's tail. Each can be resumed behind a position without gap or
+//! repetition; whoever cannot keep up is told the last position it was given, never silently left out.
 
 mod deliveries;
 mod events;
@@ -25,12 +25,12 @@ use feed::Feed;
 /// What can be listened to.
 pub struct LiveUpdates;
 
-/// What can be listened to, over graphql-transport-ws at `/graphql/ws`. A stream that ends with the code `SLOW_CONSUMER` or
-/// `UNAVAILABLE` names the last position it gave out: ask again with `after` set to it.
+/// What can be listened to, over graphql-transport-ws at `/graphql/ws`. A stream that ends with the code
+/// `SLOW_CONSUMER` or `UNAVAILABLE` names the last position it gave out: ask again with `after` set to it.
 #[Subscription]
 impl LiveUpdates {
-    /// Every event of one delivery, or of all deliveries of one distribution. `after` replays those behind that position
-    /// first.
+    /// Every event of one delivery, or of all deliveries of one distribution. `after` replays those behind that
+    /// position first.
     async fn delivery_changed(
         &self,
         ctx: &Context<'_>,
@@ -45,7 +45,8 @@ impl LiveUpdates {
         begin(ctx, Scope::Read, changes).await
     }
 
-    /// How a distribution stands: now, then whenever it has changed, at most four times a second. Ends when it is reconciled.
+    /// How a distribution stands: now, then whenever it has changed, at most four times a second. Ends when it is
+    /// reconciled.
     async fn distribution_progress(
         &self,
         ctx: &Context<'_>,
@@ -58,8 +59,8 @@ impl LiveUpdates {
         begin(ctx, Scope::Read, snapshots).await
     }
 
-    /// Every event of the tenant, or those of the named types, as the log holds them: personal data stays sealed. `after`
-    /// replays those behind that position first; 0 replays all.
+    /// Every event of the tenant, or those of the named types, as the log holds them: personal data stays sealed.
+    /// `after` replays those behind that position first; 0 replays all.
     async fn events(
         &self,
         ctx: &Context<'_>,

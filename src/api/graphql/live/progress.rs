@@ -113,7 +113,8 @@ impl Progress {
         Ok(DistributionProgress { position: LogPosition(position), distribution })
     }
 
-    /// Deliveries of the run begin with its version's time. Another run of the same millisecond makes one snapshot too many.
+    /// Deliveries of the run begin with its version's time. Another run of the same millisecond makes one snapshot too
+    /// many.
     fn speaks_of_it(&self, row: &LogRow) -> bool {
         match row.aggregate_type.as_str() {
             "distribution" => row.aggregate_id == self.run.distribution.to_string(),

@@ -9,9 +9,9 @@ use tokio::time::sleep;
 /// How long look-ups gather keys when nobody is busy.
 const GATHER: Duration = Duration::from_millis(1);
 
-/// Holds look-ups back until the answer they belong to has asked for all it can. Without it a batch begins a fixed time after
-/// its first key, and on a busy machine a page of 40 rows, each ready a little later than the one before, was loaded in
-/// twenty statements instead of one.
+/// Holds look-ups back until the answer they belong to has asked for all it can. Without it a batch begins a fixed time
+/// after its first key, and on a busy machine a page of 40 rows, each ready a little later than the one before, was
+/// loaded in twenty statements instead of one.
 #[derive(Default)]
 pub struct Gate {
     busy: AtomicUsize,

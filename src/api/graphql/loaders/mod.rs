@@ -1,5 +1,5 @@
-//! Looks things up in bulk: what many nodes ask for in one answer becomes one statement. Every key is looked up within the
-//! caller's tenant, so that another tenant's row is not found rather than hidden.
+//! Looks things up in bulk: what many nodes ask for in one answer becomes one statement. Every key is looked up within
+//! the caller's tenant, so that another tenant's row is not found rather than hidden.
 
 mod gate;
 mod log;

@@ -1,5 +1,5 @@
-//! What is read, as GraphQL shows it. A node knows its row and how to ask for its neighbours in bulk; it never runs SQL of
-//! its own.
+//! What is read, as GraphQL shows it. A node knows its row and how to ask for its neighbours in bulk; it never runs SQL
+//! of its own.
 
 mod decision;
 mod delivery;

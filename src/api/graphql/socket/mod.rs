@@ -1,5 +1,5 @@
-//! graphql-transport-ws, as its authors describe it in graphql-ws' PROTOCOL.md, over one WebSocket. The sender waits for the
-//! client: what a client does not read stays at the tail, which then tells it so. It never waits here for long.
+//! graphql-transport-ws, as its authors describe it in graphql-ws' PROTOCOL.md, over one WebSocket. The sender waits
+//! for the client: what a client does not read stays at the tail, which then tells it so. It never waits here for long.
 
 mod message;
 mod strangers;

@@ -15,7 +15,8 @@ use crate::position::{AtLeast, AtLeastQuery};
 use crate::rest::plain::PlainValue;
 use crate::state::ApiState;
 
-/// A report version and how its delivery stands. considered = planned + not planned; planned = sum over outcomes + open.
+/// A report version and how its delivery stands. considered = planned + not planned; planned = sum over outcomes +
+/// open.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DistributionView {
     /// Its id.

@@ -15,7 +15,8 @@ use crate::state::ApiState;
 
 /// Register a recipient, or change what is said of it
 ///
-/// The body replaces the whole profile. The id is a pseudonym: it is not sealed, so it must not be a name or an address.
+/// The body replaces the whole profile. The id is a pseudonym: it is not sealed, so it must not be a name or an
+/// address.
 #[utoipa::path(
     put, path = "/v1/recipients/{recipient}", tag = "recipients",
     params(("recipient" = String, Path, description = "Pseudonym of the recipient")),

@@ -20,7 +20,8 @@ const MAX_ADDINGS: u32 = 4;
 
 /// Add an address, or change where it leads
 ///
-/// The address is checked by its channel's rules and kept sealed. Adding a webhook answers its signing secret, this once.
+/// The address is checked by its channel's rules and kept sealed. Adding a webhook answers its signing secret, this
+/// once.
 #[utoipa::path(
     put, path = "/v1/recipients/{recipient}/addresses/{address}", tag = "recipients",
     params(

@@ -15,8 +15,8 @@ use crate::state::ApiState;
 /// Publish a version of a report
 ///
 /// As JSON when its files were uploaded before or it has none; as multipart with the files otherwise. The answer comes
-/// when it is durable. The same version again changes nothing; with another content it is refused: a correction is a new
-/// version that names its predecessor in `corrects`.
+/// when it is durable. The same version again changes nothing; with another content it is refused: a correction is a
+/// new version that names its predecessor in `corrects`.
 #[utoipa::path(
     post, path = "/v1/reports", tag = "reports",
     request_body(content(

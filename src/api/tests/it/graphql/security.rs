@@ -1,5 +1,5 @@
-//! Every field of every type × every way of not being allowed. The fields come from the published schema, the scopes from
-//! the table; neither can forget the other.
+//! Every field of every type × every way of not being allowed. The fields come from the published schema, the scopes
+//! from the table; neither can forget the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
