@@ -1,8 +1,8 @@
 //! What is said. Every word that crosses a wall: ids, events, metadata, sealed values, parcels and receipts.
 //!
-//! This crate does no I/O, holds no rule and does not know cqrs-es, SQL, HTTP or the clock. Nothing in it denies unknown fields:
-//! in a rolling upgrade an older node reads what a newer one has stored. Callers' misspellings are refused where their
-//! bytes are read (`api`, `intake`, `config`).
+//! This crate does no I/O, holds no rule and does not know cqrs-es, SQL, HTTP or the clock. Nothing in it denies
+//! unknown fields: in a rolling upgrade an older node reads what a newer one has stored. Callers' misspellings are
+//! refused where their bytes are read (`api`, `intake`, `config`).
 
 #![warn(missing_docs)]
 

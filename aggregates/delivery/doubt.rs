@@ -5,9 +5,9 @@ use schema::{ChannelKind, FailureClass, Fault};
 
 use super::{Course, DEADLINE_PASSED, Delivery, Event};
 
-/// Whether a refusal of a later attempt leaves open what became of an earlier one in doubt. A webhook is asked again under
-/// the same `webhook-id`: a receiver that had taken it would say so. A relay that refuses a mail knows nothing of one that it,
-/// or another behind the same name, took before.
+/// Whether a refusal of a later attempt leaves open what became of an earlier one in doubt. A webhook is asked again
+/// under the same `webhook-id`: a receiver that had taken it would say so. A relay that refuses a mail knows nothing of
+/// one that it, or another behind the same name, took before.
 const fn outlives_a_refusal(channel: ChannelKind) -> bool {
     match channel {
         ChannelKind::Mail => true,

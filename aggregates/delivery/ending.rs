@@ -77,9 +77,9 @@ fn ended(course: &Course, end: AttemptEnd) -> Event {
     Event::AttemptEnded { attempt, sent_at, elapsed_us, outcome }
 }
 
-/// The answer to an attempt that was thought lost. A success closes the delivery even while another attempt is under way,
-/// whose end is then evidence. A failure ends the doubt; it `decides` what follows only when nothing came after, or nothing
-/// else holds the delivery.
+/// The answer to an attempt that was thought lost. A success closes the delivery even while another attempt is under
+/// way, whose end is then evidence. A failure ends the doubt; it `decides` what follows only when nothing came after,
+/// or nothing else holds the delivery.
 fn late(course: &Course, end: AttemptEnd, decides: bool) -> Vec<Event> {
     match &end.result {
         AttemptResult::InDoubt { .. } => vec![],

@@ -1,10 +1,10 @@
 //! One report version to one recipient on one channel, from plan to close. Knows no clock, no chance and no channel:
 //! times, draws and answers come in.
 //!
-//! Closed exactly once; after that only evidence is taken. An attempt that may have arrived (in doubt) is tried again under the
-//! same idempotency key while the schedule allows, then held for a person; it is neither given up nor expired by a rule, only
-//! called off by someone. While an attempt is under way the delivery can be cancelled, expired or suppressed only by that
-//! attempt's own sender, who knows that nothing has left.
+//! Closed exactly once; after that only evidence is taken. An attempt that may have arrived (in doubt) is tried again
+//! under the same idempotency key while the schedule allows, then held for a person; it is neither given up nor expired
+//! by a rule, only called off by someone. While an attempt is under way the delivery can be cancelled, expired or
+//! suppressed only by that attempt's own sender, who knows that nothing has left.
 
 mod command;
 mod decide;

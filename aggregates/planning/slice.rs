@@ -36,9 +36,9 @@ pub struct SlicePlan {
     pub deliveries: Vec<(DeliveryId, DeliveryPlan)>,
 }
 
-/// Plans the next part: as many recipients in key order as [`MAX_RECIPIENTS`] and [`MAX_PAIRS`] allow, each with all its
-/// subscriptions that speak of the report. `is_full` is shown the deliveries of each recipient that has any; the part ends
-/// behind the first of which it says so.
+/// Plans the next part: as many recipients in key order as [`MAX_RECIPIENTS`] and [`MAX_PAIRS`] allow, each with all
+/// its subscriptions that speak of the report. `is_full` is shown the deliveries of each recipient that has any; the
+/// part ends behind the first of which it says so.
 #[must_use]
 pub fn plan_slice(
     index: &RoutingIndex,

@@ -145,8 +145,8 @@ impl RoutingIndex {
         self.recipient_side(tenant, plan, now).map_err(Denied::Suppress)
     }
 
-    /// Asks again whether the subscription selects the version. As it stood at the plan it did, so only a later state of
-    /// it counts: this node may lag behind the one that planned.
+    /// Asks again whether the subscription selects the version. As it stood at the plan it did, so only a later state
+    /// of it counts: this node may lag behind the one that planned.
     ///
     /// # Errors
     /// [`Denied`]: a subscription that was changed away from the version is ended as far as this send goes.

@@ -47,8 +47,8 @@ impl Change {
         self.key.as_ref().map(|key| format!("key:{}/{key}", self.caller.key))
     }
 
-    /// What tells this request from another one under the same key. Bodies have names and addresses in them, and the command
-    /// log outlives an erasure: so it is keyed. Without a key nothing is kept, and the vault is not asked.
+    /// What tells this request from another one under the same key. Bodies have names and addresses in them, and the
+    /// command log outlives an erasure: so it is keyed. Without a key nothing is kept, and the vault is not asked.
     ///
     /// # Errors
     /// The vault's.

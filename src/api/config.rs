@@ -20,8 +20,8 @@ pub struct ApiConfig {
     pub body_limit_bytes: usize,
     /// Milliseconds until a request's head must have come, 100 to 60,000; `api.header_timeout_ms`.
     pub header_timeout_ms: u64,
-    /// Milliseconds until a request must be answered, an upload from when it has arrived, 100 to 600,000; then 503. What
-    /// waits to become durable gives up well before. `api.request_timeout_ms`.
+    /// Milliseconds until a request must be answered, an upload from when it has arrived, 100 to 600,000; then 503.
+    /// What waits to become durable gives up well before. `api.request_timeout_ms`.
     pub request_timeout_ms: u64,
     /// Milliseconds until an upload must have arrived, 1,000 to 3,600,000; `api.upload_timeout_ms`.
     pub upload_timeout_ms: u64,

@@ -100,8 +100,8 @@ fn worded(error: &serde_json::Error) -> String {
     error.to_string().split(" at line ").next().unwrap_or_default().to_owned()
 }
 
-/// serde's own words carry what a person needs; the place comes from the path. Of a value that is of another kind than it
-/// must be only the kind is told: it may be personal.
+/// serde's own words carry what a person needs; the place comes from the path. Of a value that is of another kind than
+/// it must be only the kind is told: it may be personal.
 fn told(path: &str, text: &str) -> Invalid {
     let quoted = text.split('`').nth(1).unwrap_or_default();
     let expected = text.rsplit_once("expected ").map(|(_, expected)| expected);

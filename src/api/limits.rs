@@ -42,8 +42,8 @@ impl Limits {
         }
     }
 
-    /// Waits until a request has taken too long. As long as it has not arrived, its sender is late; from then on we are,
-    /// and what it asks for may have become durable without our knowing.
+    /// Waits until a request has taken too long. As long as it has not arrived, its sender is late; from then on we
+    /// are, and what it asks for may have become durable without our knowing.
     async fn passed(&self, is_upload: bool, arrived: &CancellationToken) -> ApiError {
         if is_upload && timeout(self.upload, arrived.cancelled()).await.is_err() {
             return not_arrived(self.upload);
@@ -53,7 +53,8 @@ impl Limits {
             return not_arrived(self.request);
         }
         let detail = format!(
-            "not answered within {} ms: it may still be carried out; repeat it, a change under the same Idempotency-Key",
+            "not answered within {} ms: it may still be carried out; repeat it, a change under the \
+             same Idempotency-Key",
             self.request.as_millis()
         );
         ApiError::new(Code::Unavailable, detail)

@@ -24,8 +24,8 @@ impl AtLeast {
     /// Waits until `follower` has reached the position.
     ///
     /// # Errors
-    /// [`Code::Invalid`] when the log itself has not come so far; [`Code::PositionNotReached`] when the configured time is
-    /// over.
+    /// [`Code::Invalid`] when the log itself has not come so far; [`Code::PositionNotReached`] when the configured time
+    /// is over.
     pub async fn wait(self, api: &ApiState, follower: &str) -> Result<(), ApiError> {
         let Some(wanted) = self.0 else { return Ok(()) };
         let mut reached = api.read_position.reached(follower).await?;

@@ -3,8 +3,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use schema::Position;
 use tracing::error;
 
-/// Whether nothing may be taken in or sent, and why: known at start, or found out while running. Once held, a process stays
-/// so: what is due may have been sent already, and only a person can say.
+/// Whether nothing may be taken in or sent, and why: known at start, or found out while running. Once held, a process
+/// stays so: what is due may have been sent already, and only a person can say.
 #[derive(Clone, Default)]
 pub struct Held(Arc<RwLock<Option<String>>>);
 

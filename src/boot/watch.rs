@@ -16,8 +16,8 @@ use crate::clock;
 /// How often the newest checkpoint is written outside of the database.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Keeps the newest checkpoint where a restored backup does not reach; and ends all work on a log that was replaced while
-/// we ran. The API goes on, and says why.
+/// Keeps the newest checkpoint where a restored backup does not reach; and ends all work on a log that was replaced
+/// while we ran. The API goes on, and says why.
 pub struct Watch {
     pub ledger: Arc<Ledger>,
     pub tail: Arc<Tail>,
@@ -61,7 +61,8 @@ impl Watch {
     /// The tail knew later events than the file: whoever starts next must know them, too.
     async fn remember(&self, known: Replaced) {
         let Replaced { position, event_hash } = known;
-        let written = self.ledger.store_identity(&self.file, position, event_hash, clock::now()).await;
+        let written =
+            self.ledger.store_identity(&self.file, position, event_hash, clock::now()).await;
         if let Err(problem) = written {
             not_written(&problem);
         }

@@ -82,7 +82,8 @@ fn secrets_do_not_appear_in_what_is_printed() {
 
 #[test]
 fn a_secret_of_digits_in_a_file_is_a_text() {
-    let more = "[mail]\nusername = 42\npassword = 12345678\ntls = \"implicit\"\n[kafka.properties]\n\"sasl.password\" = 7\n";
+    let more = "[mail]\nusername = 42\npassword = 12345678\ntls = \"implicit\"\n\
+        [kafka.properties]\n\"sasl.password\" = 7\n";
     let text = format!("{LEAST}\n{more}");
     let figment = super::secrets::as_texts(Figment::new().merge(Toml::string(&text)));
     let config = Config::from_figment(&figment).unwrap();

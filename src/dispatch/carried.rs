@@ -41,8 +41,8 @@ impl Carried {
         })
     }
 
-    /// The delivery that a claimed row of the queue stands for; nothing when the row holds no state and the log does not
-    /// have it.
+    /// The delivery that a claimed row of the queue stands for; nothing when the row holds no state and the log does
+    /// not have it.
     pub(crate) fn from_claimed(claimed: &Claimed) -> Result<Option<Self>, serde_json::Error> {
         let row = &claimed.row;
         if row.state.is_empty() {

@@ -33,8 +33,8 @@ impl From<StoreError> for RecordError {
 }
 
 impl RecordError {
-    /// Whether waiting may help. A database that refuses for reasons of its own (read-only after a failover, a statement
-    /// cancelled) takes the same later: an outcome thrown away would be sent again.
+    /// Whether waiting may help. A database that refuses for reasons of its own (read-only after a failover, a
+    /// statement cancelled) takes the same later: an outcome thrown away would be sent again.
     const fn is_passing(&self) -> bool {
         matches!(
             self,

@@ -95,8 +95,8 @@ pub enum FollowersError {
     },
     /// The follower stands still at no event: its checkpoint is of another log.
     #[error(
-        "follower {name} stands still because the log is not the one it has read, not at an event that could be left out; \
-         a projection is folded anew: `waybill projections rebuild {name}`"
+        "follower {name} stands still because the log is not the one it has read, not at an event that \
+         could be left out; a projection is folded anew: `waybill projections rebuild {name}`"
     )]
     NothingToSkip {
         /// Which follower.

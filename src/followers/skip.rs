@@ -8,8 +8,8 @@ use crate::checkpoint::queries;
 /// The tenant that stands for the installation itself.
 const SYSTEM: &str = "system";
 
-/// Lets a follower leave out the event it stands still at, once `record` has made the decision an event of tenant `system`:
-/// so a rebuild leaves it out, too, and everyone can see it. What may be decided is not this crate's to say.
+/// Lets a follower leave out the event it stands still at, once `record` has made the decision an event of tenant
+/// `system`: so a rebuild leaves it out, too, and everyone can see it. What may be decided is not this crate's to say.
 ///
 /// # Errors
 /// [`FollowersError::Unknown`], [`FollowersError::NotPoisoned`], [`FollowersError::NothingToSkip`], the database's, or

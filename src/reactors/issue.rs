@@ -36,8 +36,8 @@ impl Wish {
     }
 }
 
-/// Folds the stream, decides and appends, again when someone else was faster. `command` says what to ask for in that state:
-/// nothing, when it is not called for any more, so that a replay repeats nothing.
+/// Folds the stream, decides and appends, again when someone else was faster. `command` says what to ask for in that
+/// state: nothing, when it is not called for any more, so that a replay repeats nothing.
 pub(crate) async fn carry_out<D>(
     ledger: &Ledger,
     wish: &Wish,

@@ -24,8 +24,9 @@ const GONE: &str = "http.410";
 /// So many other addresses are retired because of one answer; those beyond it get an answer of their own.
 const SHARED_LIMIT: u32 = 500;
 
-/// Retires an address whose receiver says it is gone, unless the address has been changed since that attempt, and with it
-/// every other address of the tenant with the same value: it is the destination that is gone, whoever is reached there.
+/// Retires an address whose receiver says it is gone, unless the address has been changed since that attempt, and with
+/// it every other address of the tenant with the same value: it is the destination that is gone, whoever is reached
+/// there.
 pub struct RetireGoneAddresses {
     ledger: Arc<Ledger>,
 }

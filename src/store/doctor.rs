@@ -25,8 +25,8 @@ pub struct CheckpointFacts {
 }
 
 impl CheckpointFacts {
-    /// Whether it stands still because the log is not the one it has read: the mark is at the checkpoint itself, where an
-    /// event that cannot be applied never is.
+    /// Whether it stands still because the log is not the one it has read: the mark is at the checkpoint itself, where
+    /// an event that cannot be applied never is.
     #[must_use]
     pub fn is_other_log(&self) -> bool {
         self.poison_position.is_some_and(|position| position <= self.position)

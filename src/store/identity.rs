@@ -113,8 +113,8 @@ impl Ledger {
         Ok(LogIdentity { position, event_hash, system_identifier: self.system_identifier().await? })
     }
 
-    /// Writes the log's identity to a file outside of the database, atomically, if the log still holds the event that is
-    /// named there; says what the comparison said. `now` is the caller's clock.
+    /// Writes the log's identity to a file outside of the database, atomically, if the log still holds the event that
+    /// is named there; says what the comparison said. `now` is the caller's clock.
     ///
     /// # Errors
     /// [`StoreError::File`], [`StoreError::Unavailable`].

@@ -25,8 +25,8 @@ impl<'p> Timely<'p> {
         Self { pool, limit: Duration::from_millis(limit_ms) + GRACE }
     }
 
-    /// The outcome of several statements on one connection; nothing when they take longer than one may. The connection is
-    /// the caller's to give up then.
+    /// The outcome of several statements on one connection; nothing when they take longer than one may. The connection
+    /// is the caller's to give up then.
     pub async fn within<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         timeout(self.limit, work).await.ok()
     }

@@ -51,8 +51,8 @@ impl Unit {
 pub struct CommandRecord {
     /// Unique within the tenant: the caller's Idempotency-Key, prefixed with who called.
     pub id: String,
-    /// Digest of method, path and body: the same id with another digest is refused. Keyed, where a body may hold personal
-    /// data ([`crate::Vault::request_digest`]): it is kept longer than that.
+    /// Digest of method, path and body: the same id with another digest is refused. Keyed, where a body may hold
+    /// personal data ([`crate::Vault::request_digest`]): it is kept longer than that.
     pub body_sha256: Sha256,
     /// What the caller was told, as JSON text.
     pub outcome: String,

@@ -55,8 +55,8 @@ pub fn sdl() -> String {
 }
 
 /// `POST /graphql`, the WebSocket at `/graphql/ws` and GraphiQL. Each proves its caller itself, so that errors have
-/// GraphQL's form; the page and its files hold nobody's data. `places` are those of all requests under way: what comes over
-/// a WebSocket takes one, too.
+/// GraphQL's form; the page and its files hold nobody's data. `places` are those of all requests under way: what comes
+/// over a WebSocket takes one, too.
 pub(crate) fn routes(places: Arc<Semaphore>) -> Router<ApiState> {
     let graphql = http::GraphQl::new(schema(), places);
     Router::new()

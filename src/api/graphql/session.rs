@@ -37,8 +37,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// An operation of `caller`, who insists on having seen `at_least`. It takes its place among the requests under way from
-    /// `places`, unless the request that brought it has one.
+    /// An operation of `caller`, who insists on having seen `at_least`. It takes its place among the requests under way
+    /// from `places`, unless the request that brought it has one.
     #[must_use]
     pub fn new(
         api: &ApiState,
@@ -96,8 +96,8 @@ impl Session {
         self.goes_on.store(true, Ordering::Relaxed);
     }
 
-    /// Does `work` within the bounds of a request: it has a place among those under way, and so long and no longer. A stream
-    /// that goes on waits for its place, anything else is shed.
+    /// Does `work` within the bounds of a request: it has a place among those under way, and so long and no longer. A
+    /// stream that goes on waits for its place, anything else is shed.
     ///
     /// # Errors
     /// Unavailable.

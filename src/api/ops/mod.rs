@@ -21,7 +21,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// The same three without a key and whole, for an address that only operators reach (`api.ops_bind`). On the API's own
-/// address `/metrics`, which counts across tenants, and what `/readyz` knows in detail need a key of the tenant `system`.
+/// address `/metrics`, which counts across tenants, and what `/readyz` knows in detail need a key of the tenant
+/// `system`.
 pub fn ops_router(api: ApiState) -> Router {
     Router::new()
         .route("/healthz", get(healthz::healthz))

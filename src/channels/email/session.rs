@@ -128,9 +128,9 @@ impl Session {
         Err(Box::new(Trouble { error, usable: refused && !closing, stale: lost || closing }))
     }
 
-    /// The content and the final dot: in one write when it is not large, so that a mail costs two writes and two answers.
-    /// lettre asks the iterator for its next part only after the one before has been written and flushed, so the end of
-    /// the iterator is the moment before the dot; what was held is then still unsent, and the dot behind it.
+    /// The content and the final dot: in one write when it is not large, so that a mail costs two writes and two
+    /// answers. lettre asks the iterator for its next part only after the one before has been written and flushed, so
+    /// the end of the iterator is the moment before the dot; what was held is then still unsent, and the dot behind it.
     async fn content(&mut self, mail: &Mail, deadline: Instant) -> Result<Response, Box<Trouble>> {
         let dot_begun = AtomicBool::new(false);
         let content = mail.without_last_crlf();

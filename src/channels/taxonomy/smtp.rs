@@ -66,8 +66,8 @@ pub struct SmtpMeaning {
 }
 
 /// Reads a negative reply: by its enhanced code when it has one that fits its basic code, else by the basic code and
-/// the step; 4yz that no table knows is transient (RFC 5321 §4.2.1), 5yz unknown. At the greeting nothing has been said of
-/// sender, recipient or content yet: what would be final for one mail there is the relay turning everyone away.
+/// the step; 4yz that no table knows is transient (RFC 5321 §4.2.1), 5yz unknown. At the greeting nothing has been said
+/// of sender, recipient or content yet: what would be final for one mail there is the relay turning everyone away.
 #[must_use]
 pub fn smtp_meaning(step: SmtpStep, basic: u16, text: &str) -> SmtpMeaning {
     // A server that says "550 4.2.1" contradicts itself: the basic code is the one every server means.

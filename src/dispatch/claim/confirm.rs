@@ -1,5 +1,5 @@
-//! A denial counts only once this node knows all that the one knew who planned the delivery: until the routing index has
-//! read the log up to where it ended after the row was seen, it may only be behind.
+//! A denial counts only once this node knows all that the one knew who planned the delivery: until the routing index
+//! has read the log up to where it ended after the row was seen, it may only be behind.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,8 +22,8 @@ const CONFIRMED_WITHIN: Duration = Duration::from_millis(1_000);
 /// Between looks at how far the index is.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Asks again for each of these once the index is up to date: closes what is still denied, and puts back what is not. What
-/// fails or takes too long comes back by itself.
+/// Asks again for each of these once the index is up to date: closes what is still denied, and puts back what is not.
+/// What fails or takes too long comes back by itself.
 pub(super) async fn confirm(dispatcher: Arc<Dispatcher>, denied: Vec<Carried>) {
     let since = Instant::now();
     let head = match dispatcher.ledger.head().await {

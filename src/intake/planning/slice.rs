@@ -85,8 +85,8 @@ impl Taking<'_> {
 }
 
 impl Intake {
-    /// Plans the next slice, and takes a permit for each of its deliveries for which one is free. Reads the routing index
-    /// once, for a few milliseconds at most: a slice is bounded.
+    /// Plans the next slice, and takes a permit for each of its deliveries for which one is free. Reads the routing
+    /// index once, for a few milliseconds at most: a slice is bounded.
     pub(crate) fn plan_slice(&self, request: SliceRequest<'_>, pace: Pace) -> Planned {
         let index = self.routing();
         let mut taking = Taking {

@@ -93,8 +93,8 @@ impl Intake {
         if self.near.permits.keeps_pace() { Pace::Waiting(0) } else { Pace::Whole }
     }
 
-    /// Lets the next slice wait a little for what the last one was short of. A plan that is no faster than its sends leads
-    /// to one transaction for a delivery's plan and its start; where room does not come soon, it goes on without.
+    /// Lets the next slice wait a little for what the last one was short of. A plan that is no faster than its sends
+    /// leads to one transaction for a delivery's plan and its start; where room does not come soon, it goes on without.
     async fn wait_for_room(&self, tenant: &TenantId, short: Option<Sends>) -> Pace {
         let Some(Sends { channel, destination }) = short else { return self.pace() };
         let since = Instant::now();

@@ -58,8 +58,8 @@ fn columns(queue: &QueueRow, events: &QueueRow) -> Vec<QueueDifference> {
         .collect()
 }
 
-/// A row that waits is due when the events say, or a little later when it was put back; a lease, which no event names, ends
-/// within the longest one from now.
+/// A row that waits is due when the events say, or a little later when it was put back; a lease, which no event names,
+/// ends within the longest one from now.
 fn instants(held: &Held, due: Due) -> Option<QueueDifference> {
     let (is_so, events) = match due {
         Due::At(at) => {

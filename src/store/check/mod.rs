@@ -34,7 +34,8 @@ pub enum QueueDifference {
     Differs {
         /// Which.
         delivery: DeliveryId,
-        /// In which column: `lane`, `sequence`, `state`, `tenant`, `distribution`, `channel`, `destination` or `due_at`.
+        /// In which column: `lane`, `sequence`, `state`, `tenant`, `distribution`, `channel`, `destination` or
+        /// `due_at`.
         column: &'static str,
         /// As the queue has it.
         queue: String,

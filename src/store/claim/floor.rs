@@ -11,8 +11,8 @@ const TRUSTED: Duration = Duration::from_secs(1);
 /// A lane of a channel.
 pub(crate) type LaneOf = (i16, ChannelKind);
 
-/// From which instant on each lane of a channel has rows. Index entries of rows gone before it are not walked over again at each
-/// claim: under an old snapshot nobody can remove them.
+/// From which instant on each lane of a channel has rows. Index entries of rows gone before it are not walked over
+/// again at each claim: under an old snapshot nobody can remove them.
 #[derive(Default)]
 pub(crate) struct Floors {
     by_lane: Mutex<HashMap<LaneOf, (Timestamp, Instant)>>,

@@ -119,7 +119,10 @@ pub(super) async fn rows_of(
     .await
 }
 
-pub(super) async fn row(pool: Timely<'_>, delivery: DeliveryId) -> sqlx::Result<Option<RawQueueRow>> {
+pub(super) async fn row(
+    pool: Timely<'_>,
+    delivery: DeliveryId,
+) -> sqlx::Result<Option<RawQueueRow>> {
     sqlx::query_as(
         "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent \
          from delivery_queue where delivery = $1",

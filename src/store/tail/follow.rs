@@ -145,8 +145,8 @@ impl Follow {
         Ok(true)
     }
 
-    /// Whether the log still holds the last row handed on. After a crash the sequence may stand lower than it did, but no
-    /// event that was committed is gone; in a restored backup, or another log, it is.
+    /// Whether the log still holds the last row handed on. After a crash the sequence may stand lower than it did, but
+    /// no event that was committed is gone; in a restored backup, or another log, it is.
     async fn prove(&mut self) -> Result<bool, StoreError> {
         let cursor = self.cursor;
         let found = timely(hash_at(self.connected().await?, cursor)).await?;

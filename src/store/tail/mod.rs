@@ -124,8 +124,8 @@ impl Tail {
         self.blocked.clone()
     }
 
-    /// Says when a log is found in the place of the one that was followed: an older backup was restored, or it is another
-    /// database. From then on nothing is handed on.
+    /// Says when a log is found in the place of the one that was followed: an older backup was restored, or it is
+    /// another database. From then on nothing is handed on.
     #[must_use]
     pub fn replaced(&self) -> watch::Receiver<Option<Replaced>> {
         self.replaced.clone()

@@ -161,7 +161,8 @@ async fn what_routing_is_folded_from_is_found_by_an_index_of_its_own() {
     assert_eq!(part[0].position, read[1].position);
 
     // A log that is long: no plan may read through it.
-    let grow = "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
+    let grow = "insert into events \
+            (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
         select 'distribution', 'long', g, 'SlicePlanned', '1', '{}', '{\"tenant\":\"acme\"}' \
         from generate_series(1, 20000) g";
     test.app().await.execute(grow).await.unwrap();

@@ -88,8 +88,8 @@ impl Vault {
             .map_err(|Invalid { field, .. }| VaultError::Damaged { what: field })
     }
 
-    /// HMAC of a request under the tenant's index key: it tells one request from another, and whoever has it cannot try out
-    /// which one it was.
+    /// HMAC of a request under the tenant's index key: it tells one request from another, and whoever has it cannot try
+    /// out which one it was.
     ///
     /// # Errors
     /// [`VaultError::Unavailable`].

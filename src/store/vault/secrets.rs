@@ -7,8 +7,8 @@ use super::cipher::{damaged, unwrap, wrap};
 use super::{Vault, VaultError, queries};
 
 impl Vault {
-    /// Keeps a secret under a name for good, wrapped by the master key, and says which one is kept there: `fresh`, if it is
-    /// the first. Two who keep one at the same time get the same.
+    /// Keeps a secret under a name for good, wrapped by the master key, and says which one is kept there: `fresh`, if
+    /// it is the first. Two who keep one at the same time get the same.
     ///
     /// # Errors
     /// [`VaultError::Unavailable`].

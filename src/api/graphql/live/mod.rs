@@ -76,8 +76,8 @@ impl LiveUpdates {
     }
 }
 
-/// Asked before a stream is made, within the bounds of a request; the guard asks again for each of its fields. What is looked
-/// up now is not kept for later.
+/// Asked before a stream is made, within the bounds of a request; the guard asks again for each of its fields. What is
+/// looked up now is not kept for later.
 async fn begin<S>(
     ctx: &Context<'_>,
     scope: Scope,

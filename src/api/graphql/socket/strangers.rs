@@ -5,8 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::graphql::limits::MAX_STRANGERS;
 
-/// Connections that have not said who they are, the oldest first. Whoever is honest says it at once: so when there are too
-/// many, the one that has been silent longest goes, and nobody is kept out by those who never speak.
+/// Connections that have not said who they are, the oldest first. Whoever is honest says it at once: so when there are
+/// too many, the one that has been silent longest goes, and nobody is kept out by those who never speak.
 #[derive(Default)]
 pub(in crate::graphql) struct Strangers(Mutex<Waiting>);
 

@@ -28,8 +28,8 @@ pub struct ArtifactAnswer {
 
 /// Upload an artifact
 ///
-/// The body is the file, streamed to disk. The same bytes again change nothing; under an Idempotency-Key that was used for
-/// other bytes they are refused.
+/// The body is the file, streamed to disk. The same bytes again change nothing; under an Idempotency-Key that was used
+/// for other bytes they are refused.
 #[utoipa::path(
     post, path = "/v1/artifacts", tag = "artifacts",
     params(
@@ -58,8 +58,8 @@ pub async fn upload_artifact(
     Ok(response)
 }
 
-/// Remembers the upload under its Idempotency-Key, if it has one. The answer follows from the bytes, so it is whether the
-/// key stood for them before that is told.
+/// Remembers the upload under its Idempotency-Key, if it has one. The answer follows from the bytes, so it is whether
+/// the key stood for them before that is told.
 async fn remembered(api: &ApiState, change: &Change, sha256: &Sha256) -> Result<bool, ApiError> {
     let digest = change.digest(api, sha256.as_bytes()).await?;
     if replay(api, change, &digest).await?.is_some() {

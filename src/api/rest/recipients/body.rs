@@ -124,8 +124,8 @@ pub struct AddressView {
     /// On which channel.
     #[schema(value_type = ChannelWord)]
     pub(super) channel: String,
-    /// Mail address or URL; `***` unless the key has the scope `audit`: its domain may be personal, too. Absent when it was
-    /// erased.
+    /// Mail address or URL; `***` unless the key has the scope `audit`: its domain may be personal, too. Absent when it
+    /// was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<String>,
     /// Where sends end up, as a pseudonym: what a pause names.

@@ -38,8 +38,8 @@ impl Gauge {
     }
 }
 
-/// A multipart body whose reader keeps all it is given until it finds what it looks for, and takes all there is: so it is
-/// given one piece at a time, and no more than a part's head may take.
+/// A multipart body whose reader keeps all it is given until it finds what it looks for, and takes all there is: so it
+/// is given one piece at a time, and no more than a part's head may take.
 pub(super) struct Measured {
     body: BodyDataStream,
     rest: Bytes,

@@ -1,5 +1,5 @@
-//! A right request for each route, and what another tenant's key is answered to it. A route that is not in the list fails the
-//! tests of who may what.
+//! A right request for each route, and what another tenant's key is answered to it. A route that is not in the list
+//! fails the tests of who may what.
 
 use axum::body::Body;
 use axum::http::{Method, Request};

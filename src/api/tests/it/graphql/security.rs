@@ -70,7 +70,8 @@ fn a_field_is_closed_to_every_key_without_its_scope_wherever_it_stands() {
     assert_eq!(refused.code, FaultCode::Forbidden);
 }
 
-/// A way to every type, as what stands before and after a selection of it. Ids are those of things that exist in [`ACME`].
+/// A way to every type, as what stands before and after a selection of it. Ids are those of things that exist in
+/// [`ACME`].
 fn roads(run: &str, delivery: &str) -> BTreeMap<String, (String, String)> {
     let objects = objects();
     let call = |field: &str| {
