@@ -111,8 +111,8 @@ async fn database_commands(program: &Program<'_>) {
     assert!(program.told(&["queue", "depth"]).await.is_array());
     assert!(program.told(&["projections", "status"]).await.is_array());
     assert_eq!(program.told(&["projections", "rebuild", "--all"]).await["equal"], json!(true));
-    let spoil = "update checkpoints set poison_position = $1, poison_error = 'spoilt' \
-        where name = 'reports'";
+    let spoil = "update checkpoints set position = $1 - 1, event_hash = null, \
+        poison_position = $1, poison_error = 'spoilt' where name = 'reports'";
     let mut owner = program.scene.connect("WAYBILL_DATABASE__OWNER_URL").await;
     sqlx::query(spoil).bind(head).execute(&mut owner).await.unwrap();
     let at = head.to_string();
