@@ -40,10 +40,6 @@ struct Running {
 }
 
 impl Kafka {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test is told of its servers by the environment"
-    )]
     async fn start() -> Self {
         let kafka = Self::named();
         ensure_topics(&kafka.config, 1).await.unwrap();
@@ -58,6 +54,10 @@ impl Kafka {
         kafka
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test is told of its servers by the environment"
+    )]
     fn named() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let nanos = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();

@@ -171,12 +171,12 @@ async fn open_deliveries_are_listed_and_counted() {
 #[tokio::test]
 async fn what_is_held_past_its_deadline_is_counted() {
     let test = TestLedger::start().await;
-    let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let later = Timestamp::from_unix_micros(4_102_444_800_000_000); // the year 2100
     let put = |number, lane, at| {
         QueueChange::Put(QueueRow { lane, ..queue_row(number, 0, 0) }, Due::At(at))
     };
     let past = Timestamp::from_unix_micros(0);
-    let queue = vec![put(0, 2, past), put(1, 2, past), put(2, 2, later.into()), put(3, 1, past)];
+    let queue = vec![put(0, 2, past), put(1, 2, past), put(2, 2, later), put(3, 1, past)];
     test.ledger.append(Unit { queue, ..Unit::new(metadata()) }).await.unwrap();
     assert_eq!(test.ledger.held_past_deadline().await.unwrap(), 2);
 }
