@@ -55,6 +55,10 @@ impl SendPermits for Permits {
         self.dispatcher.has_room(tenant, channel, destination)
     }
 
+    fn answered_count(&self, channel: ChannelKind) -> u64 {
+        self.dispatcher.answered_count(channel)
+    }
+
     fn lease_ms(&self, channel: ChannelKind) -> u64 {
         self.dispatcher.lease_ms_of(channel)
     }

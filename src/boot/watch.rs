@@ -49,13 +49,17 @@ impl Watch {
                     self.remember(known).await;
                     return known.position;
                 }
-                _ = every.tick() => match self.ledger.write_identity(&self.file, clock::now()).await {
+                _ = every.tick() => match self.write().await {
                     Ok(Identity::RestoredBackup { stored, .. }) => return stored.position,
                     Ok(Identity::Same | Identity::Unknown) => {}
                     Err(problem) => not_written(&problem),
                 },
             }
         }
+    }
+
+    async fn write(&self) -> Result<Identity, StoreError> {
+        self.ledger.write_identity(&self.file, clock::now()).await
     }
 
     /// The tail knew later events than the file: whoever starts next must know them, too.

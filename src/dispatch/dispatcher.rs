@@ -142,7 +142,13 @@ impl Dispatcher {
         self.is_alone.load(Ordering::Relaxed)
     }
 
-    /// Whether first tries like this one have at least half of their tightest limit free.
+    /// First tries on a channel that the other side answered so far.
+    #[must_use]
+    pub fn answered_count(&self, channel: ChannelKind) -> u64 {
+        self.permits.answered_count(channel)
+    }
+
+    /// Whether first tries like this one have a quarter of their tightest limit free.
     #[must_use]
     pub fn has_room(
         &self,

@@ -40,8 +40,8 @@ pub(crate) struct Send {
 
 impl From<Start> for Send {
     fn from(start: Start) -> Self {
-        let Start { delivery, tenant, sequence, state, traceparent, permit, leased_at, authorised } =
-            start;
+        let Start { delivery, tenant, sequence, state, traceparent, .. } = start;
+        let Start { permit, leased_at, authorised, .. } = start;
         let carried = Carried { delivery, tenant, sequence, state, traceparent };
         Self { carried, permit, leased_at, authorised }
     }

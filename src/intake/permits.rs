@@ -31,6 +31,9 @@ pub trait SendPermits: Send + Sync {
         destination: &DestinationKey,
     ) -> bool;
 
+    /// First tries on a channel that the other side answered so far: while it rises, permits come back.
+    fn answered_count(&self, channel: ChannelKind) -> u64;
+
     /// How long the queue row of an attempt started on `channel` is leased, in milliseconds.
     fn lease_ms(&self, channel: ChannelKind) -> u64;
 
@@ -74,6 +77,10 @@ impl SendPermits for NoPermits {
 
     fn has_room(&self, _: &TenantId, _: ChannelKind, _: &DestinationKey) -> bool {
         false
+    }
+
+    fn answered_count(&self, _: ChannelKind) -> u64 {
+        0
     }
 
     fn lease_ms(&self, _: ChannelKind) -> u64 {

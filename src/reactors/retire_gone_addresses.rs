@@ -161,8 +161,8 @@ fn gone<'e>(event: &'e RecordedEvent) -> Option<Found<'e>> {
             attempt,
             outcome: AttemptOutcome::Failed { fault, .. },
             ..
-        }
-        | DeliveryEvent::EvidenceRecorded { evidence: Evidence::LateFailure { attempt, fault } } => {
+        } => (*attempt, fault),
+        DeliveryEvent::EvidenceRecorded { evidence: Evidence::LateFailure { attempt, fault } } => {
             (*attempt, fault)
         }
         _ => return None,

@@ -47,6 +47,8 @@ struct InUse {
     channels: HashMap<ChannelKind, u32>,
     tenants: HashMap<TenantId, u32>,
     destinations: HashMap<DestinationKey, u32>,
+    /// Sends that the other side answered, by channel.
+    answered: HashMap<ChannelKind, u64>,
 }
 
 impl Share {
@@ -129,7 +131,12 @@ impl Permits {
         self.0.of(share).free(channel, wanted)
     }
 
-    /// Whether first tries like this one have at least half of their tightest limit free. Nothing is free any more once
+    /// First tries on a channel that the other side answered so far.
+    pub(crate) fn answered_count(&self, channel: ChannelKind) -> u64 {
+        self.0.of(Share::First).answered.get(&channel).copied().unwrap_or_default()
+    }
+
+    /// Whether first tries like this one have a quarter of their tightest limit free. Nothing is free any more once
     /// permits are closed, and nothing is waited for.
     pub(crate) fn has_room(
         &self,
@@ -189,6 +196,7 @@ impl InUse {
             channels: HashMap::new(),
             tenants: HashMap::new(),
             destinations: HashMap::new(),
+            answered: HashMap::new(),
         }
     }
 
@@ -226,11 +234,11 @@ impl InUse {
 
     fn has_room(&self, tenant: &TenantId, channel: ChannelKind, to: &DestinationKey) -> bool {
         let limits = &self.limits;
-        let has_half = |limit: u32, used: u32| limit.saturating_sub(used) >= limit.div_ceil(2);
-        has_half(limits.all, self.all)
-            && has_half(limits.tenant, used(&self.tenants, tenant))
-            && has_half(limits.channel(channel), used(&self.channels, &channel))
-            && has_half(limits.destination, used(&self.destinations, to))
+        let has_some = |limit: u32, used: u32| limit.saturating_sub(used) >= limit.div_ceil(4);
+        has_some(limits.all, self.all)
+            && has_some(limits.tenant, used(&self.tenants, tenant))
+            && has_some(limits.channel(channel), used(&self.channels, &channel))
+            && has_some(limits.destination, used(&self.destinations, to))
     }
 }
 
@@ -255,6 +263,7 @@ impl Permit {
         let mut in_use = self.shared.of(self.share);
         less(&mut in_use.channels, &self.channel);
         less(&mut in_use.destinations, &self.destination);
+        *in_use.answered.entry(self.channel).or_default() += 1;
         drop(in_use);
         self.shared.bell(self.share, self.channel).notify_one();
     }

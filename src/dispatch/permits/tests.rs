@@ -99,12 +99,14 @@ fn a_channel_is_claimed_again_when_half_of_it_has_come_back() {
 }
 
 #[test]
-fn there_is_room_while_half_of_the_tightest_limit_is_free() {
+fn there_is_room_while_a_quarter_of_the_tightest_limit_is_free() {
     let permits = permits(64, 16);
     let has_room =
         |to: &DestinationKey| permits.has_room(&tenant("acme"), ChannelKind::Webhook, to);
-    let mut held: Vec<_> = (0..7).map(|_| webhook(&permits, Share::First, "a").unwrap()).collect();
+    // Of twelve for one destination.
+    let mut held: Vec<_> = (0..10).map(|_| webhook(&permits, Share::First, "a").unwrap()).collect();
     assert_eq!((has_room(&to("a")), has_room(&to("b"))), (false, true));
-    held.truncate(6);
+    held.truncate(9);
     assert!(has_room(&to("a")));
+    assert_eq!(permits.answered_count(ChannelKind::Webhook), 1);
 }

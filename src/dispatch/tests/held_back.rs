@@ -6,7 +6,8 @@ use schema::events::{
     SubscriptionEvent, SuppressReason, TenantEvent,
 };
 use schema::{
-    AttributeValue, ChannelKind, Preferences, RecipientId, ReportSelector, Selector, StreamId,
+    AttributeValue, ChannelKind, DeliveryId, Preferences, RecipientId, ReportSelector, Selector,
+    StreamId,
 };
 
 use crate::sink::Answer;
@@ -93,6 +94,57 @@ async fn a_withdrawn_version_is_called_off() {
     assert_eq!(outcome, Outcome::Cancelled);
     let cancelled = DeliveryEvent::DeliveryCancelled { reason: CancelReason::Withdrawn };
     assert_eq!(events[1..], [cancelled]);
+    running.stop().await;
+}
+
+/// Deliveries to "bob" that wait, more than one claim takes.
+async fn many(world: &World) -> Vec<DeliveryId> {
+    let mut deliveries = Vec::new();
+    for resend in 0..500 {
+        let mut plan = world.plan("bob", ChannelKind::Webhook);
+        plan.resend = resend;
+        deliveries.push(world.schedule_plan(plan).await);
+    }
+    deliveries
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_version_of_many_deliveries_is_called_off_and_holds_up_nobody_behind_it() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    world.webhook("eve").await;
+    let deliveries = many(&world).await;
+    let mut behind = world.plan("eve", ChannelKind::Webhook);
+    behind.distribution = world.another_version("2026-11-24").await;
+    let behind = world.schedule_plan(behind).await;
+    let withdrawn = DistributionEvent::VersionWithdrawn { reason: "wrong numbers".to_owned() };
+    world.append(StreamId::distribution(world.distribution), 1, vec![withdrawn.into()]).await;
+
+    let running = world.run("node-1");
+    assert_eq!(world.until_closed(behind).await.0, Outcome::Delivered);
+    for delivery in deliveries {
+        let (outcome, events) = world.until_closed(delivery).await;
+        assert_eq!((outcome, events.len()), (Outcome::Cancelled, 2));
+    }
+    assert!(world.sink.received(&path("bob")).is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_waits_for_who_unsubscribed_is_suppressed_each_once() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let deliveries = many(&world).await;
+    let stream = StreamId::subscription(&tenant(), &subscription("bob"));
+    let ended = SubscriptionEvent::Unsubscribed { version: 2, reason: "one_click".to_owned() };
+    world.append(stream, 1, vec![ended.into()]).await;
+
+    let running = world.run("node-1");
+    for delivery in deliveries {
+        let (outcome, events) = world.until_closed(delivery).await;
+        assert_eq!((outcome, events.len()), (Outcome::Suppressed, 2));
+    }
+    assert!(world.sink.received(&path("bob")).is_empty());
     running.stop().await;
 }
 

@@ -165,11 +165,12 @@ impl World {
             listeners,
             _directory: directory,
         };
-        world.receive().await;
+        world.receive(version()).await;
         world
     }
 
-    async fn receive(&self) {
+    async fn receive(&self, name: VersionName) {
+        let run = DistributionId::of(&tenant(), &report(), &name);
         let stored = self.artifacts.put_bytes(&tenant(), CSV.into(), None).await.unwrap();
         let artifact = ArtifactRef {
             name: "risk.csv".to_owned(),
@@ -179,7 +180,7 @@ impl World {
         };
         let event = DistributionEvent::ReportReceived(ReportVersion {
             report: report(),
-            version: version(),
+            version: name,
             digest: Sha256::of(b"version"),
             title: "Market risk".to_owned(),
             attributes: Attributes::new(),
@@ -188,7 +189,14 @@ impl World {
             received_at: self.received_at,
             deadline: self.received_at.plus_ms(600_000),
         });
-        self.append(StreamId::distribution(self.distribution), 0, vec![event.into()]).await;
+        self.append(StreamId::distribution(run), 0, vec![event.into()]).await;
+    }
+
+    /// Receives another version of the report.
+    pub async fn another_version(&self, name: &str) -> DistributionId {
+        let name = VersionName::try_new(name).unwrap();
+        self.receive(name.clone()).await;
+        DistributionId::of(&tenant(), &report(), &name)
     }
 
     pub async fn append(&self, stream: StreamId, expected: i64, events: Vec<LedgerEvent>) {

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use aggregates::delivery::{self, Command, Delivery, Refusal, Rules};
-use aggregates::planning::{SlicePlan, SliceRequest, plan_slice};
+use aggregates::planning::{MAX_RECIPIENTS, SlicePlan, SliceRequest, plan_slice};
 use aggregates::routing::{Authorised, RoutingIndex};
 use aggregates::run;
 use schema::events::DeliveryPlan;
@@ -12,6 +12,10 @@ use crate::{Intake, PermitGuard, ReceiveError, Started};
 
 /// So many events a unit holds at most.
 const MAX_UNIT_EVENTS: usize = 2_000;
+/// Deliveries of a slice, at most.
+const MAX_DELIVERIES: usize = MAX_RECIPIENTS * ChannelKind::ALL.len();
+/// One delivery without a permit for so many with one does not end a slice.
+const WAITING_SHARE: usize = 8;
 /// Events of a slice's unit that are not its deliveries' own: received, slice planned, and the corrected version's.
 const OTHER_EVENTS: usize = 3;
 
@@ -36,7 +40,8 @@ pub(crate) struct Sends {
 pub(crate) enum Pace {
     /// As far as a slice may.
     Whole,
-    /// It ends when more deliveries than these have no permit: what comes behind them is planned when it can be sent.
+    /// It ends when more deliveries than these, and than a share of those with a permit, have none: what comes behind
+    /// them is planned when it can be sent. A few to a slow destination do not hold up the others.
     Waiting(usize),
 }
 
@@ -51,7 +56,7 @@ struct Taking<'t> {
     intake: &'t Intake,
     index: &'t RoutingIndex,
     request: SliceRequest<'t>,
-    /// Events that still have room in the unit.
+    /// Starts that still have room in the unit.
     room: usize,
     starts: Vec<Option<Start>>,
     waiting: usize,
@@ -60,7 +65,6 @@ struct Taking<'t> {
 
 impl Taking<'_> {
     fn take(&mut self, plan: &DeliveryPlan) {
-        self.room = self.room.saturating_sub(1);
         let start = if self.room > 0 { self.start(plan) } else { None };
         self.room = self.room.saturating_sub(usize::from(start.is_some()));
         self.starts.push(start);
@@ -93,7 +97,7 @@ impl Intake {
             intake: self,
             index: &index,
             request,
-            room: MAX_UNIT_EVENTS - OTHER_EVENTS,
+            room: MAX_UNIT_EVENTS - OTHER_EVENTS - MAX_DELIVERIES,
             starts: Vec::new(),
             waiting: 0,
             short: None,
@@ -102,7 +106,10 @@ impl Intake {
             deliveries.iter().for_each(|(_, plan)| taking.take(plan));
             match pace {
                 Pace::Whole => false,
-                Pace::Waiting(most) => taking.waiting > most,
+                Pace::Waiting(most) => {
+                    let started = taking.starts.len() - taking.waiting;
+                    taking.waiting > most + started / WAITING_SHARE
+                }
             }
         });
         let Taking { starts, short, .. } = taking;

@@ -13,8 +13,12 @@ use super::slice::{Pace, Sends};
 use crate::receive::fold;
 use crate::{Intake, ReceiveError, Started, clock, figures};
 
-/// How long a slice waits for permits before it is planned without them.
+/// How long a slice waits for permits while none comes back, before it is planned without.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// So many must come back in that time, or whoever holds them is slow: others do not wait for it.
+const FLOWING: u64 = 8;
+/// How long it waits for permits that do come back, and go to others.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// Between looks whether there are any.
 const ROOM_POLL: Duration = Duration::from_millis(1);
 
@@ -97,13 +101,19 @@ impl Intake {
     /// leads to one transaction for a delivery's plan and its start; where room does not come soon, it goes on without.
     async fn wait_for_room(&self, tenant: &TenantId, short: Option<Sends>) -> Pace {
         let Some(Sends { channel, destination }) = short else { return self.pace() };
-        let since = Instant::now();
-        while self.near.permits.keeps_pace() {
-            if self.near.permits.has_room(tenant, channel, &destination) {
+        let permits = &self.near.permits;
+        let began = Instant::now();
+        let (mut flowed_at, mut answered) = (began, permits.answered_count(channel));
+        while permits.keeps_pace() && began.elapsed() < LONGEST_WAIT {
+            if permits.has_room(tenant, channel, &destination) {
                 return self.pace();
             }
-            if since.elapsed() >= PATIENCE {
-                return Pace::Whole;
+            let now_answered = permits.answered_count(channel);
+            if now_answered >= answered + FLOWING {
+                (flowed_at, answered) = (Instant::now(), now_answered);
+            }
+            if flowed_at.elapsed() >= PATIENCE {
+                break;
             }
             sleep(ROOM_POLL).await;
         }

@@ -181,7 +181,10 @@ fn row(number: usize, taken: &ReportVersion, sequence: i64, state: &Delivery) ->
         destination: plan.destination,
         lane: Lane::First.number(),
         sequence,
-        state: serde_json::to_string(state).unwrap(),
+        state: match state {
+            Delivery::Attempting { .. } => String::new(),
+            _ => serde_json::to_string(state).unwrap(),
+        },
         traceparent: Some(TRACE.to_owned()),
     }
 }

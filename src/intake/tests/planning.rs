@@ -239,6 +239,7 @@ async fn a_plan_that_keeps_pace_plans_and_starts_each_delivery_in_one_unit() {
     let end_sends = || {
         let ended = std::mem::take(&mut *world.permits.launched.lock().unwrap());
         sent.fetch_add(ended.len(), Ordering::SeqCst);
+        world.permits.ended.fetch_add(ended.len() as u64, Ordering::SeqCst);
     };
     until("all are planned", || async {
         end_sends();

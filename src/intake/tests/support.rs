@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub(super) struct Permits {
     free: Arc<AtomicUsize>,
     /// Whether plans keep pace with sends.
     pub(super) paced: AtomicBool,
+    /// Sends that were answered.
+    pub(super) ended: AtomicU64,
     pub(super) launched: Mutex<Vec<Started>>,
 }
 
@@ -72,6 +74,10 @@ impl SendPermits for Permits {
 
     fn has_room(&self, _: &TenantId, _: ChannelKind, _: &DestinationKey) -> bool {
         self.free() > 0
+    }
+
+    fn answered_count(&self, _: ChannelKind) -> u64 {
+        self.ended.load(Ordering::SeqCst)
     }
 
     fn lease_ms(&self, _: ChannelKind) -> u64 {

@@ -10,7 +10,9 @@ use store::{
     QueueRow, Unit,
 };
 
-use crate::support::{delivery, distribution, metadata, queue_row, started, tenant, unit};
+use crate::support::{
+    delivery, distribution, in_doubt, metadata, queue_row, started, tenant, unit,
+};
 
 fn request(limit: u32, lease_ms: u64) -> ClaimRequest {
     ClaimRequest {
@@ -193,4 +195,31 @@ async fn an_unfinished_plan_is_one_nodes_until_its_lease_ends() {
 
     let done = PlanningChange::Remove { distribution: distribution() };
     test.ledger.append(Unit { planning: vec![done], ..Unit::new(metadata()) }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_without_state_is_claimed_with_its_stream() {
+    let test = TestLedger::start().await;
+    let due = Due::At(Timestamp::from_unix_micros(0));
+    let bare = QueueRow { state: String::new(), ..queue_row(1, 0, 2) };
+    let queue =
+        vec![QueueChange::Put(bare.clone(), due), QueueChange::Put(queue_row(2, 0, 1), due)];
+    let appends = vec![started(1, 0, 1), in_doubt(1, 1, 1), started(2, 0, 1)];
+    test.ledger.append(Unit { queue, ..unit(appends) }).await.unwrap();
+
+    let mut seen = vec![];
+    let wanted = request(9, 60_000);
+    let claiming = test.ledger.claim(&wanted, |rows| {
+        seen = rows;
+        vec![]
+    });
+    claiming.await.unwrap();
+    seen.sort_by_key(|claimed| claimed.row.delivery);
+    let history: Vec<(i64, &str)> = seen[0]
+        .history
+        .iter()
+        .map(|recorded| (recorded.sequence, recorded.event.event_type()))
+        .collect();
+    assert_eq!((&seen[0].row, history), (&bare, vec![(1, "AttemptStarted"), (2, "AttemptEnded")]));
+    assert_eq!((&seen[1].row, seen[1].history.len()), (&queue_row(2, 0, 1), 0));
 }

@@ -10,6 +10,7 @@ mod claim;
 mod execute;
 mod immutable;
 mod lost;
+mod nodes;
 mod support;
 mod tail;
 mod vault;
