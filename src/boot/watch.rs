@@ -6,7 +6,7 @@ use anyhow::Result;
 use schema::Position;
 use store::{Identity, Ledger, Replaced, StoreError, Tail};
 use tokio::sync::watch;
-use tokio::time::interval;
+use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -15,6 +15,8 @@ use crate::clock;
 
 /// How often the newest checkpoint is written outside of the database.
 const EVERY: Duration = Duration::from_secs(5);
+/// Between tries to write what a log that was replaced must have held.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Keeps the newest checkpoint where a restored backup does not reach; and ends all work on a log that was replaced
 /// while we ran. The API goes on, and says why.
@@ -33,24 +35,27 @@ impl Watch {
         let Some(known) = stop.run_until_cancelled(self.until_replaced()).await else {
             return Ok(());
         };
-        self.held.hold(other_log(known));
+        self.held.hold(other_log(known.position()));
         self.work.iter().for_each(CancellationToken::cancel);
+        if let Known::Unwritten(known) = known {
+            stop.run_until_cancelled(self.remember(known)).await;
+        }
         stop.cancelled().await;
         Ok(())
     }
 
-    /// Returns the position of the event that the log does not hold any more.
-    async fn until_replaced(&self) -> Position {
+    /// Returns the event that the log does not hold any more.
+    async fn until_replaced(&self) -> Known {
         let mut every = interval(EVERY);
         let mut replaced = self.tail.replaced();
         loop {
             tokio::select! {
-                Some(known) = found(&mut replaced) => {
-                    self.remember(known).await;
-                    return known.position;
-                }
+                biased;
+                Some(known) = found(&mut replaced) => return Known::Unwritten(known),
                 _ = every.tick() => match self.write().await {
-                    Ok(Identity::RestoredBackup { stored, .. }) => return stored.position,
+                    Ok(Identity::RestoredBackup { stored, .. }) => {
+                        return Known::Written(stored.position);
+                    }
                     Ok(Identity::Same | Identity::Unknown) => {}
                     Err(problem) => not_written(&problem),
                 },
@@ -62,13 +67,34 @@ impl Watch {
         self.ledger.write_identity(&self.file, clock::now()).await
     }
 
-    /// The tail knew later events than the file: whoever starts next must know them, too.
+    /// The tail knew later events than the file: whoever starts next must know them, too. The connections ended with
+    /// the log that they were to, so this may take more than one try.
     async fn remember(&self, known: Replaced) {
         let Replaced { position, event_hash } = known;
-        let written =
-            self.ledger.store_identity(&self.file, position, event_hash, clock::now()).await;
-        if let Err(problem) = written {
-            not_written(&problem);
+        loop {
+            let now = clock::now();
+            match self.ledger.store_identity(&self.file, position, event_hash, now).await {
+                Ok(()) => return,
+                Err(problem) => not_written(&problem),
+            }
+            sleep(AGAIN).await;
+        }
+    }
+}
+
+/// The event by which a log that was replaced was found out.
+enum Known {
+    /// The checkpoint file names it.
+    Written(Position),
+    /// The tail had handed it on; the file names an earlier one.
+    Unwritten(Replaced),
+}
+
+impl Known {
+    fn position(&self) -> Position {
+        match self {
+            Self::Written(position) => *position,
+            Self::Unwritten(known) => known.position,
         }
     }
 }

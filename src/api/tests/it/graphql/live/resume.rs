@@ -154,9 +154,12 @@ async fn whoever_reads_too_slowly_is_told_the_last_position_it_was_given_and_can
             break;
         }
     }
-    // More than sockets and the tail hold, while nobody reads.
+    // More batches than sockets and the tail hold, while nobody reads.
+    let mut head = world.api.state.tail.head();
     for n in 0..EVENTS {
         write(&world, begun + n, "x".repeat(40_000)).await;
+        let written = world.head().await;
+        head.wait_for(|head| *head >= written).await.unwrap();
     }
 
     let mut last = None;
