@@ -1,10 +1,7 @@
 //! How a delivery stands after an event, as far as the event itself says it.
 
 use chrono::{DateTime, Utc};
-use schema::events::{
-    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, Evidence, NextStep,
-    SuppressReason,
-};
+use schema::events::{AttemptOutcome, DeliveryEvent, Evidence, NextStep};
 use schema::{FailureClass, Fault, Proof, RecordedEvent, Timestamp};
 
 use super::facts::Facts;
@@ -51,13 +48,13 @@ impl Change {
                 Some(next) => self.go_on(next, false, at),
             },
             DeliveryEvent::DeliveryCancelled { reason } => {
-                self.close(DeliveryOutcome::Cancelled, Some(cancelled(reason)), at);
+                self.close(DeliveryOutcome::Cancelled, Some(reason.as_str()), at);
             }
             DeliveryEvent::DeliveryExpired { .. } => {
                 self.close(DeliveryOutcome::Expired, None, at);
             }
             DeliveryEvent::DeliverySuppressed { reason } => {
-                self.close(DeliveryOutcome::Suppressed, Some(suppressed(*reason)), at);
+                self.close(DeliveryOutcome::Suppressed, Some(reason.as_str()), at);
             }
             DeliveryEvent::EvidenceRecorded { evidence } => self.learned(at, evidence),
         }
@@ -137,7 +134,7 @@ impl Change {
             NextStep::RetryAt { at } => self.stand(DeliveryState::Retrying, Some(at.to_chrono())),
             NextStep::Held => self.stand(DeliveryState::Held, None),
             NextStep::DeadLettered { reason } => {
-                self.close(DeliveryOutcome::DeadLettered, Some(dead_lettered(*reason)), at);
+                self.close(DeliveryOutcome::DeadLettered, Some(reason.as_str()), at);
             }
         }
     }
@@ -157,32 +154,5 @@ impl Change {
     fn fault(&mut self, fault: &Fault) {
         self.fault_class = Some(fault.class.as_str());
         self.fault_code = Some(fault.code.clone());
-    }
-}
-
-const fn cancelled(reason: &CancelReason) -> &'static str {
-    match reason {
-        CancelReason::Requested { .. } => "requested",
-        CancelReason::Withdrawn => "withdrawn",
-        CancelReason::Corrected => "corrected",
-    }
-}
-
-const fn suppressed(reason: SuppressReason) -> &'static str {
-    match reason {
-        SuppressReason::Unsubscribed => "unsubscribed",
-        SuppressReason::Paused => "paused",
-        SuppressReason::NotEntitled => "not_entitled",
-        SuppressReason::AddressRetired => "address_retired",
-        SuppressReason::RecipientRetired => "recipient_retired",
-    }
-}
-
-const fn dead_lettered(reason: DeadLetterReason) -> &'static str {
-    match reason {
-        DeadLetterReason::NotRetryable => "not_retryable",
-        DeadLetterReason::AttemptsExhausted => "attempts_exhausted",
-        DeadLetterReason::DeadlinePassed => "deadline_passed",
-        DeadLetterReason::ResolvedNotArrived => "resolved_not_arrived",
     }
 }

@@ -86,6 +86,19 @@ pub enum DeadLetterReason {
     ResolvedNotArrived,
 }
 
+impl DeadLetterReason {
+    /// Its stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRetryable => "not_retryable",
+            Self::AttemptsExhausted => "attempts_exhausted",
+            Self::DeadlinePassed => "deadline_passed",
+            Self::ResolvedNotArrived => "resolved_not_arrived",
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -126,6 +139,18 @@ pub enum CancelReason {
     Corrected,
 }
 
+impl CancelReason {
+    /// Its stored name.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Requested { .. } => "requested",
+            Self::Withdrawn => "withdrawn",
+            Self::Corrected => "corrected",
+        }
+    }
+}
+
 /// Which rule held a delivery back at the moment of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -140,6 +165,20 @@ pub enum SuppressReason {
     AddressRetired,
     /// The recipient was retired or its data erased.
     RecipientRetired,
+}
+
+impl SuppressReason {
+    /// Its stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsubscribed => "unsubscribed",
+            Self::Paused => "paused",
+            Self::NotEntitled => "not_entitled",
+            Self::AddressRetired => "address_retired",
+            Self::RecipientRetired => "recipient_retired",
+        }
+    }
 }
 
 /// What a person found out about an attempt in doubt.

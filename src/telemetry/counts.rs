@@ -3,8 +3,7 @@
 
 use metrics::counter;
 use schema::events::{
-    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DistributionEvent, Evidence,
-    NextStep, SubscriptionEvent, SuppressReason,
+    AttemptOutcome, DeliveryEvent, DistributionEvent, Evidence, NextStep, SubscriptionEvent,
 };
 use schema::{LedgerEvent, Proof, RecordedEvent};
 
@@ -83,9 +82,9 @@ fn closed(event: &DeliveryEvent) -> Option<(&'static str, &'static str)> {
         },
         DeliveryEvent::DoubtResolved { next: None, .. } => Some(("accepted", "")),
         DeliveryEvent::DoubtResolved { next: Some(next), .. } => given_up(next),
-        DeliveryEvent::DeliveryCancelled { reason } => Some(("cancelled", cancelled(reason))),
+        DeliveryEvent::DeliveryCancelled { reason } => Some(("cancelled", reason.as_str())),
         DeliveryEvent::DeliveryExpired { .. } => Some(("expired", "")),
-        DeliveryEvent::DeliverySuppressed { reason } => Some(("suppressed", suppressed(*reason))),
+        DeliveryEvent::DeliverySuppressed { reason } => Some(("suppressed", reason.as_str())),
         DeliveryEvent::DeliveryScheduled(_)
         | DeliveryEvent::AttemptStarted { .. }
         | DeliveryEvent::EvidenceRecorded { .. } => None,
@@ -94,7 +93,7 @@ fn closed(event: &DeliveryEvent) -> Option<(&'static str, &'static str)> {
 
 const fn given_up(next: &NextStep) -> Option<(&'static str, &'static str)> {
     match next {
-        NextStep::DeadLettered { reason } => Some(("dead_lettered", dead_lettered(*reason))),
+        NextStep::DeadLettered { reason } => Some(("dead_lettered", reason.as_str())),
         NextStep::RetryAt { .. } | NextStep::Held => None,
     }
 }
@@ -103,33 +102,6 @@ const fn proof(proof: Proof) -> &'static str {
     match proof {
         Proof::Delivered => "delivered",
         Proof::Accepted => "accepted",
-    }
-}
-
-const fn dead_lettered(reason: DeadLetterReason) -> &'static str {
-    match reason {
-        DeadLetterReason::NotRetryable => "not_retryable",
-        DeadLetterReason::AttemptsExhausted => "attempts_exhausted",
-        DeadLetterReason::DeadlinePassed => "deadline_passed",
-        DeadLetterReason::ResolvedNotArrived => "resolved_not_arrived",
-    }
-}
-
-const fn cancelled(reason: &CancelReason) -> &'static str {
-    match reason {
-        CancelReason::Requested { .. } => "requested",
-        CancelReason::Withdrawn => "withdrawn",
-        CancelReason::Corrected => "corrected",
-    }
-}
-
-const fn suppressed(reason: SuppressReason) -> &'static str {
-    match reason {
-        SuppressReason::Unsubscribed => "unsubscribed",
-        SuppressReason::Paused => "paused",
-        SuppressReason::NotEntitled => "not_entitled",
-        SuppressReason::AddressRetired => "address_retired",
-        SuppressReason::RecipientRetired => "recipient_retired",
     }
 }
 
@@ -154,6 +126,8 @@ const fn change(event: &SubscriptionEvent) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use schema::events::{CancelReason, DeadLetterReason, SuppressReason};
+
     use super::*;
 
     #[test]

@@ -24,10 +24,11 @@ use crate::permits::{Free, Share};
 use crate::{Dispatcher, figures};
 use round::{Round, lease_now};
 
-/// Pause between two claims while there is work: it gathers permits, so that claims do not shrink to single rows.
-const BUSY: Duration = Duration::from_millis(2);
 /// A claim of so many rows is followed by the next one at once.
 const FULL_ROWS: usize = 100;
+/// Pause after the smallest claim while there is work, in proportion less after larger ones: it gathers permits, so
+/// that claims do not shrink to single rows.
+const LONGEST_BUSY: Duration = Duration::from_millis(10);
 /// First pause after a claim that found nothing; doubled up to `dispatch.idle_poll_ms`.
 const FIRST_IDLE: Duration = Duration::from_millis(5);
 /// Longest wait for a permit to come back: what is short may be the node's or a tenant's, used up by another channel.
@@ -109,9 +110,8 @@ pub(crate) async fn work(
             }
             Ok(Claimed::Rows(rows)) => {
                 idle = FIRST_IDLE;
-                if rows < FULL_ROWS {
-                    let _ = cancel.run_until_cancelled(tokio::time::sleep(BUSY)).await;
-                }
+                let pause = pause_after(rows);
+                let _ = cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
             }
             Ok(Claimed::NoPermits) => {
                 let freed = dispatcher.permits.freed(queue.share(), queue.channel);
@@ -133,6 +133,10 @@ pub(crate) async fn work(
         }
         trouble = Duration::ZERO;
     }
+}
+
+fn pause_after(rows: usize) -> Duration {
+    LONGEST_BUSY.mul_f64(1.0 - rows.min(FULL_ROWS) as f64 / FULL_ROWS as f64)
 }
 
 /// Ends when something may be claimed that was left out before, or when something new is due.
