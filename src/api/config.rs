@@ -18,7 +18,8 @@ pub struct ApiConfig {
     pub connection_limit: usize,
     /// Largest JSON body in bytes, 1,024 to 16,777,216; `api.body_limit_bytes`.
     pub body_limit_bytes: usize,
-    /// Milliseconds until a request's head must have come, 100 to 60,000; `api.header_timeout_ms`.
+    /// Milliseconds until a request's head must have come, 100 to 60,000; an idle connection is closed after as many.
+    /// Key `api.header_timeout_ms`.
     pub header_timeout_ms: u64,
     /// Milliseconds until a request must be answered, an upload from when it has arrived, 100 to 600,000; then 503.
     /// What waits to become durable gives up well before. `api.request_timeout_ms`.

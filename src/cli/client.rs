@@ -1,9 +1,15 @@
 //! A client of Waybill's own public API: what the command line does, any program could.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use clap::Args;
 use reqwest::{Method, RequestBuilder, Response, header};
 use serde_json::{Value, json};
+
+/// An idle connection is let go well before the server closes it (`api.header_timeout_ms`, 10 s): a request that met
+/// the closing would get no answer.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Where the API is, and as whom to call it.
 #[derive(Clone, Debug, Args)]
@@ -38,7 +44,7 @@ impl Client {
     /// A client for the given address and key.
     pub fn new(args: &ClientArgs) -> Result<Self> {
         let key = args.key.clone().context("no API key: give --key or set WAYBILL_KEY")?;
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(IDLE).build()?;
         Ok(Self { http, url: args.url.trim_end_matches('/').to_owned(), key })
     }
 

@@ -3,7 +3,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::Node;
+use super::{Node, http};
 
 /// The public API, with a key.
 #[derive(Clone)]
@@ -54,8 +54,7 @@ pub async fn answer(request: RequestBuilder) -> Answer {
 impl Api {
     /// The API of a node.
     pub fn of(node: &Node, key: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { http, url: node.url.clone(), key: key.to_owned() }
+        Self { http: http(), url: node.url.clone(), key: key.to_owned() }
     }
 
     /// The same key at another node.

@@ -36,6 +36,13 @@ pub fn env(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run this by `make test`"))
 }
 
+/// A client that gives up an idle connection before the node does (`api.header_timeout_ms`): a request written just
+/// then would get no answer.
+pub fn http() -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy();
+    builder.pool_idle_timeout(Duration::from_secs(5)).build().unwrap()
+}
+
 /// Asks until there is an answer.
 pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();

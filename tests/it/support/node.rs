@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-use super::{SOON, nobody, until};
+use super::{SOON, http, nobody, until};
 
 /// A `waybill serve` of its own process.
 pub struct Node {
@@ -30,8 +30,8 @@ impl Node {
         let ops_url = format!("http://{ops}");
         command.env("WAYBILL_API__OPS_BIND", ops.to_string());
         command.env("WAYBILL_NODE__ID", id).arg("serve").stdout(Stdio::null()).stderr(file);
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut node = Self { child: command.spawn().unwrap(), url, ops_url, log, http };
+        let child = command.spawn().unwrap();
+        let mut node = Self { child, url, ops_url, log, http: http() };
         until("the node answers", async || {
             let ended = node.child.try_wait().unwrap();
             assert!(ended.is_none(), "waybill serve ended at once: {}", node.log());
