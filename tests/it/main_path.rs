@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use sink::{WebhookSink, WebhookSinkConfig};
 use standardwebhooks::Webhook;
 
-use crate::support::{Api, Hook, Scene, answer, mail_of, until};
+use crate::support::{Api, Hook, Scene, answer, http, mail_of, until};
 
 const FILE: &[u8] = b"desk,var\r\nrates,12\r\n.dot,\xc3\xbc\r\n";
 
@@ -157,7 +157,7 @@ async fn one_click_in_a_mail_ends_the_subscription_and_nothing_more_is_planned_f
     let link = mail_of(&ada).await.header("List-Unsubscribe");
     let path = link.trim_matches(['<', '>']).strip_prefix(&node.url).unwrap().to_owned();
     let url = format!("{}{path}", node.url);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http();
     let looked = client.get(&url).send().await.unwrap();
     assert_eq!(looked.status(), 200, "looking at the link");
     let ended = "select payload->>'reason' from events where event_type = 'Unsubscribed' \

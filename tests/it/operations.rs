@@ -3,15 +3,14 @@
 use std::fs;
 use std::time::Instant;
 
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::support::{Api, Node, Scene, answer, until};
+use crate::support::{Api, Node, Scene, answer, http, until};
 
 async fn open(url: &str, path: &str) -> (u16, String) {
-    let http = Client::builder().no_proxy().build().unwrap();
-    let answer = http.get(format!("{url}{path}")).send().await.unwrap();
+    let answer = http().get(format!("{url}{path}")).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
@@ -34,8 +33,7 @@ async fn operators_have_an_address_of_their_own_until_the_node_has_stopped() {
     assert_eq!(open(&node.url, "/metrics").await.0, 401);
     let ops_url = node.ops_url.clone();
     assert_eq!(node.terminate().await, Some(0));
-    let http = Client::builder().no_proxy().build().unwrap();
-    let gone = http.get(format!("{ops_url}/healthz")).send().await.unwrap_err();
+    let gone = http().get(format!("{ops_url}/healthz")).send().await.unwrap_err();
     assert!(gone.is_connect(), "{gone}");
 }
 
@@ -149,7 +147,7 @@ async fn readiness_is_asked_for_once_however_often_it_is_looked_at() {
     sqlx::query(extension).execute(&mut admin).await.unwrap();
     let before = scene.count_as(&mut admin, asked).await;
     let started = Instant::now();
-    let http = Client::builder().no_proxy().build().unwrap();
+    let http = http();
     let mut looks = tokio::task::JoinSet::new();
     for _ in 0..200 {
         looks.spawn(http.get(format!("{}/readyz", node.url)).send());

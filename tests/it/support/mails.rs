@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::{env, until};
+use super::{env, http, until};
 
 /// A mail as the capturing server has it.
 pub struct Mail {
@@ -24,9 +24,8 @@ impl Mail {
 }
 
 async fn get(path: &str) -> reqwest::Response {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("{}/api/email{path}", env("WAYBILL_TEST_MAILDEV_URL"));
-    http.get(url).send().await.unwrap().error_for_status().unwrap()
+    http().get(url).send().await.unwrap().error_for_status().unwrap()
 }
 
 /// Waits for the only mail to this address.
