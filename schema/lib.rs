@@ -9,6 +9,7 @@
 mod attributes;
 mod channel;
 mod digest;
+mod envelope;
 pub mod events;
 mod failure;
 mod ids;
@@ -28,6 +29,7 @@ mod zone;
 pub use attributes::{AttributeValue, Attributes, ReportSelector, Selector};
 pub use channel::{ChannelKind, Format};
 pub use digest::Sha256;
+pub use envelope::{Attribute, StoredEvent};
 pub use events::{CodecError, EventBody, LedgerEvent};
 pub use failure::{FailureClass, Fault};
 pub use ids::{

@@ -1,10 +1,21 @@
 use async_trait::async_trait;
-use schema::{AggregateType, RecordedEvent};
+use schema::{AggregateType, Position, RecordedEvent, Sha256};
 use sqlx::PgConnection;
+use store::LogRow;
 
 use crate::FollowerError;
 
-/// Someone who reads the log from a checkpoint on.
+/// The last event that someone has read, by content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its position; 0 before the first.
+    pub position: Position,
+    /// Its hash; absent before the first.
+    pub event_hash: Option<Sha256>,
+}
+
+/// Someone who reads the log from a checkpoint on. Each portion is first carried to wherever Postgres' transactions do not
+/// reach, then applied in one together with the checkpoint; most do one of the two.
 #[async_trait]
 pub trait Follower: Send + Sync {
     /// Its name: that of its checkpoint. Never changes.
@@ -13,11 +24,36 @@ pub trait Follower: Send + Sync {
     /// The kinds of streams it reads; others are not shown to it.
     fn follows(&self) -> &[AggregateType];
 
+    /// Whether it takes every event as it is stored, those of a newer program included, and never one by its meaning.
+    fn takes_stored(&self) -> bool {
+        false
+    }
+
     /// The schema its tables are in: its statements name them without one.
     fn schema(&self) -> &'static str;
 
     /// Lets go of what is remembered in memory: another node may have run it in the meantime.
     fn forget(&mut self) {}
+
+    /// Makes ready to go on behind `checkpoint`, the one in Postgres. Who keeps its own where it carries events to says
+    /// how far that one is: it is believed.
+    ///
+    /// # Errors
+    /// [`FollowerError::Again`] when it cannot begin; it is asked again, and the reason is shown.
+    async fn resume(&mut self, checkpoint: Mark) -> Result<Option<Mark>, FollowerError> {
+        let _ = checkpoint;
+        Ok(None)
+    }
+
+    /// Carries events to where no transaction of Postgres reaches, in the log's order, while none is open. After a
+    /// crash it may be asked for the same again.
+    ///
+    /// # Errors
+    /// As [`Follower::apply`].
+    async fn carry(&mut self, rows: &[&LogRow]) -> Result<(), FollowerError> {
+        let _ = rows;
+        Ok(())
+    }
 
     /// Applies events, in the log's order. What is written through `conn` commits together with the checkpoint, or not
     /// at all; what is done elsewhere may be done again, so it must be repeatable.
@@ -28,5 +64,8 @@ pub trait Follower: Send + Sync {
         &mut self,
         conn: &mut PgConnection,
         events: &[&RecordedEvent],
-    ) -> Result<(), FollowerError>;
+    ) -> Result<(), FollowerError> {
+        let _ = (conn, events);
+        Ok(())
+    }
 }

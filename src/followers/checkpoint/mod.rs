@@ -40,6 +40,8 @@ pub struct FollowerStatus {
     pub head: Position,
     /// Positions between the two: at least as many as there are events.
     pub lag: i64,
+    /// Milliseconds since it had nothing left to apply; 0 when it has nothing now.
+    pub lag_ms: i64,
     /// Events applied in all.
     pub events_applied: i64,
     /// Events applied per second, of late.
@@ -54,6 +56,8 @@ pub struct FollowerStatus {
     pub epoch: i64,
     /// Where it stands still, if it does.
     pub poison: Option<Poison>,
+    /// Why it waits, if it does: it tries again by itself.
+    pub trouble: Option<String>,
     /// When the row last changed.
     pub updated_at: DateTime<Utc>,
 }
@@ -127,11 +131,13 @@ fn status(row: queries::StatusRow, head: Position) -> FollowerStatus {
         error: row.poison_error.unwrap_or_default(),
         is_other_log,
     });
+    let lag = head.0.saturating_sub(row.position).max(0);
     FollowerStatus {
         name: row.name,
         position: Position(row.position),
         head,
-        lag: head.0.saturating_sub(row.position).max(0),
+        lag,
+        lag_ms: row.behind_ms.filter(|_| lag > 0).unwrap_or(0),
         events_applied: row.events_applied,
         events_per_second: row.events_per_second,
         node: row.node,
@@ -139,6 +145,7 @@ fn status(row: queries::StatusRow, head: Position) -> FollowerStatus {
         heartbeat_age_ms: row.heartbeat_age_ms,
         epoch: row.epoch,
         poison,
+        trouble: row.trouble,
         updated_at: row.updated_at,
     }
 }

@@ -1,5 +1,8 @@
 use chrono::{DateTime, Utc};
+use schema::{Position, Sha256};
 use sqlx::{FromRow, PgConnection, PgExecutor};
+
+use crate::Mark;
 
 const CREATE: &str = "insert into public.checkpoints (name) values ($1) on conflict do nothing";
 
@@ -17,7 +20,8 @@ const ADVANCE: &str = "
     update public.checkpoints
     set position = $3, event_hash = $4, system_identifier = $5, head = $6,
         events_applied = events_applied + $7, events_per_second = $8,
-        poison_position = null, poison_error = null,
+        poison_position = null, poison_error = null, trouble = null,
+        at_head_at = case when $3 >= $6 then clock_timestamp() else at_head_at end,
         heartbeat_at = clock_timestamp(),
         lease_until = clock_timestamp() + $9 * interval '1 millisecond',
         updated_at = clock_timestamp()
@@ -31,9 +35,18 @@ const STAND_STILL: &str = "
 const HEARTBEAT: &str = "
     update public.checkpoints
     set heartbeat_at = clock_timestamp(), head = $3, events_per_second = $4,
+        at_head_at = case when position >= $3 then clock_timestamp() else at_head_at end,
         lease_until = clock_timestamp() + $5 * interval '1 millisecond'
     where name = $1 and epoch = $2
     returning poison_position";
+
+const TROUBLE: &str = "
+    update public.checkpoints set trouble = $3, updated_at = clock_timestamp()
+    where name = $1 and epoch = $2 and trouble is distinct from $3";
+
+const TROUBLE_OF_NODE: &str = "
+    update public.checkpoints set trouble = $3, updated_at = clock_timestamp()
+    where name = $1 and node = $2 and trouble is distinct from $3";
 
 const RELEASE: &str = "
     update public.checkpoints set lease_until = clock_timestamp()
@@ -48,6 +61,7 @@ const PASS: &str = "
 const STATUS: &str = "
     select name, position, epoch, node, events_applied,
            coalesce(events_per_second, 0) as events_per_second, poison_position, poison_error,
+           trouble, (extract(epoch from clock_timestamp() - at_head_at) * 1000)::bigint as behind_ms,
            updated_at, coalesce(lease_until >= clock_timestamp(), false) as is_running,
            (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::bigint as heartbeat_age_ms
     from public.checkpoints
@@ -65,6 +79,14 @@ pub(crate) struct Lease {
     pub event_hash: Option<Vec<u8>>,
     pub system_identifier: Option<i64>,
     pub epoch: i64,
+}
+
+impl Lease {
+    /// The last event applied.
+    pub(crate) fn mark(&self) -> Mark {
+        let hash = self.event_hash.as_deref().and_then(|hash| hash.try_into().ok());
+        Mark { position: Position(self.position), event_hash: hash.map(Sha256::from_bytes) }
+    }
 }
 
 /// A checkpoint as its runner writes it.
@@ -91,6 +113,8 @@ pub(crate) struct StatusRow {
     pub events_per_second: f64,
     pub poison_position: Option<i64>,
     pub poison_error: Option<String>,
+    pub trouble: Option<String>,
+    pub behind_ms: Option<i64>,
     pub updated_at: DateTime<Utc>,
     pub is_running: bool,
     pub heartbeat_age_ms: Option<i64>,
@@ -167,6 +191,28 @@ pub(crate) async fn heartbeat(
         .bind(lease_ms as f64)
         .fetch_optional(conn)
         .await
+}
+
+/// Says why the follower waits, or that it does not; a lost lease changes nothing.
+pub(crate) async fn trouble(
+    conn: &mut PgConnection,
+    name: &str,
+    epoch: i64,
+    trouble: Option<&str>,
+) -> sqlx::Result<()> {
+    sqlx::query(TROUBLE).bind(name).bind(epoch).bind(trouble).execute(conn).await?;
+    Ok(())
+}
+
+/// Says why the follower waits where `node` runs it.
+pub(crate) async fn trouble_of_node(
+    executor: impl PgExecutor<'_>,
+    name: &str,
+    node: &str,
+    trouble: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(TROUBLE_OF_NODE).bind(name).bind(node).bind(trouble).execute(executor).await?;
+    Ok(())
 }
 
 /// Lets another node take over at once.

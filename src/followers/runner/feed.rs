@@ -66,7 +66,8 @@ pub(super) struct Feed {
     ledger: Arc<Ledger>,
     subscription: Subscription,
     head: watch::Receiver<Position>,
-    types: Vec<AggregateType>,
+    /// All kinds, when absent.
+    types: Option<Vec<AggregateType>>,
     limit: u32,
     /// Rows up to here must be read for oneself.
     known: Position,
@@ -76,13 +77,14 @@ impl Feed {
     pub(super) fn new(
         ledger: &Arc<Ledger>,
         tail: &Tail,
-        types: &[AggregateType],
+        types: Option<&[AggregateType]>,
         limit: u32,
     ) -> Self {
         let subscription = tail.subscribe();
         let head = tail.head();
         let known = *head.borrow();
-        Self { ledger: Arc::clone(ledger), subscription, head, types: types.to_vec(), limit, known }
+        let types = types.map(<[AggregateType]>::to_vec);
+        Self { ledger: Arc::clone(ledger), subscription, head, types, limit, known }
     }
 
     /// The log's end, as the tail knows it.
@@ -98,7 +100,7 @@ impl Feed {
     /// The next part while behind.
     pub(super) async fn read(&self, position: Position) -> Result<Portion, StoreError> {
         let through = Position(self.known.0.min(position.0.saturating_add(SPAN)));
-        let rows = self.ledger.read(position, through, self.limit, Some(&self.types)).await?;
+        let rows = self.ledger.read(position, through, self.limit, self.types.as_deref()).await?;
         let Some(last) = rows.last() else {
             let hash = self.ledger.event_hash(through).await?;
             return Ok(Portion { parts: vec![], after: position, through, hash });

@@ -1,13 +1,14 @@
 //! The loop every follower runs in: take the lease, check that it is the log one has read, catch up, follow the tail;
 //! when the lease or the database is lost, begin again from the checkpoint.
 
+mod beat;
 mod feed;
 mod tenure;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use schema::{Position, Sha256};
+use schema::Position;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 use store::{Ledger, Tail};
@@ -15,15 +16,18 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::beat::Fenced;
 use self::feed::{Feed, Heard};
-use self::tenure::{Applied, Fenced, Tenure, lease_ms};
+use self::tenure::{Applied, Tenure, lease_ms};
 use crate::checkpoint::queries::{self, Lease};
-use crate::{Follower, FollowerConfig, FollowerError, FollowersError, metric};
+use crate::{Follower, FollowerConfig, FollowerError, FollowersError, Mark, metric};
 
 /// First pause when the database is away, in milliseconds; doubled up to the configured cap.
 const RETRY_BASE_MS: u64 = 100;
 /// How long making a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How long it may take to say why a follower waits.
+const TELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs every follower, each in a task of its own, until `stop`. Returns when all have let go of their leases.
 pub async fn run(
@@ -91,6 +95,7 @@ impl Runner {
                 Err(error) => {
                     let name = self.follower.name();
                     tracing::warn!(follower = name, "follower {name} waits: {error}");
+                    self.tell_of(&error.to_string()).await;
                     let pause = Duration::from_millis(retry_ms);
                     retry_ms = (retry_ms * 2).min(self.config.retry_cap_ms.max(RETRY_BASE_MS));
                     pause
@@ -115,20 +120,35 @@ impl Runner {
         metric::stands_still(&name, false);
         self.follower.forget();
         let system_identifier = self.ledger.system_identifier().await?;
-        let same = same_log(&self.ledger, &name, &lease, system_identifier).await;
         let types = self.follower.follows().to_vec();
-        let feed = Feed::new(&self.ledger, &self.tail, &types, self.config.batch_events);
+        let types = (!self.follower.takes_stored()).then_some(&types[..]);
+        let feed = Feed::new(&self.ledger, &self.tail, types, self.config.batch_events);
         let follower = self.follower.as_mut();
         let mut tenure = Tenure::new(conn, follower, self.config, &lease, system_identifier);
-        match same {
-            Ok(()) => {}
-            Err(other @ FollowersError::OtherLog { .. }) => {
+        let begun = begin(&self.ledger, &mut tenure, &lease, &name, system_identifier);
+        match stop.run_until_cancelled(begun).await {
+            Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(Fenced))) => return Ok(End::LookAgain),
+            Some(Err(other @ FollowersError::OtherLog { .. })) => {
                 tenure.mark(Position(lease.position), &other.to_string()).await?;
                 return Ok(wait_for_mercy(&mut tenure, stop).await?);
             }
-            Err(error) => return Err(error),
+            Some(Err(error)) => return Err(error),
+            None => {
+                tenure.resign().await?;
+                return Ok(End::Stopped);
+            }
         }
         Ok(follow(&mut tenure, feed, stop).await?)
+    }
+
+    /// Lets others see why the follower waits. Where they cannot be told, the log has it.
+    async fn tell_of(&self, trouble: &str) {
+        let (pool, name) = (self.ledger.pool(), self.follower.name());
+        let telling = queries::trouble_of_node(pool, name, &self.node, trouble);
+        if !matches!(timeout(TELL_WITHIN, telling).await, Ok(Ok(()))) {
+            tracing::debug!(follower = name, "the trouble of follower {name} could not be shown");
+        }
     }
 
     /// A connection of the follower's own. Its statements find rows by key: no plan may read a table through. What a
@@ -155,27 +175,39 @@ pub(crate) fn follower_options(base: &PgConnectOptions, schema: &str) -> PgConne
     ])
 }
 
-/// Refuses a log that does not hold the event of the checkpoint. The cluster's identifier alone does not matter: a log
-/// that was moved is the same log.
-async fn same_log(
+/// Makes sure that the log is the one the follower has read, by its checkpoint and by what the follower itself keeps.
+async fn begin(
     ledger: &Ledger,
-    name: &str,
+    tenure: &mut Tenure<'_>,
     lease: &Lease,
+    name: &str,
     system_identifier: i64,
-) -> Result<(), FollowersError> {
-    let Some(expected) = lease.event_hash.as_deref().and_then(|hash| hash.try_into().ok()) else {
-        return Ok(());
-    };
-    let expected = Sha256::from_bytes(expected);
-    let position = Position(lease.position);
-    let found = ledger.event_hash(position).await?;
-    if found != Some(expected) {
-        return Err(FollowersError::OtherLog { name: name.to_owned(), position, expected, found });
-    }
+) -> Result<Result<(), Fenced>, FollowersError> {
+    same_log(ledger, name, lease.mark()).await?;
     if lease.system_identifier.is_some_and(|known| known != system_identifier) {
         tracing::warn!(follower = name, "the log of follower {name} has moved to another cluster");
     }
-    Ok(())
+    let own = match tenure.resume().await? {
+        Ok(own) => own,
+        Err(Fenced) => return Ok(Err(Fenced)),
+    };
+    if let Some(mark) = own {
+        same_log(ledger, name, mark).await?;
+        tenure.start_from(mark);
+    }
+    tenure.is_at_work().await?;
+    Ok(Ok(()))
+}
+
+/// Refuses a log that does not hold the event of the mark. The cluster's identifier alone does not matter: a log that
+/// was moved is the same log.
+async fn same_log(ledger: &Ledger, name: &str, mark: Mark) -> Result<(), FollowersError> {
+    let Mark { position, event_hash: Some(expected) } = mark else { return Ok(()) };
+    let found = ledger.event_hash(position).await?;
+    if found == Some(expected) {
+        return Ok(());
+    }
+    Err(FollowersError::OtherLog { name: name.to_owned(), position, expected, found })
 }
 
 async fn follow(

@@ -6,15 +6,12 @@ use std::time::Duration;
 use schema::{Position, RecordedEvent, Sha256};
 use sqlx::{Connection, PgConnection};
 use store::{LogIdentity, LogRow};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use super::beat::{Beat, Fenced, timely};
 use super::feed::Portion;
 use crate::checkpoint::queries::{self, Advance, Lease};
-use crate::{Follower, FollowerConfig, FollowerError, metric};
-
-/// Another node runs the follower now.
-#[derive(Debug)]
-pub(super) struct Fenced;
+use crate::{Follower, FollowerConfig, FollowerError, Mark, metric};
 
 /// How applying went.
 #[derive(Debug)]
@@ -32,13 +29,15 @@ pub(super) struct Tenure<'r> {
     pub follower: &'r mut dyn Follower,
     pub config: FollowerConfig,
     pub position: Position,
-    epoch: i64,
+    beat: Beat,
     system_identifier: i64,
     event_hash: Option<Sha256>,
     head: Position,
     rate: Rate,
     written: Position,
     written_at: Instant,
+    /// When nothing was left to apply.
+    at_head: Instant,
 }
 
 impl<'r> Tenure<'r> {
@@ -49,20 +48,42 @@ impl<'r> Tenure<'r> {
         lease: &Lease,
         system_identifier: i64,
     ) -> Self {
-        let hash = lease.event_hash.as_deref().and_then(|hash| hash.try_into().ok());
+        let Mark { position, event_hash } = lease.mark();
+        let beat = Beat {
+            name: follower.name().to_owned(),
+            epoch: lease.epoch,
+            head: position,
+            rate: 0.0,
+            lease_ms: lease_ms(&config),
+        };
         Self {
             conn,
             follower,
             config,
-            position: Position(lease.position),
-            epoch: lease.epoch,
+            position,
+            beat,
             system_identifier,
-            event_hash: hash.map(Sha256::from_bytes),
-            head: Position(lease.position),
+            event_hash,
+            head: position,
             rate: Rate::new(),
-            written: Position(lease.position),
+            written: position,
             written_at: Instant::now(),
+            at_head: Instant::now(),
         }
+    }
+
+    /// Lets the follower make ready; it may know better than the checkpoint how far it is.
+    pub(super) async fn resume(&mut self) -> Result<Result<Option<Mark>, Fenced>, FollowerError> {
+        let Self { conn, follower, beat, config, .. } = self;
+        let checkpoint = Mark { position: self.position, event_hash: self.event_hash };
+        beat.beside(conn, config.heartbeat(), follower.resume(checkpoint)).await
+    }
+
+    /// Goes on from where the follower itself says it is.
+    pub(super) fn start_from(&mut self, mark: Mark) {
+        self.position = mark.position;
+        self.event_hash = mark.event_hash;
+        self.head = self.head.max(mark.position);
     }
 
     /// Applies what concerns the follower. What does not only moves the position, and is written a little later.
@@ -72,22 +93,12 @@ impl<'r> Tenure<'r> {
         head: Position,
     ) -> Result<Applied, FollowerError> {
         self.head = head;
-        let mut rows = Vec::new();
-        let mut unreadable = None;
-        for row in portion.rows().filter(|row| concerns(self.follower, row)) {
-            match &row.decoded {
-                Ok(event) => rows.push((row, event)),
-                Err(error) => {
-                    unreadable = Some((row, error.clone()));
-                    break;
-                }
-            }
-        }
-        for chunk in rows.chunks(self.config.batch_events.max(1) as usize) {
-            let through = chunk.last().map_or(self.position, |(row, _)| row.position);
-            let hash = chunk.last().map(|(row, _)| LogIdentity::hash(row));
-            let events: Vec<&RecordedEvent> = chunk.iter().map(|(_, event)| *event).collect();
-            match self.transaction(&events, through, hash).await {
+        let rows: Vec<&LogRow> =
+            portion.rows().filter(|row| concerns(self.follower, row)).collect();
+        let unreadable = |row: &&LogRow| row.decoded.is_err() && !self.follower.takes_stored();
+        let readable = rows.iter().position(unreadable).unwrap_or(rows.len());
+        for chunk in rows[..readable].chunks(self.config.batch_events.max(1) as usize) {
+            match self.transaction(chunk).await {
                 Ok(Ok(())) => {}
                 Ok(Err(Fenced)) => return Ok(Applied::Fenced),
                 Err(FollowerError::Refused(_)) => match self.one_by_one(chunk).await? {
@@ -97,8 +108,8 @@ impl<'r> Tenure<'r> {
                 Err(again @ FollowerError::Again(_)) => return Err(again),
             }
         }
-        if let Some((row, error)) = unreadable {
-            return self.stand_still(row, &error).await;
+        if let Some((row, Err(error))) = rows.get(readable).map(|row| (row, &row.decoded)) {
+            return self.stand_still(row, error).await;
         }
         self.position = portion.through;
         self.event_hash = portion.end_hash();
@@ -106,13 +117,10 @@ impl<'r> Tenure<'r> {
     }
 
     /// Finds the guilty event of a chunk; those before it are applied.
-    async fn one_by_one(
-        &mut self,
-        chunk: &[(&LogRow, &RecordedEvent)],
-    ) -> Result<Applied, FollowerError> {
+    async fn one_by_one(&mut self, chunk: &[&LogRow]) -> Result<Applied, FollowerError> {
         self.follower.forget();
-        for (row, event) in chunk {
-            match self.transaction(&[*event], row.position, Some(LogIdentity::hash(row))).await {
+        for row in chunk {
+            match self.transaction(&[*row]).await {
                 Ok(Ok(())) => {}
                 Ok(Err(Fenced)) => return Ok(Applied::Fenced),
                 Err(FollowerError::Refused(error)) => {
@@ -125,50 +133,66 @@ impl<'r> Tenure<'r> {
         Ok(Applied::All)
     }
 
-    async fn transaction(
-        &mut self,
-        events: &[&RecordedEvent],
-        through: Position,
-        hash: Option<Sha256>,
-    ) -> Result<Result<(), Fenced>, FollowerError> {
-        timely(self.try_transaction(events, through, hash)).await
+    async fn transaction(&mut self, rows: &[&LogRow]) -> Result<Result<(), Fenced>, FollowerError> {
+        let started = Instant::now();
+        let Self { conn, follower, beat, config, .. } = self;
+        let carrying = follower.carry(rows);
+        if beat.beside(conn, config.heartbeat(), carrying).await?.is_err() {
+            return Ok(Err(Fenced));
+        }
+        let events: Vec<&RecordedEvent> =
+            rows.iter().filter_map(|row| row.decoded.as_ref().ok()).collect();
+        let to = rows.last().map_or(
+            Mark { position: self.position, event_hash: self.event_hash },
+            |row| Mark { position: row.position, event_hash: Some(LogIdentity::hash(row)) },
+        );
+        let done = timely(self.commit(&events, rows.len(), to)).await?;
+        if done.is_ok() {
+            metric::applied(self.follower.name(), rows.len(), started.elapsed());
+            self.tell();
+        }
+        Ok(done)
     }
 
-    async fn try_transaction(
+    async fn commit(
         &mut self,
         events: &[&RecordedEvent],
-        through: Position,
-        hash: Option<Sha256>,
+        count: usize,
+        to: Mark,
     ) -> Result<Result<(), Fenced>, FollowerError> {
-        let started = Instant::now();
-        let applied = i64::try_from(events.len()).unwrap_or(i64::MAX);
-        let rate = self.rate.count(events.len(), started);
-        let to = Advance {
+        let rate = self.rate.count(count, Instant::now());
+        let advance = Advance {
             name: self.follower.name(),
-            epoch: self.epoch,
-            position: through.0,
-            event_hash: hash.as_ref().map(|hash| hash.as_bytes().as_slice()),
+            epoch: self.beat.epoch,
+            position: to.position.0,
+            event_hash: to.event_hash.as_ref().map(|hash| hash.as_bytes().as_slice()),
             system_identifier: self.system_identifier,
-            head: self.head.0.max(through.0),
-            applied,
+            head: self.head.0.max(to.position.0),
+            applied: i64::try_from(count).unwrap_or(i64::MAX),
             rate,
             lease_ms: lease_ms(&self.config),
         };
         let mut tx = self.conn.begin().await?;
-        if !queries::advance(&mut tx, &to).await? {
+        if !queries::advance(&mut tx, &advance).await? {
             return Ok(Err(Fenced));
         }
         if !events.is_empty() {
             self.follower.apply(&mut tx, events).await?;
         }
         tx.commit().await?;
-        self.position = through;
-        self.written = through;
+        self.position = to.position;
+        self.written = to.position;
         self.written_at = Instant::now();
-        self.event_hash = hash;
-        metric::applied(self.follower.name(), events.len(), started.elapsed());
-        metric::reached(self.follower.name(), through, self.head);
+        self.event_hash = to.event_hash;
         Ok(Ok(()))
+    }
+
+    /// How far it is, for metrics.
+    fn tell(&mut self) {
+        if self.position >= self.head {
+            self.at_head = Instant::now();
+        }
+        metric::reached(self.follower.name(), self.position, self.head, self.at_head.elapsed());
     }
 
     /// When the checkpoint is next written though nothing was applied.
@@ -188,7 +212,7 @@ impl<'r> Tenure<'r> {
     ) -> Result<Result<(), Fenced>, FollowerError> {
         self.head = head;
         if self.written < self.position {
-            return self.transaction(&[], self.position, self.event_hash).await;
+            return self.transaction(&[]).await;
         }
         Ok(self.heartbeat().await?.map(|_| ()))
     }
@@ -196,18 +220,16 @@ impl<'r> Tenure<'r> {
     /// Says "still here"; true while the follower is marked as standing still.
     pub(super) async fn heartbeat(&mut self) -> Result<Result<bool, Fenced>, FollowerError> {
         self.written_at = Instant::now();
-        let rate = self.rate.count(0, self.written_at);
-        let marked = timely(queries::heartbeat(
-            &mut self.conn,
-            self.follower.name(),
-            self.epoch,
-            self.head.0.max(self.position.0),
-            rate,
-            lease_ms(&self.config),
-        ))
-        .await?;
-        metric::reached(self.follower.name(), self.position, self.head);
-        Ok(marked.map(|poison| poison.is_some()).ok_or(Fenced))
+        self.beat.rate = self.rate.count(0, self.written_at);
+        self.beat.head = self.head.max(self.position);
+        let marked = self.beat.strike(&mut self.conn).await?;
+        self.tell();
+        Ok(marked)
+    }
+
+    /// Whatever kept the follower waiting has passed.
+    pub(super) async fn is_at_work(&mut self) -> Result<(), FollowerError> {
+        timely(queries::trouble(&mut self.conn, self.follower.name(), self.beat.epoch, None)).await
     }
 
     /// Marks the event the follower cannot pass.
@@ -228,7 +250,7 @@ impl<'r> Tenure<'r> {
         error: &str,
     ) -> Result<Applied, FollowerError> {
         let name = self.follower.name();
-        let marking = queries::stand_still(&mut self.conn, name, self.epoch, position.0, error);
+        let marking = queries::stand_still(&mut self.conn, name, self.beat.epoch, position.0, error);
         let ours = timely(marking).await?;
         if !ours {
             return Ok(Applied::Fenced);
@@ -245,30 +267,18 @@ impl<'r> Tenure<'r> {
     /// Writes what is not yet written and lets another node take over.
     pub(super) async fn resign(&mut self) -> Result<(), FollowerError> {
         if self.written < self.position
-            && self.transaction(&[], self.position, self.event_hash).await?.is_err()
+            && self.transaction(&[]).await?.is_err()
         {
             return Ok(());
         }
-        timely(queries::release(&mut self.conn, self.follower.name(), self.epoch)).await?;
+        timely(queries::release(&mut self.conn, self.follower.name(), self.beat.epoch)).await?;
         Ok(())
     }
 }
 
-/// How long a transaction may take before its connection counts as lost: as long as the longest lease.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-
-/// Postgres may be gone without a word.
-async fn timely<T, E: Into<FollowerError>>(
-    answer: impl Future<Output = Result<T, E>>,
-) -> Result<T, FollowerError> {
-    match timeout(ANSWER_WITHIN, answer).await {
-        Ok(answer) => answer.map_err(Into::into),
-        Err(late) => Err(FollowerError::again(late)),
-    }
-}
-
 fn concerns(follower: &dyn Follower, row: &LogRow) -> bool {
-    follower.follows().iter().any(|kind| kind.as_str() == row.aggregate_type)
+    follower.takes_stored()
+        || follower.follows().iter().any(|kind| kind.as_str() == row.aggregate_type)
 }
 
 pub(super) fn lease_ms(config: &FollowerConfig) -> i64 {

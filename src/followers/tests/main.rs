@@ -5,6 +5,7 @@
 extern crate waybill_followers as followers;
 
 mod lease;
+mod mirror;
 mod poison;
 mod rebuild;
 mod support;

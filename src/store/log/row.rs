@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use schema::{AggregateType, LedgerEvent, Metadata, Position, RecordedEvent, StreamId, Timestamp};
+use schema::{
+    AggregateType, LedgerEvent, Metadata, Position, RecordedEvent, StoredEvent, StreamId, Timestamp,
+};
 
 use crate::StoreError;
 
@@ -28,6 +30,23 @@ pub struct LogRow {
     pub metadata: String,
     /// The event, or why it cannot be read.
     pub decoded: Result<RecordedEvent, String>,
+}
+
+impl LogRow {
+    /// The event as it is stored, but for its payload.
+    #[must_use]
+    pub fn stored(&self) -> StoredEvent<'_> {
+        StoredEvent {
+            position: self.position,
+            recorded_at: self.recorded_at,
+            aggregate_type: &self.aggregate_type,
+            aggregate_id: &self.aggregate_id,
+            sequence: self.sequence,
+            event_type: &self.event_type,
+            event_version: &self.event_version,
+            metadata: &self.metadata,
+        }
+    }
 }
 
 /// A row of the events table, undecoded.

@@ -1,0 +1,92 @@
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use schema::{Position, Sha256};
+use serde::{Deserialize, Serialize};
+
+use super::error::MirrorError;
+use crate::Mark;
+
+/// The key of the mirror's own record on the topic of checkpoints.
+pub(super) const KEY: &str = "mirror";
+/// How far from the topic's end the newest record is looked for first: compaction leaves few behind.
+const NEAR_END: i64 = 1_000;
+/// How long reading may take.
+const READ_WITHIN: Duration = Duration::from_secs(30);
+/// How long one question to the brokers may take.
+pub(super) const ASK_WITHIN: Duration = Duration::from_secs(10);
+
+/// How far the mirror is. Part of each of its transactions, so it is true exactly when their events are there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    /// The last event mirrored.
+    pub position: Position,
+    /// Its hash.
+    pub hash: Sha256,
+    /// By topic, for each partition the offset behind the last event written there.
+    pub ends: BTreeMap<String, Vec<i64>>,
+}
+
+impl Checkpoint {
+    pub(super) fn mark(&self) -> Mark {
+        Mark { position: self.position, event_hash: Some(self.hash) }
+    }
+}
+
+/// The newest checkpoint that was committed, if there is one. Blocks.
+pub(super) fn read(client: &ClientConfig, topic: &str) -> Result<Option<Checkpoint>, MirrorError> {
+    let consumer: BaseConsumer = reader(client).create()?;
+    let (low, high) = consumer.fetch_watermarks(topic, 0, ASK_WITHIN)?;
+    let near = low.max(high - NEAR_END);
+    let mut newest = newest_from(&consumer, topic, near)?;
+    if newest.is_none() && near > low {
+        newest = newest_from(&consumer, topic, low)?;
+    }
+    let parse = |bytes: Vec<u8>| {
+        serde_json::from_slice(&bytes).map_err(|source| MirrorError::CheckpointDamaged {
+            topic: topic.to_owned(),
+            source,
+        })
+    };
+    newest.map(parse).transpose()
+}
+
+/// A client that sees what was committed, and is told where that ends.
+pub(super) fn reader(client: &ClientConfig) -> ClientConfig {
+    let mut reader = client.clone();
+    reader
+        .set("group.id", "waybill-mirror")
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "earliest");
+    reader
+}
+
+fn newest_from(
+    consumer: &BaseConsumer,
+    topic: &str,
+    from: i64,
+) -> Result<Option<Vec<u8>>, MirrorError> {
+    let mut place = TopicPartitionList::new();
+    place.add_partition_offset(topic, 0, Offset::Offset(from))?;
+    consumer.assign(&place)?;
+    let until = Instant::now() + READ_WITHIN;
+    let mut newest = None;
+    while Instant::now() < until {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(record)) if record.key() == Some(KEY.as_bytes()) => {
+                newest = record.payload().map(<[u8]>::to_vec);
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(newest),
+            Some(Err(error)) => return Err(error.into()),
+            Some(Ok(_)) | None => {}
+        }
+    }
+    Err(MirrorError::TooSlow { seconds: READ_WITHIN.as_secs() })
+}

@@ -1,0 +1,194 @@
+//! The log on Kafka: every event exactly once for whoever reads what was committed, in order per stream, as the bytes
+//! it is stored as. Each transaction there carries its own checkpoint, which is believed over the one in Postgres.
+
+mod checkpoint;
+mod config;
+mod error;
+mod outlet;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rdkafka::ClientConfig;
+use schema::{AggregateType, Position};
+use store::{Ledger, LogIdentity, LogRow};
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use self::checkpoint::Checkpoint;
+use self::error::MirrorError;
+use self::outlet::{Ends, Outlet, Record};
+use self::topics::{Names, Topics};
+use crate::{Follower, FollowerError, Mark};
+
+pub use self::config::MirrorConfig;
+
+/// Mirrors the log to Kafka.
+pub struct Mirror {
+    ledger: Arc<Ledger>,
+    config: MirrorConfig,
+    client: ClientConfig,
+    follower: String,
+    names: Names,
+    stop: CancellationToken,
+    open: Option<Open>,
+}
+
+/// What a tenure writes with.
+struct Open {
+    outlet: Outlet,
+    /// As CloudEvents' `source`.
+    source: String,
+    ends: BTreeMap<String, Vec<i64>>,
+}
+
+impl Mirror {
+    /// The mirror of `ledger` at the brokers that `client` names. It gives up waiting for them once `stop` is called.
+    #[must_use]
+    pub fn new(
+        ledger: &Arc<Ledger>,
+        config: MirrorConfig,
+        client: ClientConfig,
+        stop: CancellationToken,
+    ) -> Self {
+        let (follower, names) = (Self::follower_of(&config), Names::of(&config));
+        Self { ledger: Arc::clone(ledger), config, client, follower, names, stop, open: None }
+    }
+
+    /// The name of its checkpoint in Postgres: another name is another mirror.
+    #[must_use]
+    pub fn follower_of(config: &MirrorConfig) -> String {
+        format!("mirror-{}", config.name)
+    }
+
+    async fn begin(&mut self, checkpoint: Mark) -> Result<Option<Mark>, MirrorError> {
+        self.open = None;
+        let source = format!("urn:uuid:{}", self.ledger.installation().await?);
+        let (client, id, stop) = (self.client.clone(), self.follower.clone(), self.stop.clone());
+        let outlet = blocking(move || Outlet::open(&client, &id, &stop)).await?;
+        let known = self.known(checkpoint.position).await?;
+        let ends = known.as_ref().map(|known| known.ends.clone()).unwrap_or_default();
+        let mark = known.as_ref().map(Checkpoint::mark);
+        let (client, names) = (self.client.clone(), self.names.clone());
+        let partitions = self.config.partitions;
+        let missing = blocking(move || {
+            Topics::connect(&client, &names)?.verify(partitions, known.as_ref())
+        })
+        .await?;
+        Topics::connect(&self.client, &self.names)?.make(&missing, partitions).await?;
+        self.open = Some(Open { outlet, source, ends });
+        Ok(mark)
+    }
+
+    /// The checkpoint on Kafka, which must not be older than what Postgres knows of it. Its topic is made when nothing
+    /// was ever mirrored.
+    async fn known(&self, reached: Position) -> Result<Option<Checkpoint>, MirrorError> {
+        let topic = self.names.checkpoint();
+        let (client, names, asked) = (self.client.clone(), self.names.clone(), topic.clone());
+        let known = blocking(move || {
+            let exists = Topics::connect(&client, &names)?.partitions(&asked)?.is_some();
+            let known = if exists { checkpoint::read(&client, &asked)? } else { None };
+            Ok((exists, known))
+        });
+        match known.await? {
+            (_, Some(known)) if known.position < reached => {
+                let (found, known) = (known.position, reached);
+                Err(MirrorError::CheckpointOld { topic, found, known })
+            }
+            (_, Some(known)) => Ok(Some(known)),
+            (_, None) if reached > Position::START => {
+                Err(MirrorError::CheckpointLost { topic, known: reached })
+            }
+            (true, None) => Ok(None),
+            (false, None) => {
+                Topics::connect(&self.client, &self.names)?.make_checkpoint().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn write(&mut self, rows: &[&LogRow]) -> Result<(), MirrorError> {
+        let (Some(last), Some(open)) = (rows.last(), self.open.take()) else {
+            return if rows.is_empty() { Ok(()) } else { Err(MirrorError::CalledOff) };
+        };
+        let records = rows.iter().map(|row| self.record(row, &open.source));
+        let records = records.collect::<Result<Vec<_>, _>>()?;
+        let (position, hash) = (last.position, LogIdentity::hash(last));
+        let (topic, partitions) = (self.names.checkpoint(), self.config.partitions);
+        let open = blocking(move || {
+            let Open { outlet, source, mut ends } = open;
+            outlet.write(&records, |written| {
+                extend(&mut ends, written, partitions);
+                let checkpoint = Checkpoint { position, hash, ends: ends.clone() };
+                let payload = serde_json::to_string(&checkpoint).map_err(|source| {
+                    MirrorError::CheckpointDamaged { topic: topic.clone(), source }
+                })?;
+                let key = checkpoint::KEY.to_owned();
+                Ok(Record { topic, key, attributes: Vec::new(), payload })
+            })?;
+            Ok(Open { outlet, source, ends })
+        });
+        self.open = Some(open.await?);
+        Ok(())
+    }
+
+    fn record(&self, row: &LogRow, source: &str) -> Result<Record, MirrorError> {
+        let kind = row.aggregate_type.clone();
+        if AggregateType::from_str(&kind).is_err() {
+            return Err(MirrorError::UnknownKind { position: row.position, kind });
+        }
+        Ok(Record {
+            topic: self.names.events(&kind),
+            key: row.aggregate_id.clone(),
+            attributes: row.stored().attributes(source)?,
+            payload: row.payload.clone(),
+        })
+    }
+}
+
+/// Adds where records came to.
+fn extend(ends: &mut BTreeMap<String, Vec<i64>>, written: Ends, partitions: i32) {
+    let count = usize::try_from(partitions).unwrap_or_default();
+    for ((topic, partition), end) in written {
+        let of_topic = ends.entry(topic).or_insert_with(|| vec![0; count]);
+        if let Some(known) = usize::try_from(partition).ok().and_then(|at| of_topic.get_mut(at)) {
+            *known = end;
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, MirrorError> + Send + 'static,
+) -> Result<T, MirrorError> {
+    spawn_blocking(work).await.unwrap_or(Err(MirrorError::CalledOff))
+}
+
+#[async_trait]
+impl Follower for Mirror {
+    fn name(&self) -> &str {
+        &self.follower
+    }
+
+    fn follows(&self) -> &[AggregateType] {
+        &AggregateType::ALL
+    }
+
+    fn takes_stored(&self) -> bool {
+        true
+    }
+
+    fn schema(&self) -> &'static str {
+        "public"
+    }
+
+    async fn resume(&mut self, checkpoint: Mark) -> Result<Option<Mark>, FollowerError> {
+        self.begin(checkpoint).await.map_err(FollowerError::again)
+    }
+
+    async fn carry(&mut self, rows: &[&LogRow]) -> Result<(), FollowerError> {
+        self.write(rows).await.map_err(FollowerError::again)
+    }
+}

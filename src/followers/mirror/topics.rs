@@ -1,0 +1,132 @@
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use schema::AggregateType;
+
+use super::MirrorConfig;
+use super::checkpoint::{ASK_WITHIN, Checkpoint};
+use super::error::MirrorError;
+
+/// As many replicas as the brokers make by default.
+const DEFAULT_REPLICATION: i32 = -1;
+/// Small segments, cleaned often: whoever looks for the newest checkpoint reads little.
+const COMPACTED: [(&str, &str); 4] = [
+    ("cleanup.policy", "compact"),
+    ("segment.bytes", "4194304"),
+    ("segment.ms", "600000"),
+    ("min.cleanable.dirty.ratio", "0.1"),
+];
+
+/// What the mirror's topics are called.
+#[derive(Clone, Debug)]
+pub(super) struct Names(String);
+
+impl Names {
+    pub(super) fn of(config: &MirrorConfig) -> Self {
+        Self(config.name.clone())
+    }
+
+    pub(super) fn events(&self, kind: &str) -> String {
+        format!("{}.{kind}", self.0)
+    }
+
+    pub(super) fn checkpoint(&self) -> String {
+        format!("{}.checkpoint", self.0)
+    }
+
+    fn all_events(&self) -> impl Iterator<Item = String> + '_ {
+        AggregateType::ALL.iter().map(|kind| self.events(kind.as_str()))
+    }
+}
+
+/// The mirror's topics as the brokers have them. Its questions block.
+pub(super) struct Topics<'t> {
+    client: &'t ClientConfig,
+    names: &'t Names,
+    consumer: BaseConsumer,
+}
+
+impl<'t> Topics<'t> {
+    pub(super) fn connect(client: &'t ClientConfig, names: &'t Names) -> Result<Self, MirrorError> {
+        Ok(Self { client, names, consumer: client.create()? })
+    }
+
+    /// How many partitions a topic has; absent when there is no such topic.
+    pub(super) fn partitions(&self, topic: &str) -> Result<Option<usize>, MirrorError> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), ASK_WITHIN)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let Some(found) = found else { return Ok(None) };
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => Ok(Some(found.partitions().len())),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(None),
+            Some(code) => Err(KafkaError::MetadataFetch(code).into()),
+        }
+    }
+
+    /// Refuses topics that are not as the mirror left them.
+    pub(super) fn verify(
+        &self,
+        partitions: i32,
+        known: Option<&Checkpoint>,
+    ) -> Result<Vec<String>, MirrorError> {
+        let mut missing = Vec::new();
+        for topic in self.names.all_events() {
+            let ends = known.and_then(|known| known.ends.get(&topic));
+            match (self.partitions(&topic)?, ends) {
+                (None, Some(_)) => return Err(MirrorError::TopicGone { topic }),
+                (None, None) => missing.push(topic),
+                (Some(found), _) if usize::try_from(partitions) != Ok(found) => {
+                    return Err(MirrorError::OtherPartitions { topic, found, wanted: partitions });
+                }
+                (Some(_), Some(ends)) => self.verify_ends(&topic, ends)?,
+                (Some(_), None) => {}
+            }
+        }
+        Ok(missing)
+    }
+
+    fn verify_ends(&self, topic: &str, ends: &[i64]) -> Result<(), MirrorError> {
+        for (partition, known) in (0_i32..).zip(ends.iter().copied()) {
+            let (_, found) = self.consumer.fetch_watermarks(topic, partition, ASK_WITHIN)?;
+            if found < known {
+                let topic = topic.to_owned();
+                return Err(MirrorError::EndLost { topic, partition, found, known });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes topics of events.
+    pub(super) async fn make(&self, topics: &[String], partitions: i32) -> Result<(), MirrorError> {
+        let new = topics.iter().map(|topic| {
+            NewTopic::new(topic, partitions, TopicReplication::Fixed(DEFAULT_REPLICATION))
+        });
+        create(self.client, new.collect()).await
+    }
+
+    /// Makes the topic of checkpoints.
+    pub(super) async fn make_checkpoint(&self) -> Result<(), MirrorError> {
+        let name = self.names.checkpoint();
+        let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(DEFAULT_REPLICATION));
+        let topic = COMPACTED.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
+        create(self.client, vec![topic]).await
+    }
+}
+
+async fn create(client: &ClientConfig, topics: Vec<NewTopic<'_>>) -> Result<(), MirrorError> {
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let admin: AdminClient<DefaultClientContext> = client.create()?;
+    let options = AdminOptions::new().operation_timeout(Some(ASK_WITHIN));
+    for made in admin.create_topics(&topics, &options).await? {
+        match made {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, code)) => return Err(KafkaError::AdminOp(code).into()),
+        }
+    }
+    Ok(())
+}

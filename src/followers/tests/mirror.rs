@@ -1,0 +1,234 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use followers::{FollowerConfig, Mirror, MirrorConfig};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use schema::{AggregateType, Position};
+use store::{LogRow, Tail, TailConfig};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{House, PATIENCE, delivered, quick, register};
+
+fn client() -> ClientConfig {
+    let mut client = ClientConfig::new();
+    #[expect(clippy::disallowed_methods, reason = "where the test's servers are")]
+    let brokers = std::env::var("WAYBILL_KAFKA__BROKERS").unwrap();
+    client.set("bootstrap.servers", brokers);
+    client
+}
+
+/// Topics of one test's own.
+fn config() -> MirrorConfig {
+    let name = format!("t-{}", uuid::Uuid::new_v4().simple());
+    MirrorConfig { enabled: true, name, partitions: 3 }
+}
+
+struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    async fn shut_down(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+
+    async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+}
+
+async fn run(house: &House, config: &MirrorConfig, node: &str) -> Running {
+    let stop = CancellationToken::new();
+    let ledger = Arc::clone(house.ledger());
+    let tail = Tail::start(&ledger, TailConfig::default(), stop.clone()).await.unwrap();
+    let mirror = Mirror::new(&ledger, config.clone(), client(), stop.clone());
+    let (tail, node, token) = (Arc::new(tail), node.to_owned(), stop.clone());
+    let quick = FollowerConfig { batch_events: 100, ..quick() };
+    let task = tokio::spawn(async move {
+        followers::run(&ledger, &tail, vec![Box::new(mirror)], quick, &node, &token).await;
+    });
+    Running { stop, task }
+}
+
+/// A record, as someone sees it who reads what was committed.
+#[derive(Clone, Debug, PartialEq)]
+struct Seen {
+    key: String,
+    payload: String,
+    headers: BTreeMap<String, String>,
+}
+
+impl Seen {
+    fn position(&self) -> i64 {
+        self.headers["ce_position"].parse().unwrap()
+    }
+}
+
+/// All that was committed to a topic, in the order of each partition. Blocks.
+fn committed(topic: &str, partitions: i32) -> Vec<Seen> {
+    let consumer: BaseConsumer = client()
+        .set("group.id", "reader")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .create()
+        .unwrap();
+    let mut places = TopicPartitionList::new();
+    for partition in 0..partitions {
+        places.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&places).unwrap();
+    let (mut seen, mut ended) = (Vec::new(), 0);
+    let until = Instant::now() + PATIENCE;
+    while ended < partitions {
+        assert!(Instant::now() < until, "{topic} is not read to its end");
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(record)) => {
+                let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                let headers = record.headers().unwrap().iter();
+                seen.push(Seen {
+                    key: text(record.key().unwrap()),
+                    payload: text(record.payload().unwrap()),
+                    headers: headers
+                        .map(|header| (header.key.to_owned(), text(header.value.unwrap())))
+                        .collect(),
+                });
+            }
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(error)) => panic!("{error}"),
+            None => {}
+        }
+    }
+    seen
+}
+
+async fn log(house: &House) -> Vec<LogRow> {
+    let head = house.ledger().head().await.unwrap();
+    let (mut rows, mut after) = (Vec::new(), Position::START);
+    while after < head {
+        let some = house.ledger().read(after, head, 10_000, None).await.unwrap();
+        after = some.last().map_or(head, |row| row.position);
+        rows.extend(some);
+    }
+    rows
+}
+
+/// Every event of the log is on its topic once, as it is stored, in order per stream, and nothing else is.
+async fn assert_mirrored(house: &House, config: &MirrorConfig) -> Vec<Seen> {
+    let (name, partitions) = (config.name.clone(), config.partitions);
+    let seen = tokio::task::spawn_blocking(move || {
+        let topics = AggregateType::ALL.iter().map(|kind| format!("{name}.{kind}"));
+        topics.flat_map(|topic| committed(&topic, partitions)).collect::<Vec<_>>()
+    });
+    let mut seen = seen.await.unwrap();
+    let mut last: BTreeMap<String, i64> = BTreeMap::new();
+    for one in &seen {
+        let stream = format!("{}/{}", one.headers["ce_type"].split('.').nth(1).unwrap(), one.key);
+        let sequence = one.headers["ce_sequence"].parse().unwrap();
+        assert_eq!(last.insert(stream, sequence).unwrap_or(0) + 1, sequence, "{one:?}");
+    }
+    seen.sort_by_key(Seen::position);
+    let told: Vec<_> =
+        seen.iter().map(|one| (one.position(), one.key.clone(), one.payload.clone())).collect();
+    let stored: Vec<_> = log(house)
+        .await
+        .into_iter()
+        .map(|row| (row.position.0, row.aggregate_id, row.payload))
+        .collect();
+    assert_eq!(told, stored);
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_mirrored_once_through_kills_and_shut_downs() {
+    let house = House::start().await;
+    let config = config();
+    let follower = Mirror::follower_of(&config);
+    house.append(delivered("v0", 400)).await;
+    let mut end = Position::START;
+    for turn in 1..=6 {
+        let node = format!("n{turn}");
+        let running = run(&house, &config, &node).await;
+        for part in 0..5 {
+            end = house.append(delivered(&format!("v{turn}-{part}"), 60)).await;
+        }
+        house.until(&follower, |status| status.position > Position(400 * turn)).await;
+        if turn % 2 == 0 { running.shut_down().await } else { running.kill().await }
+    }
+    let running = run(&house, &config, "last").await;
+    house.reached(&[&follower], end).await;
+    running.shut_down().await;
+
+    let seen = assert_mirrored(&house, &config).await;
+    let installation = house.ledger().installation().await.unwrap();
+    let first = &seen[0].headers;
+    assert_eq!(first["ce_specversion"], "1.0");
+    assert_eq!(first["ce_source"], format!("urn:uuid:{installation}"));
+    assert_eq!(first["ce_type"], "waybill.distribution.ReportReceived.v1");
+    assert_eq!(first["content-type"], "application/json");
+    assert_eq!(first["ce_tenant"], "acme");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_partitions_and_a_lost_topic_are_refused_with_what_to_do() {
+    let house = House::start().await;
+    let config = config();
+    let follower = Mirror::follower_of(&config);
+    let end = house.append(vec![register("ann")]).await;
+    let running = run(&house, &config, "n1").await;
+    house.reached(&[&follower], end).await;
+    running.shut_down().await;
+
+    let other = MirrorConfig { partitions: 4, ..config.clone() };
+    let running = run(&house, &other, "n1").await;
+    let status = house.until(&follower, |status| status.trouble.is_some()).await;
+    let trouble = status.trouble.unwrap();
+    assert!(trouble.contains("has 3 partitions, mirror.partitions is 4"), "{trouble}");
+    running.shut_down().await;
+
+    let running = run(&house, &config, "n1").await;
+    house.until(&follower, |status| status.trouble.is_none()).await;
+    running.shut_down().await;
+    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+    let lost = format!("{}.recipient", config.name);
+    admin.delete_topics(&[&lost], &AdminOptions::new()).await.unwrap();
+    let running = run(&house, &config, "n1").await;
+    let status = house.until(&follower, |status| status.trouble.is_some()).await;
+    let trouble = status.trouble.unwrap();
+    assert!(trouble.contains(&format!("topic {lost} is gone")), "{trouble}");
+    running.shut_down().await;
+
+    let anew = MirrorConfig { name: format!("{}-2", config.name), ..config };
+    let running = run(&house, &anew, "n1").await;
+    house.reached(&[&Mirror::follower_of(&anew)], end).await;
+    running.shut_down().await;
+    assert_mirrored(&house, &anew).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_whose_checkpoint_topic_is_lost_does_not_begin_again_by_itself() {
+    let house = House::start().await;
+    let config = config();
+    let follower = Mirror::follower_of(&config);
+    let end = house.append(vec![register("ann")]).await;
+    let running = run(&house, &config, "n1").await;
+    house.reached(&[&follower], end).await;
+    running.shut_down().await;
+    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+    let lost = format!("{}.checkpoint", config.name);
+    admin.delete_topics(&[&lost], &AdminOptions::new()).await.unwrap();
+    let running = run(&house, &config, "n1").await;
+    let status = house.until(&follower, |status| status.trouble.is_some()).await;
+    let trouble = status.trouble.unwrap();
+    assert!(trouble.contains(&format!("topic {lost} names no position")), "{trouble}");
+    running.shut_down().await;
+}
