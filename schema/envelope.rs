@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn an_event_is_told_by_the_attributes_of_cloudevents_and_its_own() {
         let told = STORED.attributes("urn:uuid:ledger").unwrap();
-        let told: Vec<String> = told.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let told: Vec<String> =
+            told.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
             told,
             [

@@ -6,7 +6,7 @@ use api::{ApiParts, ApiState};
 use artifacts::ArtifactStore;
 use channels::{Channel, EmailChannel, WebhookChannel, WebhookGuard};
 use dispatch::{DeliveryDesk, Dispatcher, Parts as DispatchParts};
-use followers::{Checkpoints, Follower, projectors};
+use followers::{Checkpoints, Follower, Mirror, projectors};
 use intake::kafka::KafkaIntake;
 use intake::{Intake, Neighbours};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -75,7 +75,7 @@ impl Parts {
             tail: Arc::clone(&tail),
             artifacts: ground.artifacts.clone(),
             checkpoints: Checkpoints::new(Arc::clone(&ground.ledger)),
-            followers: all_followers(&ground.ledger).iter().map(|f| f.name().to_owned()).collect(),
+            followers: follower_names(&ground.ledger, &ground.config),
             kafka: kafka.clone(),
             held: held.clone(),
         };
@@ -99,9 +99,23 @@ impl Parts {
     }
 }
 
-/// Everyone who reads the log.
-pub fn all_followers(ledger: &Arc<Ledger>) -> Vec<Box<dyn Follower>> {
-    projectors().into_iter().chain(reactors::reactors(ledger)).collect()
+/// Everyone who reads the log, until `stop`.
+pub fn all_followers(
+    ledger: &Arc<Ledger>,
+    config: &Config,
+    stop: &CancellationToken,
+) -> Vec<Box<dyn Follower>> {
+    let mirror = config.mirror.enabled.then(|| {
+        let client = intake::kafka::client(&config.kafka);
+        let mirror = Mirror::new(ledger, config.mirror.clone(), client, stop.clone());
+        Box::new(mirror) as Box<dyn Follower>
+    });
+    projectors().into_iter().chain(reactors::reactors(ledger)).chain(mirror).collect()
+}
+
+fn follower_names(ledger: &Arc<Ledger>, config: &Config) -> Vec<String> {
+    let all = all_followers(ledger, config, &CancellationToken::new());
+    all.iter().map(|follower| follower.name().to_owned()).collect()
 }
 
 fn random_name() -> String {

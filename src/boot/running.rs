@@ -101,8 +101,8 @@ impl Work {
         let (ledger, tail) = (Arc::clone(&parts.ledger), Arc::clone(&parts.tail));
         let (node, config) = (parts.node.clone(), parts.config.followers);
         let stop = work.followers.stop.clone();
+        let all = all_followers(&ledger, &parts.config, &stop);
         work.followers.add("followers", async move {
-            let all = all_followers(&ledger);
             followers::run(&ledger, &tail, all, config, &node, &stop).await;
             Ok(())
         });

@@ -229,13 +229,17 @@ fn follower(name: &str, found: Option<&FollowerStatus>) -> Part {
             let detail = format!("last run by {last}, whose lease has ended");
             Part::failed(name, false, "nobody runs it").because(detail)
         }
+        None if status.trouble.is_some() => {
+            let why = status.trouble.clone().unwrap_or_default();
+            Part::failed(name, false, "it waits, and tries again by itself").because(why)
+        }
         None if status.lag > SLOW_FOLLOWER_EVENTS => {
             let detail = format!("{} events behind", status.lag);
             Part::failed(name, false, "it is far behind").because(detail)
         }
         None => Part::ok(name, false),
     };
-    part.with("position", status.position.0).with("lag", status.lag)
+    part.with("position", status.position.0).with("lag", status.lag).with("lag_ms", status.lag_ms)
 }
 
 /// How far a read model is, for those who want to see their own write.

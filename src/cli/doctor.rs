@@ -98,6 +98,10 @@ fn of_facts(facts: &DoctorFacts) -> Vec<Value> {
         let part = format!("follower {}", checkpoint.name);
         let lag = facts.head.0 - checkpoint.position.0;
         findings.push(match checkpoint.poison_position {
+            None if checkpoint.trouble.is_some() => {
+                let why = checkpoint.trouble.as_deref().unwrap_or_default();
+                finding(&part, false, format!("waits, and tries again by itself: {why}"))
+            }
             None => finding(&part, true, format!("at {}, {lag} behind", checkpoint.position)),
             Some(_) if checkpoint.is_other_log() => {
                 finding(&part, false, checkpoint.poison_error.as_deref().unwrap_or("another log"))

@@ -80,10 +80,12 @@ async fn status(checkpoints: &Checkpoints, output: Output) -> Result<bool> {
     let rows = all
         .iter()
         .map(|one| {
-            let stands = one.poison.as_ref().map_or_else(
-                || if one.is_running { "runs" } else { "rests" }.to_owned(),
-                |poison| format!("stands still at {}: {}", poison.position, poison.error),
-            );
+            let state = match (&one.poison, &one.trouble) {
+                (Some(at), _) => format!("stands still at {}: {}", at.position, at.error),
+                (None, Some(trouble)) => format!("waits: {trouble}"),
+                (None, None) if one.is_running => "runs".to_owned(),
+                (None, None) => "rests".to_owned(),
+            };
             vec![
                 one.name.clone(),
                 one.position.to_string(),
@@ -91,13 +93,13 @@ async fn status(checkpoints: &Checkpoints, output: Output) -> Result<bool> {
                 format!("{:.0}", one.events_per_second),
                 one.node.clone().unwrap_or_default(),
                 one.heartbeat_age_ms.map_or_else(String::new, |age| format!("{age} ms")),
-                stands,
+                state,
             ]
         })
         .collect();
     let header = ["follower", "position", "lag", "events/s", "node", "heartbeat", "state"];
     print_rows(output, &header, rows, &serde_json::to_value(&all)?);
-    Ok(all.iter().all(|one| one.poison.is_none()))
+    Ok(all.iter().all(|one| one.poison.is_none() && one.trouble.is_none()))
 }
 
 async fn rebuild(

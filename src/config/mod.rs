@@ -16,7 +16,7 @@ use channels::webhook::WebhookConfig;
 use dispatch::DispatchConfig;
 use figment::providers::{Env, Format, Toml};
 use figment::{Figment, Provider};
-use followers::FollowerConfig;
+use followers::{FollowerConfig, MirrorConfig};
 use intake::{IntakeConfig, KafkaConfig};
 use schema::Invalid;
 use serde::de::DeserializeOwned;
@@ -26,7 +26,7 @@ pub use sections::{
 };
 
 /// The sections there are. A variable or a table of another name is an error.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "node",
     "api",
     "database",
@@ -38,6 +38,7 @@ const SECTIONS: [&str; 13] = [
     "webhook",
     "dispatch",
     "followers",
+    "mirror",
     "retry",
     "log",
 ];
@@ -75,6 +76,8 @@ pub struct Config {
     pub dispatch: DispatchConfig,
     /// Followers of the log.
     pub followers: FollowerConfig,
+    /// The log on Kafka.
+    pub mirror: MirrorConfig,
     /// Retry schedules by channel.
     pub retry: RetrySection,
     /// Logs.
@@ -122,6 +125,7 @@ impl Config {
             section(figment, "webhook", WebhookConfig::wrong, &mut wrong),
             section(figment, "dispatch", DispatchConfig::wrong, &mut wrong),
             section(figment, "followers", FollowerConfig::wrong, &mut wrong),
+            section(figment, "mirror", MirrorConfig::wrong, &mut wrong),
             section(figment, "retry", RetrySection::wrong, &mut wrong),
             section(figment, "log", LogConfig::wrong, &mut wrong),
         );
@@ -137,6 +141,7 @@ impl Config {
             Some(webhook),
             Some(dispatch),
             Some(followers),
+            Some(mirror),
             Some(retry),
             Some(log),
         ) = config
@@ -155,10 +160,19 @@ impl Config {
             webhook,
             dispatch,
             followers,
+            mirror,
             retry,
             log,
         };
+        wrong.extend(config.mirror_without_brokers());
         if wrong.is_empty() { Ok(config) } else { Err(WrongConfig(wrong).into()) }
+    }
+}
+
+impl Config {
+    fn mirror_without_brokers(&self) -> Option<String> {
+        let asked = self.mirror.enabled && self.kafka.brokers.is_empty();
+        asked.then(|| "mirror.enabled: \"true\" needs kafka.brokers".to_owned())
     }
 }
 

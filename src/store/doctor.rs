@@ -22,6 +22,8 @@ pub struct CheckpointFacts {
     pub poison_position: Option<Position>,
     /// Why.
     pub poison_error: Option<String>,
+    /// Why it waits, if it does.
+    pub trouble: Option<String>,
 }
 
 impl CheckpointFacts {
@@ -73,6 +75,7 @@ struct RawCheckpoint {
     heartbeat_at: Option<DateTime<Utc>>,
     poison_position: Option<i64>,
     poison_error: Option<String>,
+    trouble: Option<String>,
 }
 
 impl Ledger {
@@ -93,7 +96,7 @@ impl Ledger {
         .fetch_one(&mut *connection)
         .await?;
         let checkpoints: Vec<RawCheckpoint> = sqlx::query_as(
-            "select name, position, node, epoch, heartbeat_at, poison_position, poison_error \
+            "select name, position, node, epoch, heartbeat_at, poison_position, poison_error, trouble \
              from checkpoints order by name",
         )
         .fetch_all(&mut *connection)
@@ -120,6 +123,7 @@ impl From<RawCheckpoint> for CheckpointFacts {
             heartbeat_at: raw.heartbeat_at.map(Timestamp::from),
             poison_position: raw.poison_position.map(Position),
             poison_error: raw.poison_error,
+            trouble: raw.trouble,
         }
     }
 }

@@ -15,6 +15,7 @@ mod kafka;
 mod kafka_faults;
 mod main_path;
 mod metrics;
+mod mirror;
 mod neighbours_gone;
 mod operations;
 mod postgres_dies;

@@ -48,10 +48,8 @@ pub(super) fn read(client: &ClientConfig, topic: &str) -> Result<Option<Checkpoi
         newest = newest_from(&consumer, topic, low)?;
     }
     let parse = |bytes: Vec<u8>| {
-        serde_json::from_slice(&bytes).map_err(|source| MirrorError::CheckpointDamaged {
-            topic: topic.to_owned(),
-            source,
-        })
+        serde_json::from_slice(&bytes)
+            .map_err(|source| MirrorError::CheckpointDamaged { topic: topic.to_owned(), source })
     };
     newest.map(parse).transpose()
 }

@@ -74,10 +74,9 @@ impl Mirror {
         let mark = known.as_ref().map(Checkpoint::mark);
         let (client, names) = (self.client.clone(), self.names.clone());
         let partitions = self.config.partitions;
-        let missing = blocking(move || {
-            Topics::connect(&client, &names)?.verify(partitions, known.as_ref())
-        })
-        .await?;
+        let missing =
+            blocking(move || Topics::connect(&client, &names)?.verify(partitions, known.as_ref()))
+                .await?;
         Topics::connect(&self.client, &self.names)?.make(&missing, partitions).await?;
         self.open = Some(Open { outlet, source, ends });
         Ok(mark)

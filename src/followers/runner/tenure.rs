@@ -142,10 +142,11 @@ impl<'r> Tenure<'r> {
         }
         let events: Vec<&RecordedEvent> =
             rows.iter().filter_map(|row| row.decoded.as_ref().ok()).collect();
-        let to = rows.last().map_or(
-            Mark { position: self.position, event_hash: self.event_hash },
-            |row| Mark { position: row.position, event_hash: Some(LogIdentity::hash(row)) },
-        );
+        let to =
+            rows.last()
+                .map_or(Mark { position: self.position, event_hash: self.event_hash }, |row| {
+                    Mark { position: row.position, event_hash: Some(LogIdentity::hash(row)) }
+                });
         let done = timely(self.commit(&events, rows.len(), to)).await?;
         if done.is_ok() {
             metric::applied(self.follower.name(), rows.len(), started.elapsed());
@@ -250,7 +251,8 @@ impl<'r> Tenure<'r> {
         error: &str,
     ) -> Result<Applied, FollowerError> {
         let name = self.follower.name();
-        let marking = queries::stand_still(&mut self.conn, name, self.beat.epoch, position.0, error);
+        let marking =
+            queries::stand_still(&mut self.conn, name, self.beat.epoch, position.0, error);
         let ours = timely(marking).await?;
         if !ours {
             return Ok(Applied::Fenced);
@@ -266,9 +268,7 @@ impl<'r> Tenure<'r> {
 
     /// Writes what is not yet written and lets another node take over.
     pub(super) async fn resign(&mut self) -> Result<(), FollowerError> {
-        if self.written < self.position
-            && self.transaction(&[]).await?.is_err()
-        {
+        if self.written < self.position && self.transaction(&[]).await?.is_err() {
             return Ok(());
         }
         timely(queries::release(&mut self.conn, self.follower.name(), self.beat.epoch)).await?;

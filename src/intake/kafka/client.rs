@@ -51,8 +51,8 @@ pub(super) fn consumer(
     config: &KafkaConfig,
     status: &Status,
 ) -> Result<StreamConsumer<Watch>, KafkaError> {
-    let mut client = base(config);
-    client
+    let mut settings = client(config);
+    settings
         .set("group.id", &config.group)
         .set("enable.auto.commit", "true")
         .set("auto.commit.interval.ms", "500")
@@ -63,7 +63,7 @@ pub(super) fn consumer(
         // What is fetched ahead waits in memory.
         .set("queued.min.messages", "200")
         .set("queued.max.messages.kbytes", "16384");
-    let consumer: StreamConsumer<Watch> = client.create_with_context(Watch(status.clone()))?;
+    let consumer: StreamConsumer<Watch> = settings.create_with_context(Watch(status.clone()))?;
     let topics: Vec<&str> = reports(config).collect();
     consumer.subscribe(&topics)?;
     Ok(consumer)
@@ -71,7 +71,7 @@ pub(super) fn consumer(
 
 /// Rejected messages are written once each, by all replicas in sync.
 pub(super) fn producer(config: &KafkaConfig) -> Result<FutureProducer, KafkaError> {
-    base(config)
+    client(config)
         .set("acks", "all")
         .set("enable.idempotence", "true")
         .set("compression.type", "zstd")
@@ -82,7 +82,9 @@ pub(super) fn producer(config: &KafkaConfig) -> Result<FutureProducer, KafkaErro
         .create()
 }
 
-fn base(config: &KafkaConfig) -> ClientConfig {
+/// A client of the brokers of `config`, with its further settings.
+#[must_use]
+pub fn client(config: &KafkaConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
     client.set("client.id", "waybill").set("reconnect.backoff.max.ms", "2000");
     for (key, value) in &config.properties {
@@ -97,7 +99,7 @@ fn base(config: &KafkaConfig) -> ClientConfig {
 /// # Errors
 /// [`KafkaError`] when the brokers do not answer or refuse.
 pub async fn ensure_topics(config: &KafkaConfig, partitions: i32) -> Result<(), KafkaError> {
-    let admin: AdminClient<DefaultClientContext> = base(config).create()?;
+    let admin: AdminClient<DefaultClientContext> = client(config).create()?;
     let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(1));
     let mut topics: Vec<_> = reports(config).map(topic).collect();
     topics.push(topic(&config.rejected_topic).set("max.message.bytes", MAX_REJECTED_BYTES));
@@ -119,7 +121,7 @@ pub async fn ensure_topics(config: &KafkaConfig, partitions: i32) -> Result<(), 
 /// # Errors
 /// [`KafkaError`] when the brokers do not answer.
 pub fn missing_topics(config: &KafkaConfig, timeout: Duration) -> Result<Vec<String>, KafkaError> {
-    let consumer: BaseConsumer = base(config).create()?;
+    let consumer: BaseConsumer = client(config).create()?;
     missing_of(&consumer, config, timeout)
 }
 

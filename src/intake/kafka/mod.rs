@@ -16,7 +16,7 @@ use std::sync::Arc;
 use rdkafka::producer::FutureProducer;
 use schema::{Invalid, TenantId};
 
-pub use client::{ensure_topics, missing_topics};
+pub use client::{client, ensure_topics, missing_topics};
 pub use message::MAX_INLINE_BYTES;
 pub use status::KafkaReadiness;
 

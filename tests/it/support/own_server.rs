@@ -12,7 +12,7 @@ use super::env;
 pub struct Whereabouts(BTreeMap<String, String>);
 
 impl Whereabouts {
-    pub(super) fn of(&self, variable: &str) -> String {
+    pub fn of(&self, variable: &str) -> String {
         self.0.get(variable).cloned().unwrap_or_else(|| env(variable))
     }
 }

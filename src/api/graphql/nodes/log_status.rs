@@ -24,6 +24,8 @@ pub struct Follower {
     pub position: LogPosition,
     /// Positions from there to the head; numbers may be missing, so it is an upper bound of events.
     pub lag: Count,
+    /// Milliseconds since it had nothing left to apply; 0 when it has nothing now.
+    pub lag_ms: Count,
     /// Events applied since it began.
     pub events_applied: Count,
     /// How fast it lately was.
@@ -36,6 +38,8 @@ pub struct Follower {
     pub heartbeat_age_ms: Option<Count>,
     /// The event it stands still at, if it does.
     pub poison_position: Option<LogPosition>,
+    /// Why it waits, if it does; it tries again by itself.
+    pub trouble: Option<String>,
 }
 
 impl LogStatus {
@@ -53,12 +57,14 @@ impl From<FollowerStatus> for Follower {
             name: status.name,
             position: LogPosition(status.position),
             lag: Count(status.lag),
+            lag_ms: Count(status.lag_ms),
             events_applied: Count(status.events_applied),
             events_per_second: status.events_per_second,
             node: status.node,
             is_running: status.is_running,
             heartbeat_age_ms: status.heartbeat_age_ms.map(Count),
             poison_position: status.poison.map(|poison| LogPosition(poison.position)),
+            trouble: status.trouble,
         }
     }
 }
