@@ -54,7 +54,8 @@ const FORBIDDEN_NAMES: &[&str] = &[
 ];
 
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    // Where cargo runs it, not where it was compiled: a shared target folder serves several clones.
+    fs::canonicalize(".").unwrap()
 }
 
 fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {

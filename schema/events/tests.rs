@@ -19,7 +19,7 @@ use crate::{AggregateType, EventBody};
 static BLESSED: Once = Once::new();
 
 fn golden_dir() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden")
+    PathBuf::from("golden")
 }
 
 fn golden_file(event: &LedgerEvent, version: &str) -> PathBuf {

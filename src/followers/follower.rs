@@ -14,8 +14,8 @@ pub struct Mark {
     pub event_hash: Option<Sha256>,
 }
 
-/// Someone who reads the log from a checkpoint on. Each portion is first carried to wherever Postgres' transactions do not
-/// reach, then applied in one together with the checkpoint; most do one of the two.
+/// Someone who reads the log from a checkpoint on. Each portion is first carried to wherever Postgres' transactions do
+/// not reach, then applied in one together with the checkpoint; most do one of the two.
 #[async_trait]
 pub trait Follower: Send + Sync {
     /// Its name: that of its checkpoint. Never changes.

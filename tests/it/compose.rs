@@ -1,11 +1,10 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use crate::support::{bare, run};
 
 fn compose() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("compose.yaml")).unwrap()
+    fs::read_to_string("compose.yaml").unwrap()
 }
 
 /// The settings that the file hands to the program, with `${NAME:-value}` read as `value`, and `${NAME:?why}` as a

@@ -56,7 +56,8 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("ChannelHealth", Read, "channel destination since minutes result attempts elapsedUs answered"),
     ("AnswerTimes", Read, "withinMs count"),
     ("LogStatus", Read, "head readAt followers"),
-    ("Follower", Read, "name position lag eventsApplied eventsPerSecond node isRunning heartbeatAgeMs poisonPosition"),
+    ("Follower", Read, "name position lag lagMs eventsApplied eventsPerSecond node isRunning heartbeatAgeMs \
+        poisonPosition isWaiting"),
 
     ("DeliveryChange", Read, "position entry delivery"),
     ("DistributionProgress", Read, "position distribution"),

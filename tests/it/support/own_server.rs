@@ -67,8 +67,7 @@ impl OwnServer {
 }
 
 fn services(directory: &Path, words: &[&str]) -> Command {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut command = Command::new(root.join("scripts/services"));
+    let mut command = Command::new("scripts/services");
     command.args(words).arg("--run-dir").arg(directory);
     command
 }

@@ -38,8 +38,8 @@ pub struct Follower {
     pub heartbeat_age_ms: Option<Count>,
     /// The event it stands still at, if it does.
     pub poison_position: Option<LogPosition>,
-    /// Why it waits, if it does; it tries again by itself.
-    pub trouble: Option<String>,
+    /// Whether it waits for something to be mended, and tries again by itself; `/readyz` tells operators what.
+    pub is_waiting: bool,
 }
 
 impl LogStatus {
@@ -64,7 +64,7 @@ impl From<FollowerStatus> for Follower {
             is_running: status.is_running,
             heartbeat_age_ms: status.heartbeat_age_ms.map(Count),
             poison_position: status.poison.map(|poison| LogPosition(poison.position)),
-            trouble: status.trouble,
+            is_waiting: status.trouble.is_some(),
         }
     }
 }
