@@ -51,10 +51,8 @@ impl Answer {
         stream: &StreamId,
         position: Position,
     ) -> Result<Self, HistoryError> {
-        let rows = ledger.read_stream(stream, position).await?;
+        let rows = ledger.read_stream(tenant, stream, position).await?;
         let events = rows.into_iter().map(readable).collect::<Result<Vec<_>, _>>()?;
-        let events: Vec<_> =
-            events.into_iter().filter(|event| event.metadata.tenant == *tenant).collect();
         let mut state = state_of(stream.aggregate_type, &events)?;
         hide_sealed(&mut state);
         let last_change = events.last().map(|event| Change {

@@ -137,16 +137,17 @@ impl Ledger {
         Ok(Position(queries::head(self.reads()).await?))
     }
 
-    /// The events of a stream up to a position, in order.
+    /// The events of a tenant's stream up to a position, in order; another tenant's has none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]. An event that cannot be decoded is a value in its row.
     pub async fn read_stream(
         &self,
+        tenant: &TenantId,
         stream: &StreamId,
         through: Position,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let rows = queries::stream_through(self.reads(), stream, through.0).await?;
+        let rows = queries::stream_through(self.reads(), tenant, stream, through.0).await?;
         Ok(rows.into_iter().map(LogRow::from).collect())
     }
 

@@ -81,17 +81,20 @@ pub(super) async fn routing(
 
 pub(super) async fn stream_through(
     pool: Timely<'_>,
+    tenant: &TenantId,
     stream: &StreamId,
     through: i64,
 ) -> sqlx::Result<Vec<RawRow>> {
     sqlx::query_as(
         "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
          payload::text as payload, metadata::text as metadata \
-         from events where aggregate_type = $1 and aggregate_id = $2 and position <= $3 order by sequence",
+         from events where aggregate_type = $1 and aggregate_id = $2 and position <= $3 and tenant = $4 \
+         order by sequence",
     )
     .bind(stream.aggregate_type.as_str())
     .bind(&stream.aggregate_id)
     .bind(through)
+    .bind(tenant.as_str())
     .fetch_all(pool)
     .await
 }
