@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/dispatch", &["schema", "store", "channels", "artifacts", "aggregates"]),
     ("src/followers", &["schema", "store", "projections"]),
     ("src/reactors", &["schema", "followers", "store", "aggregates"]),
+    ("src/history", &["schema", "store", "aggregates"]),
     (
         "src/api",
         &["schema", "intake", "store", "artifacts", "aggregates", "projections", "followers"],

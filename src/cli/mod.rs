@@ -1,5 +1,6 @@
 //! The command line. `serve` runs the product; the rest asks it or looks after its ledger. Holds no rule of its own.
 
+mod audit;
 mod client;
 mod deliveries;
 mod demo;
@@ -59,6 +60,8 @@ enum Command {
     Projections(projections::ProjectionsArgs),
     /// The write side's to-do list: check it against the log, rebuild it.
     Queue(queue::QueueArgs),
+    /// Look back: what the ledger knew at a position or an instant.
+    Audit(audit::AuditArgs),
     /// Read the log.
     Log(log::LogArgs),
 }
@@ -106,6 +109,7 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Deliveries(args) => deliveries::run(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Queue(args) => queue::run(&Config::load(file)?, args, output).await,
+        Command::Audit(args) => audit::run(&Config::load(file)?, args, output).await,
         Command::Log(args) => log::run(&Config::load(file)?, args, output).await,
     }
 }

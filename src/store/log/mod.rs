@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use schema::{
     AddressId, AggregateType, Position, RecipientId, RecordedEvent, Sha256, StreamId, TenantId,
+    Timestamp,
 };
 
 use crate::{CommandOutcome, Ledger, StoreError};
@@ -134,6 +135,45 @@ impl Ledger {
     /// [`StoreError::Unavailable`].
     pub async fn head(&self) -> Result<Position, StoreError> {
         Ok(Position(queries::head(self.reads()).await?))
+    }
+
+    /// The events of a tenant's stream up to a position, in order; another tenant's has none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]. An event that cannot be decoded is a value in its row.
+    pub async fn read_stream(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        through: Position,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let rows = queries::stream_through(self.reads(), tenant, stream, through.0).await?;
+        Ok(rows.into_iter().map(LogRow::from).collect())
+    }
+
+    /// The event at which the log, up to `head`, crosses an instant: it was taken at `instant` or before, the next one
+    /// after it. None when the first event was. Found by halving positions, so where a clock was set back it is one of
+    /// several crossings, for the same log always the same: what is read there is named by the position.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn position_at(
+        &self,
+        instant: Timestamp,
+        head: Position,
+    ) -> Result<Option<Position>, StoreError> {
+        let mut at = 0_i64;
+        for bit in (0..63).rev() {
+            let candidate = at | 1 << bit;
+            if candidate > head.0 {
+                continue;
+            }
+            let recorded_at = queries::recorded_from(self.reads(), candidate).await?;
+            if recorded_at.is_some_and(|taken| Timestamp::from(taken) <= instant) {
+                at = candidate;
+            }
+        }
+        Ok((at > 0).then_some(Position(at)))
     }
 
     /// Recipients whose address has this tag, with the address.

@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use schema::{AddressId, AggregateType, RecipientId, StreamId, TenantId};
 
 use super::RawRow;
@@ -75,6 +76,39 @@ pub(super) async fn routing(
     .bind(through)
     .bind(i64::from(limit))
     .fetch_all(pool)
+    .await
+}
+
+pub(super) async fn stream_through(
+    pool: Timely<'_>,
+    tenant: &TenantId,
+    stream: &StreamId,
+    through: i64,
+) -> sqlx::Result<Vec<RawRow>> {
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+         payload::text as payload, metadata::text as metadata \
+         from events where aggregate_type = $1 and aggregate_id = $2 and position <= $3 and tenant = $4 \
+         order by sequence",
+    )
+    .bind(stream.aggregate_type.as_str())
+    .bind(&stream.aggregate_id)
+    .bind(through)
+    .bind(tenant.as_str())
+    .fetch_all(pool)
+    .await
+}
+
+/// When the first event from a position on was taken. One probe of each partition's index.
+pub(super) async fn recorded_from(
+    pool: Timely<'_>,
+    position: i64,
+) -> sqlx::Result<Option<DateTime<Utc>>> {
+    sqlx::query_scalar(
+        "select recorded_at from events where position >= $1 order by position limit 1",
+    )
+    .bind(position)
+    .fetch_optional(pool)
     .await
 }
 
