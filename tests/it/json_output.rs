@@ -111,6 +111,7 @@ async fn database_commands(program: &Program<'_>) {
     assert!(program.told(&["queue", "depth"]).await.is_array());
     assert!(program.told(&["projections", "status"]).await.is_array());
     assert_eq!(program.told(&["projections", "rebuild", "--all"]).await["equal"], json!(true));
+    looking_back(program, head).await;
     let spoil = "update checkpoints set position = $1 - 1, event_hash = null, \
         poison_position = $1, poison_error = 'spoilt' where name = 'reports'";
     let mut owner = program.scene.connect("WAYBILL_DATABASE__OWNER_URL").await;
@@ -120,6 +121,28 @@ async fn database_commands(program: &Program<'_>) {
     let skipped = json!({ "follower": "reports", "skipped": head, "reason": "spoilt" });
     assert_eq!(program.told(&words).await, skipped);
     program.failure(&words).await;
+}
+
+/// What the ledger knew at a moment.
+async fn looking_back(program: &Program<'_>, head: i64) {
+    let (last, words) = (head.to_string(), ["audit", "as-of", "--tenant", "acme"]);
+    let about = |more: &[&'static str]| [&words[..], more].concat();
+    let at_head = [&about(&["recipient", "desk", "--position"])[..], &[&last]].concat();
+    let answer = program.told(&at_head).await;
+    assert_eq!((&answer["kind"], &answer["position"]), (&json!("recipient"), &json!(head)));
+    assert!(answer["last_change"]["position"].as_i64().unwrap() < head, "{answer}");
+    assert!(answer["state"].to_string().contains("\"sealed\""), "{answer}");
+    assert!(!answer.to_string().contains("\"box\""), "{answer}");
+    let first = program.told(&about(&["recipient", "desk", "--position", "1"])).await;
+    assert_eq!(first["last_change"], json!(null), "{first}");
+    let now = program.told(&about(&["recipient", "desk", "--at", "2100-01-01T00:00:00Z"])).await;
+    assert_eq!(now, answer);
+    let early = about(&["recipient", "desk", "--at", "2000-01-01T00:00:00Z"]);
+    let said = program.failure(&early).await.to_string();
+    assert!(said.contains("must not lie before the first event"), "{said}");
+    let beyond = program.failure(&about(&["recipient", "desk", "--position", "999999"])).await;
+    let rule = format!("must be 1 to {head}, where the log now ends");
+    assert!(beyond.to_string().contains(&rule), "{beyond}");
 }
 
 #[tokio::test]
