@@ -89,7 +89,7 @@ mod tests {
                 "source=urn:uuid:ledger",
                 "type=waybill.tenant.TenantCreated.v1",
                 "subject=acme",
-                "time=2026-11-23T00:00:00Z",
+                "time=2026-11-23T00:00:00.000000Z",
                 "datacontenttype=application/json",
                 "dataschema=urn:waybill:schema:tenant:TenantCreated:1",
                 "position=7",
