@@ -51,6 +51,27 @@ impl Ledger {
         Ok(streams)
     }
 
+    /// The events of many streams of one kind, as the log holds them; each stream's in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]. An event that cannot be decoded is a value in its row.
+    pub async fn read_streams(
+        &self,
+        aggregate_type: AggregateType,
+        ids: &[String],
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let rows = queries::streams(self.reads(), aggregate_type, ids).await?;
+        Ok(rows.into_iter().map(LogRow::from).collect())
+    }
+
+    /// How many events the log has up to a position. Reads the index through: for checks, not for serving.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn count_through(&self, through: Position) -> Result<u64, StoreError> {
+        Ok(queries::count_through(self.pool(), through.0).await?.unsigned_abs())
+    }
+
     /// Folds a stream: what its events add up to, and the last one's sequence (0 when there is none).
     ///
     /// # Errors

@@ -117,6 +117,13 @@ pub(super) async fn head(pool: Timely<'_>) -> sqlx::Result<i64> {
     sqlx::query_scalar("select coalesce(max(position), 0) from events").fetch_one(pool).await
 }
 
+pub(super) async fn count_through(pool: &sqlx::PgPool, through: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select count(*) from events where position <= $1")
+        .bind(through)
+        .fetch_one(pool)
+        .await
+}
+
 pub(super) async fn command(
     pool: Timely<'_>,
     tenant: &TenantId,

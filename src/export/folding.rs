@@ -1,0 +1,105 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use analytics::{Block, Courses, EventRow, Needs, Subject};
+use schema::{AggregateType, Metadata, Position};
+use store::{Ledger, LogRow};
+
+use crate::ExportError;
+
+/// Streams looked up at a time.
+const AT_ONCE: usize = 1_000;
+
+/// Rows of the log made into facts; what their streams began with is read where it is not remembered.
+pub struct Folding {
+    ledger: Arc<Ledger>,
+    courses: Courses,
+}
+
+impl Folding {
+    /// Nothing remembered yet.
+    #[must_use]
+    pub fn new(ledger: &Arc<Ledger>) -> Self {
+        Self { ledger: Arc::clone(ledger), courses: Courses::default() }
+    }
+
+    /// Folds the rows, which must follow on those folded before, into a block. Events of a newer program are in it as
+    /// they are stored, and nothing is made of them.
+    ///
+    /// # Errors
+    /// [`ExportError::Ledger`], [`ExportError::Metadata`].
+    pub async fn fold(&mut self, rows: Vec<LogRow>) -> Result<Block, ExportError> {
+        let mut block = Block::default();
+        self.fold_into(&mut block, rows).await?;
+        Ok(block)
+    }
+
+    /// As [`Folding::fold`], into a block that has rows already.
+    ///
+    /// # Errors
+    /// As [`Folding::fold`].
+    pub async fn fold_into(
+        &mut self,
+        block: &mut Block,
+        rows: Vec<LogRow>,
+    ) -> Result<(), ExportError> {
+        let Some(first) = rows.first().map(|row| row.position) else { return Ok(()) };
+        self.courses.reserve(rows.len());
+        let events = rows.iter().filter_map(|row| row.decoded.as_ref().ok());
+        let needs = self.courses.needs(events);
+        self.begin(needs, first).await?;
+        let mut facts = Vec::new();
+        for row in rows {
+            let subject = match &row.decoded {
+                Ok(event) => self.courses.fold(event, &mut facts),
+                Err(_) => Subject::default(),
+            };
+            block.push(event_row(row, subject)?, facts.drain(..));
+        }
+        Ok(())
+    }
+
+    /// Reads how these streams went before a position.
+    async fn begin(&mut self, needs: Needs, before: Position) -> Result<(), ExportError> {
+        let mut ids: HashMap<AggregateType, Vec<String>> = HashMap::new();
+        for stream in needs {
+            ids.entry(stream.aggregate_type).or_default().push(stream.aggregate_id);
+        }
+        for (kind, ids) in ids {
+            for ids in ids.chunks(AT_ONCE) {
+                for row in self.ledger.read_streams(kind, ids).await? {
+                    if let (true, Ok(event)) = (row.position < before, &row.decoded) {
+                        self.courses.remember(event);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn event_row(row: LogRow, subject: Subject) -> Result<EventRow, ExportError> {
+    let (tenant, actor) = match &row.decoded {
+        Ok(event) => (event.metadata.tenant.to_string(), event.metadata.actor.to_string()),
+        Err(_) => {
+            let position = row.position;
+            let metadata: Metadata = serde_json::from_str(&row.metadata)
+                .map_err(|source| ExportError::Metadata { position, source })?;
+            (metadata.tenant.to_string(), metadata.actor.to_string())
+        }
+    };
+    Ok(EventRow {
+        position: row.position,
+        recorded_at: row.recorded_at,
+        aggregate_type: row.aggregate_type,
+        aggregate_id: row.aggregate_id,
+        sequence: row.sequence,
+        event_type: row.event_type,
+        event_version: row.event_version,
+        payload: row.payload,
+        metadata: row.metadata,
+        tenant,
+        actor,
+        subject,
+    })
+}
