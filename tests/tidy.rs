@@ -28,7 +28,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/history", &["schema", "store", "aggregates"]),
     (
         "src/api",
-        &["schema", "intake", "store", "artifacts", "aggregates", "projections", "followers"],
+        &[
+            "schema",
+            "intake",
+            "store",
+            "artifacts",
+            "aggregates",
+            "projections",
+            "analytics",
+            "analysis",
+            "followers",
+        ],
     ),
     ("bench/sink", &[]),
     ("bench/simulator", &["schema"]),

@@ -3,11 +3,13 @@
 
 mod facts;
 mod files;
+mod pictures;
 mod questions;
 mod wire;
 
 pub use facts::{Courses, EventRow, Fact, Needs, Subject};
 pub use files::{Block, Dataset, Draft, FileError, Written, merge, row_count};
+pub use pictures::Picture;
 pub use questions::{
     AuditTrail, By, ChannelEffectiveness, Completeness, DeliveryList, DeliveryPerformance,
     FailureClusters, FailureList, Filter, OwnSql, Patterns, Question,

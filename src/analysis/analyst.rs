@@ -3,12 +3,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use analytics::{ColumnOf, Dataset, Question, Reply, Request, Target};
-use export::{ExportConfig, Manifest};
+use export::{ExportConfig, ExportError, Manifest};
 use schema::{Position, TenantId};
 use serde::Serialize;
 use serde_json::Value;
 use store::Ledger;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::task::spawn_blocking;
 
 use crate::program::Program;
 use crate::rest::{Rest, RestFiles};
@@ -33,7 +34,7 @@ pub struct Analyst {
     folder: PathBuf,
     config: AnalyticsConfig,
     program: Program,
-    rest: Mutex<Rest>,
+    rest: Arc<Mutex<Rest>>,
     turns: Semaphore,
 }
 
@@ -54,7 +55,7 @@ impl Analyst {
             manifest: Manifest::new(ledger.pool().clone()),
             folder: export.folder.clone(),
             program: Program { path, timeout_ms: config.timeout_ms },
-            rest: Mutex::new(Rest::new(ledger)),
+            rest: Arc::new(Mutex::new(Rest::new(ledger))),
             turns: Semaphore::new(config.at_once),
             config: config.clone(),
         }
@@ -101,10 +102,12 @@ impl Analyst {
     }
 
     async fn ground(&self, tenant: &TenantId, head: Position) -> Result<Ground, AnalysisError> {
-        let mut rest = self.rest.lock().await;
+        let mut rest = Arc::clone(&self.rest).lock_owned().await;
         let exported = self.manifest.read(Some(tenant.as_str())).await?;
         let position = rest.follow(exported.through, head, self.config.unexported_events).await?;
-        let files = tokio::task::block_in_place(|| rest.files(tenant))?;
+        let tenant = tenant.clone();
+        let writing = spawn_blocking(move || rest.files(&tenant));
+        let files = writing.await.map_err(|_| ExportError::CalledOff)??;
         let mut tables: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
         for dataset in Dataset::ALL {
             let exported = exported.files.iter().filter(|file| file.dataset == dataset);

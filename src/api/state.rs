@@ -2,6 +2,7 @@ use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
 use aggregates::routing::RoutingIndex;
+use analysis::Analyst;
 use artifacts::ArtifactStore;
 use intake::Intake;
 use sqlx::PgPool;
@@ -37,6 +38,8 @@ pub struct ApiParts {
     pub intake: Arc<Intake>,
     /// Where their files lie.
     pub artifacts: ArtifactStore,
+    /// Who answers questions over many deliveries.
+    pub analyst: Arc<Analyst>,
     /// Connections for read models.
     pub reads: PgPool,
     /// Bounds and addresses.

@@ -13,8 +13,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
-use store::{Ledger, LedgerConfig, VaultConfig};
+use schema::Position;
+use store::{Ledger, LedgerConfig, Tail, TailConfig, VaultConfig};
+use tokio_util::sync::CancellationToken;
 
+pub use self::parts::analyst;
 pub use self::running::Running;
 
 use crate::config::Config;
@@ -33,6 +36,15 @@ pub async fn open_ledger(config: &Config) -> Result<Arc<Ledger>> {
         ..LedgerConfig::new(config.database.url.clone())
     };
     Ledger::connect(ledger).await.context("the ledger's database (database.url)")
+}
+
+/// The log's end: below it nothing will appear any more. The tail alone knows it.
+pub async fn safe_head(ledger: &Arc<Ledger>) -> Result<Position> {
+    let asking = CancellationToken::new();
+    let tail = Tail::start(ledger, TailConfig::default(), asking.clone()).await?;
+    asking.cancel();
+    let head = *tail.head().borrow();
+    Ok(head)
 }
 
 /// A commit that hangs is given up well before the request that waits for it is: making sure that its connection has

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use aggregates::retry::Schedules;
+use analysis::Analyst;
 use anyhow::{Context, Result};
 use api::{ApiParts, ApiState};
 use artifacts::ArtifactStore;
 use channels::{Channel, EmailChannel, WebhookChannel, WebhookGuard};
 use dispatch::{DeliveryDesk, Dispatcher, Parts as DispatchParts};
+use export::Exporter;
 use followers::{Checkpoints, Follower, Mirror, projectors};
 use intake::kafka::KafkaIntake;
 use intake::{Intake, Neighbours};
@@ -110,7 +112,17 @@ pub fn all_followers(
         let mirror = Mirror::new(ledger, config.mirror.clone(), client, stop.clone());
         Box::new(mirror) as Box<dyn Follower>
     });
-    projectors().into_iter().chain(reactors::reactors(ledger)).chain(mirror).collect()
+    let exporter = config.export.enabled.then(|| {
+        let exporter = Exporter::new(ledger, &config.export);
+        Box::new(exporter) as Box<dyn Follower>
+    });
+    let carried = mirror.into_iter().chain(exporter);
+    projectors().into_iter().chain(reactors::reactors(ledger)).chain(carried).collect()
+}
+
+/// Who answers questions over many deliveries.
+pub fn analyst(ledger: &Arc<Ledger>, config: &Config) -> Analyst {
+    Analyst::new(ledger, &config.export, &config.analytics)
 }
 
 fn follower_names(ledger: &Arc<Ledger>, config: &Config) -> Vec<String> {
@@ -206,6 +218,7 @@ fn api_state(
         routing: Arc::clone(&ground.index),
         intake: Arc::clone(intake),
         artifacts: ground.artifacts.clone(),
+        analyst: Arc::new(analyst(&ground.ledger, &ground.config)),
         reads: ground.ledger.pool().clone(),
         config: ground.config.api.clone(),
         read_position: Arc::new(walls::Reached(readiness.checkpoints.clone())),

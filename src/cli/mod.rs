@@ -1,10 +1,12 @@
 //! The command line. `serve` runs the product; the rest asks it or looks after its ledger. Holds no rule of its own.
 
+mod analytics;
 mod audit;
 mod client;
 mod deliveries;
 mod demo;
 mod doctor;
+mod export;
 mod keys;
 mod log;
 mod migrate;
@@ -64,6 +66,10 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Read the log.
     Log(log::LogArgs),
+    /// The log as Parquet files: status, verify, mend.
+    Export(export::ExportArgs),
+    /// Questions over many deliveries: tables, files, pictures.
+    Analytics(analytics::AnalyticsArgs),
 }
 
 /// Reads the command line. What is wrong with it is told in the form that the answer was asked for in.
@@ -111,6 +117,8 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Queue(args) => queue::run(&Config::load(file)?, args, output).await,
         Command::Audit(args) => audit::run(&Config::load(file)?, args, output).await,
         Command::Log(args) => log::run(&Config::load(file)?, args, output).await,
+        Command::Export(args) => export::run(&Config::load(file)?, args, output).await,
+        Command::Analytics(args) => analytics::run(&Config::load(file)?, args, output).await,
     }
 }
 

@@ -8,12 +8,14 @@ mod tests;
 
 use std::path::Path;
 
+use analysis::AnalyticsConfig;
 use anyhow::{Result, bail};
 use api::ApiConfig;
 use artifacts::ArtifactsConfig;
 use channels::email::EmailConfig;
 use channels::webhook::WebhookConfig;
 use dispatch::DispatchConfig;
+use export::ExportConfig;
 use figment::providers::{Env, Format, Toml};
 use figment::{Figment, Provider};
 use followers::{FollowerConfig, MirrorConfig};
@@ -26,7 +28,7 @@ pub use sections::{
 };
 
 /// The sections there are. A variable or a table of another name is an error.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 16] = [
     "node",
     "api",
     "database",
@@ -39,6 +41,8 @@ const SECTIONS: [&str; 14] = [
     "dispatch",
     "followers",
     "mirror",
+    "export",
+    "analytics",
     "retry",
     "log",
 ];
@@ -78,6 +82,10 @@ pub struct Config {
     pub followers: FollowerConfig,
     /// The log on Kafka.
     pub mirror: MirrorConfig,
+    /// The log as Parquet.
+    pub export: ExportConfig,
+    /// Questions over it.
+    pub analytics: AnalyticsConfig,
     /// Retry schedules by channel.
     pub retry: RetrySection,
     /// Logs.
@@ -126,6 +134,8 @@ impl Config {
             section(figment, "dispatch", DispatchConfig::wrong, &mut wrong),
             section(figment, "followers", FollowerConfig::wrong, &mut wrong),
             section(figment, "mirror", MirrorConfig::wrong, &mut wrong),
+            section(figment, "export", ExportConfig::wrong, &mut wrong),
+            section(figment, "analytics", AnalyticsConfig::wrong, &mut wrong),
             section(figment, "retry", RetrySection::wrong, &mut wrong),
             section(figment, "log", LogConfig::wrong, &mut wrong),
         );
@@ -142,6 +152,8 @@ impl Config {
             Some(dispatch),
             Some(followers),
             Some(mirror),
+            Some(export),
+            Some(analytics),
             Some(retry),
             Some(log),
         ) = config
@@ -161,6 +173,8 @@ impl Config {
             dispatch,
             followers,
             mirror,
+            export,
+            analytics,
             retry,
             log,
         };

@@ -73,7 +73,7 @@ impl From<DeliveryPerformance> for Question {
                        max(latency_us) as max_us,
                        quantile_disc(elapsed_us, [0.5, 0.95, 0.99]) as elapsed,
                        min(position) as first_position, max(position) as last_position
-                from deliveries where resend = 0 and {on_closed} group by {group}
+                from deliveries where resend = 0 and {on_closed} group by {group} having count(*) > 0
             ), b as (
                 select {keys} count(*) as bounced from evidence
                 where kind = 'bounced' and outcome = 'accepted' and resend = 0 and {on_closed} group by {group}

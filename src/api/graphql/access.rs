@@ -18,7 +18,7 @@ use super::session::Session;
 /// Every field there is: type, scope, fields.
 #[rustfmt::skip]
 pub const FIELDS: &[(&str, Scope, &str)] = &[
-    ("Query", Read, "channelHealth decisions deliveries delivery distribution distributions logStatus \
+    ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions logStatus \
         recipient recipients report reports subscription subscriptions tenant viewer"),
     ("LiveUpdates", Read, "deliveryChanged distributionProgress"),
     ("LiveUpdates", Audit, "events"),
@@ -62,6 +62,38 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("DeliveryChange", Read, "position entry delivery"),
     ("DistributionProgress", Read, "position distribution"),
     ("LogEvent", Audit, "position recordedAt aggregateType aggregateId sequence type version actor payload metadata"),
+
+    ("Analytics", Read, "channelEffectiveness closedDeliveries completeness deliveryPerformance failedAttempts \
+        failureClusters patterns"),
+    ("Analytics", Audit, "auditTrail sql"),
+    ("AuditAnswer", Audit, "position rows isCut"),
+    ("SqlAnswer", Audit, "position rows isCut"),
+    ("PerformanceAnswer", Read, "position rows isCut"),
+    ("EffectivenessAnswer", Read, "position rows isCut"),
+    ("PatternAnswer", Read, "position rows isCut"),
+    ("FailureClusterAnswer", Read, "position rows isCut"),
+    ("CompletenessAnswer", Read, "position rows isCut"),
+    ("ClosedDeliveryAnswer", Read, "position rows isCut"),
+    ("FailedAttemptAnswer", Read, "position rows isCut"),
+    ("AuditRow", Audit, "position recordedAt aggregateType aggregateId sequence eventType eventVersion actor report \
+        version recipient channel destination"),
+    ("PerformanceRow", Read, "channel report destination hour closed delivered accepted deadLettered cancelled \
+        expired suppressed bounced attempts sent p50Us p95Us p99Us maxUs remoteP50Us \
+        remoteP95Us remoteP99Us firstPosition lastPosition"),
+    ("EffectivenessRow", Read, "channel closed tried delivered accepted bounced reached rate rateLow rateHigh \
+        adjustedRate coverage attemptsEach closeP50Us closeP95Us"),
+    ("PatternRow", Read, "weekday hour closed succeeded retried p50Us p99Us"),
+    ("FailureClusterRow", Read, "faultClass destination hour attempts deliveries deadLettered code codes \
+        firstPosition lastPosition"),
+    ("CompletenessRow", Read, "distribution report version isPlanned considered planned notPlanned \
+        notAttributesDiffer notPaused notNotEntitled notNoAddress notNoFormat \
+        notSameDelivery notRecipientRetired notWithdrawn delivered accepted deadLettered \
+        cancelled expired suppressed open closes position"),
+    ("ClosedDeliveryRow", Read, "delivery distribution report version recipient channel destination subscription \
+        subscriptionVersion grantId outcome reason attempts doubts faultClass faultCode receivedAt \
+        firstSentAt closedAt latencyUs scheduledPosition position"),
+    ("FailedAttemptRow", Read, "delivery distribution report version recipient channel destination attempt \
+        result faultClass faultCode next sentAt elapsedUs recordedAt position"),
 
     ("PageInfo", Read, "hasNextPage hasPreviousPage startCursor endCursor"),
     ("DecisionConnection", Read, "edges pageInfo totalCount"),

@@ -97,7 +97,9 @@ impl Fault {
         Self { position: Some(position), ..self }
     }
 
-    fn unavailable(what: &str) -> Self {
+    /// Something that is needed is not there: logged here, told to nobody.
+    #[must_use]
+    pub fn unavailable(what: &str) -> Self {
         tracing::warn!("a GraphQL field could not be answered now: {what}");
         Self::new(FaultCode::Unavailable, "it cannot be answered now; try again")
     }

@@ -4,6 +4,7 @@
 //! answer is bounded by [`limits`], and no error leaves without a stable code.
 
 pub mod access;
+mod analytics;
 mod budget;
 mod connection;
 mod fault;

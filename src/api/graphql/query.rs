@@ -7,6 +7,7 @@ use projections::{
 };
 use schema::{DeliveryId, DistributionId};
 
+use super::analytics::Analytics;
 use super::connection::{Connection, PageArguments, connection_of, page_cost};
 use super::fault::Fault;
 use super::loaders::{DeliveryKey, DistributionKey, RecipientKey, ReportKey, SubscriptionKey};
@@ -31,6 +32,11 @@ pub struct Query;
 /// read your own write. Each answer says in `extensions.position` what it was read at.
 #[Object]
 impl Query {
+    /// Questions over many deliveries.
+    async fn analytics(&self) -> Analytics {
+        Analytics
+    }
+
     /// A delivery.
     async fn delivery(
         &self,

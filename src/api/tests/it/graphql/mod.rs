@@ -1,5 +1,6 @@
 //! GraphQL as its clients meet it: over HTTP and over a real WebSocket, on read models that the real followers keep.
 
+mod analytics;
 mod bounds;
 mod contract;
 mod live;

@@ -8,6 +8,7 @@ use std::sync::{Arc, RwLock};
 
 use aggregates::retry::Schedules;
 use aggregates::routing::RoutingIndex;
+use analysis::{Analyst, AnalyticsConfig};
 use artifacts::{ArtifactStore, ArtifactsConfig};
 use async_trait::async_trait;
 use axum::Router;
@@ -20,7 +21,7 @@ use schema::{
 };
 use serde_json::Value;
 use store::testing::TestLedger;
-use store::{Append, Tail, TailConfig, Unit};
+use store::{Append, Ledger, Tail, TailConfig, Unit};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -129,6 +130,7 @@ impl Api {
             routing: Arc::clone(&routing),
             intake: Arc::new(Intake::try_new(IntakeConfig::default(), "test", near).unwrap()),
             artifacts,
+            analyst: Arc::new(analyst(&ledger.ledger)),
             reads: ledger.ledger.pool().clone(),
             config,
             readiness: Arc::new(TailBlocked),
@@ -308,4 +310,12 @@ impl Readiness for TailBlocked {
         let part = Part::failed("tail", false, "an open transaction holds it up");
         vec![part.because("held up by backend 4711").with("blocked_ms", 1200)]
     }
+}
+
+/// Someone to ask, with the program that `cargo test` builds beside this one.
+fn analyst(ledger: &Arc<Ledger>) -> Analyst {
+    let own = std::env::current_exe().unwrap();
+    let program = own.parent().unwrap().parent().unwrap().join("waybill-duckdb");
+    let config = AnalyticsConfig { program: Some(program), ..AnalyticsConfig::default() };
+    Analyst::new(ledger, &export::ExportConfig::default(), &config)
 }
