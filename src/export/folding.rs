@@ -67,7 +67,7 @@ impl Folding {
         }
         for (kind, ids) in ids {
             for ids in ids.chunks(AT_ONCE) {
-                for row in self.ledger.read_streams(kind, ids).await? {
+                for row in self.ledger.read_streams_of(kind, ids).await? {
                     if let (true, Ok(event)) = (row.position < before, &row.decoded) {
                         self.courses.remember(event);
                     }

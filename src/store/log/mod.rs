@@ -55,7 +55,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]. An event that cannot be decoded is a value in its row.
-    pub async fn read_streams(
+    pub async fn read_streams_of(
         &self,
         aggregate_type: AggregateType,
         ids: &[String],
