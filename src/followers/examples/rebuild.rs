@@ -43,6 +43,9 @@ async fn main() {
     follow(&house, last).await;
     owner.execute("vacuum analyze read.deliveries").await.unwrap();
     owner.execute("checkpoint").await.unwrap();
+    let backend: i32 =
+        sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut owner).await.unwrap();
+    let postmaster = stat(backend)[1] as i32;
     for turn in 1..=3 {
         let options = RebuildOptions {
             then: if turn == 3 { Then::Switch } else { Then::Compare },
@@ -50,9 +53,10 @@ async fn main() {
             ..RebuildOptions::default()
         };
         let stop = CancellationToken::new();
+        let before = cpu(postmaster);
         let mut done =
             house.rebuilder().rebuild("deliveries", options, &mut |_| {}, &stop).await.unwrap();
-        report(&done.remove(0));
+        report(&done.remove(0), before, cpu(postmaster));
     }
 }
 
@@ -86,7 +90,25 @@ async fn follow(house: &House, last: Position) {
     running.await.unwrap();
 }
 
-fn report(done: &RebuildReport) {
+/// CPU seconds used so far by this process and by Postgres' (which must be on this machine), ended ones included.
+fn cpu(postmaster: i32) -> (f64, f64) {
+    let used = |pid: i32| stat(pid)[11..15].iter().sum::<f64>() / 100.0;
+    let alive =
+        |pid: &i32| stat(*pid).get(1).is_some_and(|parent| *parent == f64::from(postmaster));
+    let pids = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_string_lossy().parse::<i32>().ok());
+    (used(std::process::id() as i32), used(postmaster) + pids.filter(alive).map(used).sum::<f64>())
+}
+
+/// The numbers of `proc(5)` behind a process' name: state, parent, and so on; state is no number.
+fn stat(pid: i32) -> Vec<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = text.rsplit(')').next().unwrap().split_whitespace();
+    fields.map(|field| field.parse().unwrap_or_default()).collect()
+}
+
+fn report(done: &RebuildReport, before: (f64, f64), after: (f64, f64)) {
     let whole = done.events as f64 / done.seconds;
     let built: f64 =
         done.stages.iter().filter(|at| at.stage.as_str() != "comparing").map(|at| at.seconds).sum();
@@ -98,6 +120,8 @@ fn report(done: &RebuildReport) {
         done.events as f64 / built,
         done.seconds
     );
+    let (here, there) = (after.0 - before.0, after.1 - before.1);
+    println!("         CPU {here:.1} s here, {there:.1} s in Postgres, comparison included");
     for at in &done.stages {
         let rate = at.events as f64 / at.seconds;
         println!("         {:<12} {:>6.2} s {rate:>9.0} events/s", at.stage.as_str(), at.seconds);

@@ -34,12 +34,12 @@ pub(super) struct CatchUp {
 
 impl CatchUp {
     /// Applies events up to `target`, in transactions of its own; the next part is read while one is written.
-    pub(super) async fn to(&mut self, target: Position) -> Result<(), FollowersError> {
+    pub(super) async fn reach(&mut self, target: Position) -> Result<(), FollowersError> {
         self.apply_to(target, false).await
     }
 
     /// The same inside of a transaction that the caller has begun. Whoever rolls it back sets `position` back, too.
-    pub(super) async fn to_within(&mut self, target: Position) -> Result<(), FollowersError> {
+    pub(super) async fn reach_within(&mut self, target: Position) -> Result<(), FollowersError> {
         self.apply_to(target, true).await
     }
 
@@ -60,7 +60,7 @@ impl CatchUp {
             applied?;
             rows = next?;
         }
-        self.reached(target);
+        self.note(target);
         Ok(())
     }
 
@@ -90,14 +90,14 @@ impl CatchUp {
             record::advance(&mut tx, ticket, through, count).await?;
         }
         tx.commit().await?;
-        self.reached(through);
+        self.note(through);
         if self.ticket.is_some() {
             self.facts.apply(count);
         }
         Ok(())
     }
 
-    fn reached(&mut self, position: Position) {
+    fn note(&mut self, position: Position) {
         self.position = position;
         if self.ticket.is_some() {
             self.facts.reach(position);

@@ -45,7 +45,7 @@ async fn compare_within(rebuilt: &mut CatchUp, limit: u32) -> Result<Compared, F
     let projection = projection.as_ref();
     let live = tables::checkpoint(&mut rebuilt.conn, projection.name()).await?;
     let target = Target::of(&rebuilt.ledger, &live, &rebuilt.stop).await?;
-    rebuilt.to_within(target.position).await?;
+    rebuilt.reach_within(target.position).await?;
     let (live, of_live) = tables::digest(&mut rebuilt.conn, "read", projection).await?;
     let (built, of_built) = tables::digest(&mut rebuilt.conn, REBUILD, projection).await?;
     let mut differences = Vec::new();

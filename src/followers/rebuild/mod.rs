@@ -75,7 +75,7 @@ impl Rebuilder {
         let mut reports = Vec::new();
         for projection in chosen(name)? {
             let mut run = Run::begin(self, projection, options, stop).await?;
-            reports.push(run.to_its_end(&mut *tell).await?);
+            reports.push(run.finish(&mut *tell).await?);
             run.close().await?;
         }
         Ok(reports)
@@ -99,7 +99,7 @@ impl Rebuilder {
         control.close().await?;
         let options = RebuildOptions { then: Then::Switch, ..RebuildOptions::default() };
         let mut run = Run::begin(self, projection, options, stop).await?;
-        run.to_the_switch().await?;
+        run.finish_by_switching().await?;
         let switched = run.status().await;
         run.close().await?;
         switched
@@ -147,7 +147,10 @@ impl Rebuilder {
     }
 
     fn options(&self, schema: &str) -> PgConnectOptions {
-        follower_options(&self.owner, schema).application_name("waybill-rebuild")
+        // A long statement ends soon after its client is gone, and lets go of what the next run waits for.
+        follower_options(&self.owner, schema)
+            .application_name("waybill-rebuild")
+            .options([("client_connection_check_interval", "1s")])
     }
 }
 

@@ -72,19 +72,17 @@ impl<'r> Run<'r> {
     }
 
     /// Does all of it.
-    pub(super) async fn to_its_end(
-        &mut self,
-        tell: Tell<'_>,
-    ) -> Result<RebuildReport, FollowersError> {
+    pub(super) async fn finish(&mut self, tell: Tell<'_>) -> Result<RebuildReport, FollowersError> {
         let beat = self.work.beat();
-        let ended = beat.beside(&mut self.control, tell, self.work.to_its_end()).await;
+        let ended = beat.beside(&mut self.control, tell, self.work.finish()).await;
         self.settle(ended).await
     }
 
     /// Catches up and switches, without a comparison: that was made before.
-    pub(super) async fn to_the_switch(&mut self) -> Result<Position, FollowersError> {
+    pub(super) async fn finish_by_switching(&mut self) -> Result<Position, FollowersError> {
         let beat = self.work.beat();
-        let ended = beat.beside(&mut self.control, &mut |_| {}, self.work.to_the_switch()).await;
+        let ended =
+            beat.beside(&mut self.control, &mut |_| {}, self.work.finish_by_switching()).await;
         self.settle(ended).await
     }
 

@@ -75,7 +75,7 @@ async fn switch_within(rebuilt: &mut CatchUp, ticket: Ticket) -> Result<Position
     let (projection, name) = (projection.as_ref(), projection.name());
     let live = tables::lock_checkpoint(&mut rebuilt.conn, name).await?;
     let target = Target::of(&rebuilt.ledger, &live, &rebuilt.stop).await?;
-    rebuilt.to_within(target.position).await?;
+    rebuilt.reach_within(target.position).await?;
     let conn = &mut rebuilt.conn;
     tables::discard(conn, REPLACED, projection).await?;
     tables::shift(conn, projection, "read", REPLACED).await?;

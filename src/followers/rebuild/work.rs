@@ -92,7 +92,7 @@ impl<'r> Work<'r> {
         }
     }
 
-    pub(super) async fn to_its_end(&mut self) -> Result<RebuildReport, FollowersError> {
+    pub(super) async fn finish(&mut self) -> Result<RebuildReport, FollowersError> {
         let pool = self.pool().await?;
         if self.start.stage == Stage::Folding {
             self.fold(&pool).await?;
@@ -124,7 +124,7 @@ impl<'r> Work<'r> {
         })
     }
 
-    pub(super) async fn to_the_switch(&mut self) -> Result<Position, FollowersError> {
+    pub(super) async fn finish_by_switching(&mut self) -> Result<Position, FollowersError> {
         let rebuilt = &mut self.caught_up().await?;
         switch(rebuilt, self.ticket).await
     }
@@ -191,7 +191,7 @@ impl<'r> Work<'r> {
             if target.0 - rebuilt.position.0 <= CLOSE {
                 break;
             }
-            rebuilt.to(target).await?;
+            rebuilt.reach(target).await?;
         }
         self.took(Stage::CatchingUp, before, self.facts.applied() - applied);
         Ok(rebuilt)
@@ -232,7 +232,7 @@ impl<'r> Work<'r> {
             tables::create(&mut plain.conn, REFERENCE, table, true).await?;
         }
         projection.forget();
-        plain.to(position).await?;
+        plain.reach(position).await?;
         projection.forget();
         let (digest, _) = tables::digest(&mut plain.conn, REFERENCE, projection.as_ref()).await?;
         let (rebuilt_digest, _) =
