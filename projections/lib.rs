@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod copy;
 mod entity;
 mod page;
 mod projection;

@@ -68,6 +68,25 @@ pub trait Projection: Send + Sync {
         conn: &mut PgConnection,
         events: &[&RecordedEvent],
     ) -> Result<(), ProjectionError>;
+
+    /// The tables to which [`Projection::build`] only ever adds rows: their indexes can be made afterwards.
+    fn copied(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Folds whole streams, each from its first event on, of which the tables say nothing yet: in a rebuild, by several
+    /// connections at once. The same as to fold the log in its order, since no row is made of the order in which events
+    /// of different streams come.
+    ///
+    /// # Errors
+    /// As [`Projection::apply`].
+    async fn build(
+        &self,
+        conn: &mut PgConnection,
+        events: &[&RecordedEvent],
+    ) -> Result<(), ProjectionError> {
+        self.apply(conn, events).await
+    }
 }
 
 /// Every projection there is, by its constructor. A new one is a folder, a migration and a line here.

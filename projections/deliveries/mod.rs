@@ -4,6 +4,7 @@
 //! here is what lists, filters and sums need.
 
 mod batch;
+mod copies;
 mod facts;
 pub mod health;
 mod outcomes;
@@ -18,6 +19,8 @@ mod writes;
 pub use health::{HealthFilter, HealthRow};
 pub use queries::{DeliveryFilter, DeliverySort};
 pub use rows::{DeliveryOutcome, DeliveryRow, DeliveryState};
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use schema::{AggregateType, RecordedEvent};
@@ -87,6 +90,22 @@ impl Projection for Deliveries {
         outcomes::add(conn, batch.outcomes()).await?;
         health::add(conn, batch.health()).await?;
         self.known.remember(&batch);
+        Ok(())
+    }
+    fn copied(&self) -> &'static [&'static str] {
+        &["deliveries", "troubled"]
+    }
+
+    async fn build(
+        &self,
+        conn: &mut PgConnection,
+        events: &[&RecordedEvent],
+    ) -> Result<(), ProjectionError> {
+        let batch = Batch::fold(events, &HashMap::new())?;
+        copies::deliveries(conn, &batch.fresh()).await?;
+        copies::troubled(conn, &batch.troubled()).await?;
+        outcomes::add(conn, batch.outcomes()).await?;
+        health::add(conn, batch.health()).await?;
         Ok(())
     }
 }

@@ -4,6 +4,10 @@
 
 pub mod history;
 
+use std::collections::BTreeMap;
+
+use schema::RecordedEvent;
+
 use crate::testing::Tables;
 use crate::{ALL, Projection};
 
@@ -24,6 +28,32 @@ async fn however_the_log_is_cut_into_batches_the_rows_are_the_same() {
         assert!(!dumps[0].is_empty(), "the history says nothing to {}", new().name());
         for dump in &dumps[1..] {
             assert_eq!(dump, &dumps[0], "{} depends on how the log is cut", new().name());
+        }
+    }
+}
+
+#[tokio::test]
+async fn whole_streams_folded_at_once_leave_the_same_rows() {
+    let log = history();
+    let mut tables = Tables::start().await;
+    for new in ALL {
+        let projection = new();
+        tables.fold(projection.as_ref(), &log, log.events.len()).await;
+        let expected = tables.dump(projection.as_ref()).await;
+        let mut streams: BTreeMap<String, Vec<&RecordedEvent>> = BTreeMap::new();
+        for event in &log.events {
+            if projection.follows().contains(&event.stream.aggregate_type) {
+                streams.entry(event.stream.to_string()).or_default().push(event);
+            }
+        }
+        let streams: Vec<Vec<&RecordedEvent>> = streams.into_values().rev().collect();
+        for cut in [1, 2, streams.len()] {
+            tables.empty(projection.as_ref()).await;
+            for part in streams.chunks(cut) {
+                projection.build(&mut tables.conn, &part.concat()).await.expect("a fold");
+            }
+            let built = tables.dump(projection.as_ref()).await;
+            assert_eq!(built, expected, "{} in parts of {cut} streams", projection.name());
         }
     }
 }

@@ -134,6 +134,28 @@ pub enum FollowersError {
         /// Which projection.
         name: &'static str,
     },
+    /// Another process has the rebuild now.
+    #[error("the rebuild of {name} was taken over by another process")]
+    TakenOver {
+        /// Which projection.
+        name: &'static str,
+    },
+    /// There is no rebuild that could be switched to.
+    #[error(
+        "no rebuild of {name} is ready: it is {state}; `waybill projections rebuild {name} --hold` makes one ready"
+    )]
+    NotReady {
+        /// Which projection.
+        name: &'static str,
+        /// How its rebuild stands.
+        state: String,
+    },
+    /// No replaced tables are kept.
+    #[error("no replaced tables of {name} are kept")]
+    NothingKept {
+        /// Which projection.
+        name: &'static str,
+    },
     /// The rebuild was called off.
     #[error("the rebuild was called off")]
     Cancelled,

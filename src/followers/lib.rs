@@ -24,6 +24,9 @@ pub use error::{FollowerError, FollowersError};
 pub use follower::{Follower, Mark};
 pub use mirror::{Mirror, MirrorConfig};
 pub use projector::{Projector, projectors};
-pub use rebuild::{RebuildOptions, RebuildProgress, RebuildReport, Rebuilder};
+pub use rebuild::{
+    Kept, Rate, RebuildOptions, RebuildProgress, RebuildReport, RebuildStatus, Rebuilder,
+    Reference, Stage, StageTime, Then, rebuilds,
+};
 pub use runner::{Runner, run};
 pub use skip::skip;

@@ -34,7 +34,7 @@ pub use doctor::{CheckpointFacts, DoctorFacts, TableSize};
 pub use error::{AppendError, ExecuteError, StoreError};
 pub use identity::{Identity, LogIdentity, StoredIdentity};
 pub use ledger::{Ledger, OnAppend};
-pub use log::LogRow;
+pub use log::{LAST_STREAM, LogRow, StreamPart, StreamSpan};
 pub use migrate::{APP_ROLE, migrate};
 pub use precondition::{Precondition, Stale};
 pub use queue::{

@@ -1,93 +1,48 @@
-//! A projection from nothing: the log folded anew beside the live tables, compared with them, and put in their place
-//! when they differ and it is asked for. The live follower goes on until the comparison, and after it.
+//! A read model folded anew beside the one that is read, and put in its place.
+//!
+//! *Folding*: every stream is read whole, in the order of ids and up to one fixed position, folded in memory to the
+//! rows it ends in, and these are copied into tables without indexes. So memory holds a few parts, whatever the log
+//! holds; a part's rows commit together with the note that it is done; and several connections fold at once, since no
+//! row is made of the order in which events of different streams come. *Indexing*: the live table's indexes. *Catching
+//! up*: what was appended meanwhile, as the live follower does it. Then both are *compared*, in one snapshot at the
+//! live follower's place: it does not wait for that. The *switch* alone makes it wait, for a last short part and the
+//! renaming of tables. What was replaced is kept with its place in the log, so that it can be switched back to.
+//!
+//! Each rebuild is a row of `rebuilds`: progress is what is written there. One that was killed goes on from it, unless
+//! the program, the columns, the skips or the log are others by now. One process at a time rebuilds a projection (a
+//! lock of its session); one that lost the lock unawares is refused by the row's `run`.
+//!
+//! Beside traffic it holds itself back; see [`Rate`]. This room does not know what an event means.
 
-mod queries;
+mod beat;
+mod catch_up;
+mod compare;
+mod fold;
+mod pace;
+mod record;
+mod report;
+mod run;
+mod status;
+mod switch;
+mod tables;
+mod work;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use projections::Projection;
-use schema::{Position, RecordedEvent, Sha256};
-use serde::Serialize;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
-use store::{Ledger, LogRow, Tail, TailConfig};
-use tokio::time::Instant;
+use store::Ledger;
 use tokio_util::sync::CancellationToken;
 
-use self::queries::Live;
+use self::run::Run;
+use self::tables::REBUILD;
+use crate::FollowersError;
 use crate::runner::follower_options;
-use crate::skip::skipped;
-use crate::{FollowerError, FollowersError};
 
-/// Where the log is folded anew.
-const SCHEMA: &str = "read_rebuild";
-
-/// Events of a transaction.
-const BATCH_EVENTS: u32 = 5_000;
-
-/// Behind by no more than this, the rest is caught up while the live follower waits.
-const CLOSE: i64 = 20_000;
-
-/// How a rebuild goes about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RebuildOptions {
-    /// Put the rebuilt tables in the place of the live ones when they differ. What was there is kept in the schema
-    /// `read_replaced` until the next time.
-    pub swap: bool,
-    /// Rows that differ are named up to this many per table.
-    pub named_differences: u32,
-}
-
-impl Default for RebuildOptions {
-    fn default() -> Self {
-        Self { swap: true, named_differences: 20 }
-    }
-}
-
-/// How far a rebuild has come.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RebuildProgress {
-    /// Which projection.
-    pub name: &'static str,
-    /// Events folded.
-    pub events: u64,
-    /// The last position looked at.
-    pub position: Position,
-    /// Where the live follower stands.
-    pub target: Position,
-    /// Events per second, so far.
-    pub events_per_second: f64,
-}
-
-/// What came of a rebuild.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RebuildReport {
-    /// Which projection.
-    pub name: &'static str,
-    /// The position at which both were compared.
-    pub position: Position,
-    /// Digest over all rows of the live tables.
-    pub live_digest: Sha256,
-    /// Digest over all rows of the rebuilt ones.
-    pub rebuilt_digest: Sha256,
-    /// Rows that differ: table, key, and how. Bounded.
-    pub differences: Vec<String>,
-    /// Events folded.
-    pub events: u64,
-    /// How long it took, in seconds.
-    pub seconds: f64,
-    /// Whether the rebuilt tables are the live ones now.
-    pub swapped: bool,
-}
-
-impl RebuildReport {
-    /// Whether live and rebuilt are the same, byte for byte.
-    #[must_use]
-    pub fn is_equal(&self) -> bool {
-        self.live_digest == self.rebuilt_digest
-    }
-}
+pub use pace::Rate;
+pub use report::{RebuildOptions, RebuildProgress, RebuildReport, Reference, StageTime, Then};
+pub use status::{Kept, RebuildStatus, Stage, rebuilds};
 
 /// Rebuilds projections. Needs the owner's login: tables are made and moved.
 pub struct Rebuilder {
@@ -105,11 +60,11 @@ impl Rebuilder {
         Self { ledger, owner }
     }
 
-    /// Rebuilds one projection by name, or all of them for `all`, one after the other.
+    /// Rebuilds one projection by name, or all of them for `all`, one after the other; goes on with one that was begun.
     ///
     /// # Errors
-    /// [`FollowersError::Unknown`], [`FollowersError::Poison`] at an event that cannot be folded,
-    /// [`FollowersError::Cancelled`], or the database's. The live tables are then as they were.
+    /// [`FollowersError::Unknown`], [`FollowersError::AlreadyRebuilding`], [`FollowersError::Poison`] at an event that
+    /// cannot be folded, [`FollowersError::Cancelled`], or the database's. The live tables are then as they were.
     pub async fn rebuild(
         &self,
         name: &str,
@@ -117,252 +72,110 @@ impl Rebuilder {
         tell: Tell<'_>,
         stop: &CancellationToken,
     ) -> Result<Vec<RebuildReport>, FollowersError> {
-        let chosen: Vec<Box<dyn Projection>> = projections::ALL
-            .iter()
-            .map(|projection| projection())
-            .filter(|projection| name == "all" || projection.name() == name)
-            .collect();
-        if chosen.is_empty() {
-            let known: Vec<&str> = projections::ALL.iter().map(|new| new().name()).collect();
-            let (name, known) = (name.to_owned(), known.join(", "));
-            return Err(FollowersError::Unknown { name, known });
-        }
-        let mut reports = Vec::with_capacity(chosen.len());
-        for projection in chosen {
-            let conn = follower_options(&self.owner, SCHEMA)
-                .application_name("waybill-rebuild")
-                .connect()
-                .await?;
-            let mut fold = Fold {
-                ledger: &self.ledger,
-                projection: projection.as_ref(),
-                conn,
-                skipped: skipped(&self.ledger, projection.name()).await?.into_iter().collect(),
-                position: Position::START,
-                events: 0,
-                started: Instant::now(),
-                locked: false,
-                stop,
-            };
-            reports.push(fold.run(options, &mut *tell).await?);
-            fold.conn.close().await?;
+        let mut reports = Vec::new();
+        for projection in chosen(name)? {
+            let mut run = Run::begin(self, projection, options, stop).await?;
+            reports.push(run.finish(&mut *tell).await?);
+            run.close().await?;
         }
         Ok(reports)
     }
-}
 
-struct Fold<'r> {
-    ledger: &'r Arc<Ledger>,
-    projection: &'r dyn Projection,
-    conn: PgConnection,
-    skipped: HashSet<Position>,
-    position: Position,
-    events: u64,
-    started: Instant,
-    /// Inside the transaction that holds the live follower's checkpoint.
-    locked: bool,
-    stop: &'r CancellationToken,
-}
-
-impl Fold<'_> {
-    async fn run(
-        &mut self,
-        options: RebuildOptions,
-        tell: Tell<'_>,
-    ) -> Result<RebuildReport, FollowersError> {
-        let name = self.projection.name();
-        queries::claim(&mut self.conn, name).await?;
-        for table in self.projection.tables() {
-            queries::create(&mut self.conn, table).await?;
+    /// Puts the tables of a rebuild that is ready in the place of the live ones.
+    ///
+    /// # Errors
+    /// [`FollowersError::NotReady`] when there is none; otherwise as [`Rebuilder::rebuild`].
+    pub async fn switch(
+        &self,
+        name: &str,
+        stop: &CancellationToken,
+    ) -> Result<RebuildStatus, FollowersError> {
+        let projection = one(name)?;
+        let mut control = self.claimed(projection.name()).await?;
+        let found = status::of(&mut control, projection.name()).await?;
+        if found.as_ref().is_none_or(|found| found.stage != Stage::Ready) {
+            return Err(not_ready(&projection, found));
         }
-        loop {
-            let live = queries::checkpoint(&mut self.conn, name).await?;
-            let target = self.target(&live).await?.position;
-            if target.0 - self.position.0 <= CLOSE {
-                break;
-            }
-            self.fold_to(target, tell).await?;
-        }
-        let report = self.cut_over(options, tell).await;
-        for table in self.projection.tables() {
-            queries::discard(&mut self.conn, table).await?;
-        }
-        report
+        control.close().await?;
+        let options = RebuildOptions { then: Then::Switch, ..RebuildOptions::default() };
+        let mut run = Run::begin(self, projection, options, stop).await?;
+        run.finish_by_switching().await?;
+        let switched = run.status().await;
+        run.close().await?;
+        switched
     }
 
-    /// Catches up, compares and swaps while the live follower waits for its checkpoint: all of it, or nothing.
-    async fn cut_over(
-        &mut self,
-        options: RebuildOptions,
-        tell: Tell<'_>,
-    ) -> Result<RebuildReport, FollowersError> {
-        queries::begin(&mut self.conn).await?;
-        self.locked = true;
-        let report = self.cut_over_locked(options, tell).await;
-        self.locked = false;
-        match report {
-            Ok(report) => {
-                queries::commit(&mut self.conn).await?;
-                Ok(report)
-            }
-            Err(error) => {
-                queries::roll_back(&mut self.conn).await?;
-                Err(error)
-            }
-        }
+    /// Puts the tables that the last switch replaced back in their place; the follower goes on from where it was in
+    /// them. What was live is kept in turn.
+    ///
+    /// # Errors
+    /// [`FollowersError::NothingKept`] when none are, or the database's.
+    pub async fn roll_back(&self, name: &str) -> Result<RebuildStatus, FollowersError> {
+        let projection = one(name)?;
+        let mut control = self.claimed(projection.name()).await?;
+        switch::roll_back(&mut control, projection.as_ref()).await?;
+        self.told(control, projection.as_ref()).await
     }
 
-    async fn cut_over_locked(
-        &mut self,
-        options: RebuildOptions,
-        tell: Tell<'_>,
-    ) -> Result<RebuildReport, FollowersError> {
-        let name = self.projection.name();
-        let live = queries::lock_checkpoint(&mut self.conn, name).await?;
-        let Target { position, is_other_log } = self.target(&live).await?;
-        self.fold_to(position, tell).await?;
-        let (live_digest, rebuilt_digest, differences) = self.compare(options).await?;
-        let swapped = options.swap && live_digest != rebuilt_digest;
-        if swapped {
-            for table in self.projection.tables() {
-                queries::swap(&mut self.conn, table).await?;
-            }
-        }
-        if swapped || (options.swap && is_other_log) {
-            let hash = self.ledger.event_hash(position).await?;
-            queries::start_anew(&mut self.conn, name, position, hash).await?;
-        }
-        Ok(RebuildReport {
-            name,
-            position,
-            live_digest,
-            rebuilt_digest,
-            differences,
-            events: self.events,
-            seconds: self.started.elapsed().as_secs_f64(),
-            swapped,
-        })
+    /// Drops the tables that the last switch replaced.
+    ///
+    /// # Errors
+    /// [`FollowersError::NothingKept`] when there are none, or the database's.
+    pub async fn drop_old(&self, name: &str) -> Result<RebuildStatus, FollowersError> {
+        let projection = one(name)?;
+        let mut control = self.claimed(projection.name()).await?;
+        switch::drop_old(&mut control, projection.as_ref()).await?;
+        self.told(control, projection.as_ref()).await
     }
 
-    /// How far to fold: to where the live follower has come; when that is in another log, to the end of this one.
-    async fn target(&self, live: &Live) -> Result<Target, FollowersError> {
-        let position = Position(live.position);
-        let Some(expected) = live.event_hash.as_deref() else {
-            return Ok(Target { position, is_other_log: false });
-        };
-        let found = self.ledger.event_hash(position).await?;
-        if found.is_some_and(|found| found.as_bytes() == expected) {
-            return Ok(Target { position, is_other_log: false });
-        }
-        // The tail alone knows up to where nothing will appear any more.
-        let asking = self.stop.child_token();
-        let tail = Tail::start(self.ledger, TailConfig::default(), asking.clone()).await?;
-        asking.cancel();
-        let position = *tail.head().borrow();
-        Ok(Target { position, is_other_log: true })
+    async fn told(
+        &self,
+        mut control: PgConnection,
+        projection: &dyn Projection,
+    ) -> Result<RebuildStatus, FollowersError> {
+        let name = projection.name();
+        let status = status::of(&mut control, name).await?;
+        control.close().await?;
+        status.ok_or(FollowersError::NothingKept { name })
     }
 
-    async fn compare(
-        &mut self,
-        options: RebuildOptions,
-    ) -> Result<(Sha256, Sha256, Vec<String>), FollowersError> {
-        queries::allow_full_reads(&mut self.conn).await?;
-        let (mut live, mut rebuilt) = (String::new(), String::new());
-        let mut differences = Vec::new();
-        for table in self.projection.tables() {
-            let of_live = queries::digest(&mut self.conn, "read", table).await?;
-            let of_rebuilt = queries::digest(&mut self.conn, SCHEMA, table).await?;
-            if of_live != of_rebuilt {
-                let limit = options.named_differences;
-                differences.extend(queries::differences(&mut self.conn, table, limit).await?);
-            }
-            live.push_str(&format!("{} {of_live}\n", table.name));
-            rebuilt.push_str(&format!("{} {of_rebuilt}\n", table.name));
-        }
-        Ok((Sha256::of(live.as_bytes()), Sha256::of(rebuilt.as_bytes()), differences))
+    /// A connection of the owner's own that holds the right to rebuild `name` as long as it lives.
+    async fn claimed(&self, name: &'static str) -> Result<PgConnection, FollowersError> {
+        let mut control = self.options(REBUILD).connect().await?;
+        record::claim(&mut control, name).await?;
+        Ok(control)
     }
 
-    /// Folds up to `target`; the next part is read while one is written.
-    async fn fold_to(&mut self, target: Position, tell: Tell<'_>) -> Result<(), FollowersError> {
-        let mut rows = self.read(self.position, target).await?;
-        while let Some(last) = rows.last() {
-            if self.stop.is_cancelled() {
-                return Err(FollowersError::Cancelled);
-            }
-            let through = last.position;
-            let ledger = self.ledger;
-            let follows = self.projection.follows();
-            let next = ledger.read(through, target, BATCH_EVENTS, Some(follows));
-            let (next, applied) = tokio::join!(next, self.apply(&rows));
-            applied?;
-            rows = next?;
-            self.position = through;
-            tell(self.progress(target));
-        }
-        self.position = target;
-        tell(self.progress(target));
-        Ok(())
-    }
-
-    async fn read(&self, after: Position, target: Position) -> Result<Vec<LogRow>, FollowersError> {
-        let follows = self.projection.follows();
-        Ok(self.ledger.read(after, target, BATCH_EVENTS, Some(follows)).await?)
-    }
-
-    async fn apply(&mut self, rows: &[LogRow]) -> Result<(), FollowersError> {
-        let mut events: Vec<&RecordedEvent> = Vec::with_capacity(rows.len());
-        for row in rows.iter().filter(|row| !self.skipped.contains(&row.position)) {
-            match &row.decoded {
-                Ok(event) => events.push(event),
-                Err(error) => return Err(poison(row, error)),
-            }
-        }
-        let folded = if self.locked {
-            self.projection.apply(&mut self.conn, &events).await
-        } else {
-            let mut tx = self.conn.begin().await?;
-            let folded = self.projection.apply(&mut tx, &events).await;
-            if folded.is_ok() {
-                tx.commit().await?;
-            }
-            folded
-        };
-        match folded.map_err(FollowerError::from) {
-            Ok(()) => {}
-            Err(FollowerError::Refused(error)) => {
-                return Err(rows.last().map_or(FollowersError::Cancelled, |row| {
-                    poison(row, &format!("in the batch that ends there: {error}"))
-                }));
-            }
-            Err(again) => return Err(again.into()),
-        }
-        self.events += events.len() as u64;
-        Ok(())
-    }
-
-    fn progress(&self, target: Position) -> RebuildProgress {
-        let seconds = self.started.elapsed().as_secs_f64().max(0.001);
-        RebuildProgress {
-            name: self.projection.name(),
-            events: self.events,
-            position: self.position,
-            target,
-            events_per_second: self.events as f64 / seconds,
-        }
+    fn options(&self, schema: &str) -> PgConnectOptions {
+        // A long statement ends soon after its client is gone, and lets go of what the next run waits for.
+        follower_options(&self.owner, schema)
+            .application_name("waybill-rebuild")
+            .options([("client_connection_check_interval", "1s")])
     }
 }
 
-/// Where a fold ends.
-struct Target {
-    position: Position,
-    /// Whether the live follower has read another log than this one.
-    is_other_log: bool,
+fn not_ready(projection: &Arc<dyn Projection>, found: Option<RebuildStatus>) -> FollowersError {
+    let state = found.map_or_else(|| "never begun".to_owned(), |found| found.state());
+    FollowersError::NotReady { name: projection.name(), state }
 }
 
-fn poison(row: &LogRow, error: &str) -> FollowersError {
-    FollowersError::Poison {
-        position: row.position,
-        event_type: row.event_type.clone(),
-        error: error.to_owned(),
+fn chosen(name: &str) -> Result<Vec<Arc<dyn Projection>>, FollowersError> {
+    let all = || projections::ALL.iter().map(|new| Arc::<dyn Projection>::from(new()));
+    let chosen: Vec<_> = all().filter(|one| name == "all" || one.name() == name).collect();
+    if chosen.is_empty() {
+        let known = all().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+        return Err(FollowersError::Unknown { name: name.to_owned(), known });
+    }
+    Ok(chosen)
+}
+
+fn one(name: &str) -> Result<Arc<dyn Projection>, FollowersError> {
+    let mut chosen = chosen(name)?;
+    match (chosen.pop(), chosen.is_empty()) {
+        (Some(one), true) => Ok(one),
+        _ => Err(FollowersError::Unknown {
+            name: name.to_owned(),
+            known: "one at a time".to_owned(),
+        }),
     }
 }

@@ -8,5 +8,7 @@ mod lease;
 mod mirror;
 mod poison;
 mod rebuild;
+mod rebuild_interrupted;
+mod rebuild_switch;
 mod support;
 mod together;

@@ -1,4 +1,4 @@
-use followers::{FollowersError, RebuildOptions, RebuildReport};
+use followers::{FollowersError, RebuildOptions, RebuildReport, Then};
 use schema::Position;
 use sqlx::Executor;
 use tokio_util::sync::CancellationToken;
@@ -52,7 +52,7 @@ async fn a_corrupted_row_is_named_and_mended_while_the_follower_goes_on() {
         .unwrap();
     app.execute("delete from read.distribution_outcomes").await.unwrap();
 
-    let looked = RebuildOptions { swap: false, ..RebuildOptions::default() };
+    let looked = RebuildOptions { then: Then::Compare, ..RebuildOptions::default() };
     let report = rebuild(&house, "deliveries", looked).await.remove(0);
     assert!(!report.is_equal() && !report.swapped);
     assert_eq!(report.differences.len(), 2);

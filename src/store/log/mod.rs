@@ -1,5 +1,6 @@
 //! Reading the log: whole streams, many streams at once, and windows of positions.
 
+mod part;
 mod queries;
 mod row;
 
@@ -12,6 +13,7 @@ use schema::{
 
 use crate::{CommandOutcome, Ledger, StoreError};
 
+pub use part::{LAST_STREAM, StreamPart, StreamSpan};
 pub use row::LogRow;
 pub(crate) use row::RawRow;
 

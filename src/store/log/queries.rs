@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use schema::{AddressId, AggregateType, RecipientId, StreamId, TenantId};
 
-use super::RawRow;
+use super::{RawRow, StreamSpan};
 use crate::timely::Timely;
 
 pub(super) async fn stream(
@@ -77,6 +77,41 @@ pub(super) async fn routing(
     .bind(i64::from(limit))
     .fetch_all(pool)
     .await
+}
+
+/// Whole streams of a kind in the order of their ids, as far as `through_position`.
+pub(super) async fn part(
+    pool: Timely<'_>,
+    kind: AggregateType,
+    span: &StreamSpan,
+    through_position: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<RawRow>> {
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+         payload::text as payload, metadata::text as metadata \
+         from events where aggregate_type = $1 and aggregate_id > $2 and aggregate_id <= $3 and position <= $4 \
+         order by aggregate_id, sequence limit $5",
+    )
+    .bind(kind.as_str())
+    .bind(&span.after)
+    .bind(&span.through)
+    .bind(through_position)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
+/// The planner's estimate, from its statistics: the log is not read for it.
+pub(super) async fn estimate(pool: Timely<'_>, kinds: &[AggregateType]) -> sqlx::Result<i64> {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    let statement = format!(
+        "explain (format json) select from events where aggregate_type in ('{}')",
+        kinds.join("', '")
+    );
+    let plan: serde_json::Value =
+        sqlx::query_scalar(&statement).persistent(false).fetch_one(pool).await?;
+    Ok(plan[0]["Plan"]["Plan Rows"].as_f64().map_or(0, |rows| rows as i64))
 }
 
 pub(super) async fn stream_through(
