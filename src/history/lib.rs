@@ -5,8 +5,14 @@
 
 mod answer;
 mod as_of;
+mod difference;
 mod error;
+mod pages;
+mod sealing;
+mod standing;
 
-pub use answer::{Answer, Change};
-pub use as_of::AsOf;
+pub use answer::Answer;
+pub use as_of::{AsOf, Moment};
+pub use difference::{Difference, FieldChange};
 pub use error::HistoryError;
+pub use standing::{Change, stream_of};
