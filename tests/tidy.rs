@@ -24,7 +24,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/history", &["schema", "store", "aggregates"]),
     (
         "src/api",
-        &["schema", "intake", "store", "artifacts", "aggregates", "projections", "followers"],
+        &[
+            "schema",
+            "intake",
+            "store",
+            "artifacts",
+            "aggregates",
+            "projections",
+            "followers",
+            "history",
+        ],
     ),
     ("bench/sink", &[]),
     (

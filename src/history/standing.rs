@@ -10,23 +10,22 @@ use store::Ledger;
 use crate::HistoryError;
 use crate::pages::{Pages, Source};
 
-/// The stream of something that has a history: a subscription, a recipient, a distribution or a delivery.
+/// The stream of a tenant's that an id names, spelled with or without the tenant before it.
 ///
 /// # Errors
-/// [`Invalid`] for another kind, or an id that is none of its kind.
+/// [`Invalid`] when the id is none of its kind.
 pub fn stream_of(tenant: &TenantId, kind: AggregateType, id: &str) -> Result<StreamId, Invalid> {
-    match kind {
-        AggregateType::Subscription => Ok(StreamId::subscription(tenant, &id.parse()?)),
-        AggregateType::Recipient => Ok(StreamId::recipient(tenant, &id.parse()?)),
-        AggregateType::Distribution => Ok(StreamId::distribution(id.parse()?)),
-        AggregateType::Delivery => Ok(StreamId::delivery(id.parse()?)),
-        AggregateType::Tenant | AggregateType::ApiKey | AggregateType::Report => Err(other(kind)),
-    }
-}
-
-fn other(kind: AggregateType) -> Invalid {
-    let rule = "must be subscription, recipient, distribution or delivery";
-    Invalid::new("kind", kind.as_str(), rule)
+    let local = id.strip_prefix(tenant.as_str()).and_then(|rest| rest.strip_prefix('/'));
+    let id = local.unwrap_or(id);
+    Ok(match kind {
+        AggregateType::Tenant => StreamId::tenant(&id.parse()?),
+        AggregateType::ApiKey => StreamId::api_key(tenant, &id.parse()?),
+        AggregateType::Report => StreamId::report(tenant, &id.parse()?),
+        AggregateType::Subscription => StreamId::subscription(tenant, &id.parse()?),
+        AggregateType::Recipient => StreamId::recipient(tenant, &id.parse()?),
+        AggregateType::Distribution => StreamId::distribution(id.parse()?),
+        AggregateType::Delivery => StreamId::delivery(id.parse()?),
+    })
 }
 
 /// An event that changed something.
@@ -81,7 +80,8 @@ impl Course {
             AggregateType::Distribution => folded::<distribution::Rules>(pages, from).await,
             AggregateType::Delivery => folded::<delivery::Rules>(pages, from).await,
             kind @ (AggregateType::Tenant | AggregateType::ApiKey | AggregateType::Report) => {
-                Err(other(kind).into())
+                let rule = "must be subscription, recipient, distribution or delivery";
+                Err(Invalid::new("kind", kind.as_str(), rule).into())
             }
         }
     }
@@ -109,4 +109,17 @@ where
     let after = serde_json::to_value(&state)?;
     let before = before.map_or_else(|| Ok(after.clone()), serde_json::to_value)?;
     Ok(Course { before, after, last_before, between })
+}
+
+/// What the events of a page source add up to.
+pub(crate) async fn state_of<D: Decider>(mut pages: Pages<'_>) -> Result<D::State, HistoryError>
+where
+    for<'e> &'e D::Event: TryFrom<&'e LedgerEvent>,
+{
+    let mut state = D::State::default();
+    while let Some(events) = pages.next().await? {
+        let own = events.iter().filter_map(|event| <&D::Event>::try_from(&event.event).ok());
+        own.for_each(|event| D::evolve(&mut state, event));
+    }
+    Ok(state)
 }

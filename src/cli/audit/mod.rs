@@ -1,6 +1,8 @@
 //! `waybill audit`: what the ledger knew at a position or an instant, on the database itself. Every answer names the
 //! position it was read at.
 
+mod decided;
+mod replay;
 mod standing;
 
 use std::sync::Arc;
@@ -34,6 +36,12 @@ enum Action {
     AsOf(standing::AsOfArgs),
     /// Say what changed of something between two moments, and by which events.
     Difference(standing::DifferenceArgs),
+    /// Say who was subscribed to a report at a moment.
+    Subscribed(decided::SubscribedArgs),
+    /// Say why a recipient got a report version, or did not.
+    Why(decided::WhyArgs),
+    /// Print a history as a person reads it: one line an event.
+    Replay(replay::ReplayArgs),
 }
 
 /// One moment, as it is asked for.
@@ -53,6 +61,9 @@ pub async fn run(config: &Config, args: AuditArgs, output: Output) -> Result<boo
     match args.action {
         Action::AsOf(args) => standing::as_of(&past, args, output).await?,
         Action::Difference(args) => standing::difference(&past, args, output).await?,
+        Action::Subscribed(args) => decided::subscribed(&past, args, output).await?,
+        Action::Why(args) => decided::why(&past, args, output).await?,
+        Action::Replay(args) => replay::replay(&past, args, output).await?,
     }
     Ok(true)
 }

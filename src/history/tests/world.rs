@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
+use aggregates::routing::RoutingIndex;
 use schema::events::SubscriptionBody;
 use schema::{
     Actor, ChannelKind, LedgerEvent, Metadata, Position, Preferences, RecordedEvent,
@@ -9,6 +10,7 @@ use store::testing::TestLedger;
 use store::{Append, Unit};
 
 use crate::history::{AsOf, Moment};
+use crate::story::into;
 
 pub fn acme() -> TenantId {
     "acme".parse().unwrap()
@@ -17,27 +19,38 @@ pub fn acme() -> TenantId {
 /// A ledger of `acme`'s that is written event by event.
 pub struct World {
     pub test: TestLedger,
+    /// What planning knows.
+    pub index: RoutingIndex,
     sequences: HashMap<StreamId, i64>,
 }
 
 impl World {
     pub async fn new() -> Self {
-        Self { test: TestLedger::start().await, sequences: HashMap::new() }
+        let (test, index) = (TestLedger::start().await, RoutingIndex::new());
+        Self { test, index, sequences: HashMap::new() }
     }
 
-    /// Appends events in one unit; as they were recorded.
+    /// Appends events of one stream in one unit; as they were recorded.
     pub async fn tell<E: Into<LedgerEvent>>(
         &mut self,
         stream: &StreamId,
         events: Vec<E>,
     ) -> Vec<RecordedEvent> {
-        let sequence = self.sequences.entry(stream.clone()).or_default();
+        self.tell_all(vec![(stream.clone(), into(events))]).await
+    }
+
+    /// Appends events of several streams in one unit; as they were recorded.
+    pub async fn tell_all(&mut self, all: Vec<(StreamId, Vec<LedgerEvent>)>) -> Vec<RecordedEvent> {
         let mut unit = Unit::new(Metadata::new(acme(), Actor::new("key", "k1")));
-        let (stream, expected) = (stream.clone(), *sequence);
-        let events: Vec<LedgerEvent> = events.into_iter().map(Into::into).collect();
-        *sequence += events.len() as i64;
-        unit.appends.push(Append { stream, expected, events });
-        self.test.ledger.append(unit).await.unwrap().events
+        for (stream, events) in all {
+            let sequence = self.sequences.entry(stream.clone()).or_default();
+            let expected = *sequence;
+            *sequence += events.len() as i64;
+            unit.appends.push(Append { stream, expected, events });
+        }
+        let taken = self.test.ledger.append(unit).await.unwrap().events;
+        taken.iter().for_each(|event| self.index.follow(event));
+        taken
     }
 
     pub async fn head(&self) -> Position {
@@ -64,7 +77,7 @@ pub fn body(recipient: &str, report: &str) -> SubscriptionBody {
     }
 }
 
-/// As if sealed under ada's key, with another ciphertext each time.
+/// As if sealed under one key, with another ciphertext for each nonce.
 pub fn sealed(clear: &str, nonce: &str) -> Sealed {
-    Sealed { key: "k".into(), ciphertext: format!("{nonce}{clear}"), tag: clear.into() }
+    Sealed { key: "k".into(), ciphertext: format!("{nonce} hides {clear}"), tag: clear.into() }
 }
