@@ -97,6 +97,11 @@ fn compare(
     after: Option<&Value>,
     found: &mut Vec<FieldChange>,
 ) {
+    // A field that holds nothing is as one that is not there.
+    let [before, after] = [before, after].map(|value| value.filter(|value| !value.is_null()));
+    if before.is_none() && after.is_none() {
+        return;
+    }
     if let (Some(before), Some(after)) = (before, after) {
         if same(before, after) {
             return;
@@ -154,7 +159,7 @@ mod tests {
     #[test]
     fn two_states_are_compared_by_what_they_share() {
         let before = json!({ "active": { "version": 1, "body": { "a": [1, 2], "b": 1 } } });
-        let after = json!({ "paused": { "version": 2, "body": { "a": [2], "b": 1 }, "until": 7 } });
+        let after = json!({ "paused": { "version": 2, "body": { "a": [2], "b": 1 }, "until": 7, "c": null } });
         let expected = [
             "body.a: [1,2] → [2] false",
             "state: \"active\" → \"paused\" false",
@@ -169,7 +174,9 @@ mod tests {
 
     #[test]
     fn sealed_values_are_compared_by_key_and_tag_and_never_told() {
-        let address = |id: &str, tag: &str, text: &str| json!({ "id": id, "value": { "key": "k", "box": text, "tag": tag } });
+        let address = |id: &str, tag: &str, text: &str| -> Value {
+            json!({ "id": id, "value": { "key": "k", "box": text, "tag": tag } })
+        };
         let active = |addresses: Value| json!({ "active": { "addresses": addresses } });
         let before = active(json!([address("home", "t1", "b1"), address("work", "t2", "b2")]));
         let after = active(json!([address("home", "t1", "b3"), address("work", "t3", "b4")]));

@@ -44,6 +44,18 @@ pub enum Registration {
     Retired,
 }
 
+impl Registration {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Active => "active",
+            Self::Retired => "retired",
+        }
+    }
+}
+
 /// A subscription of the recipient.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Held {

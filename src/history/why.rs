@@ -3,7 +3,7 @@ use schema::events::{
     DeliveryEvent, DeliveryPlan, DistributionEvent, NotPlannedReason, ReportVersion,
 };
 use schema::{
-    ChannelKind, DeliveryId, DistributionId, GrantId, Invalid, LedgerEvent, Position, RecipientId,
+    ChannelKind, DeliveryId, DistributionId, GrantId, LedgerEvent, Position, RecipientId,
     RecordedEvent, ReportName, StreamId, SubscriptionId, TenantId, Timestamp, VersionName,
 };
 use serde::Serialize;
@@ -103,22 +103,20 @@ pub(crate) struct Part {
 }
 
 impl Why {
-    /// The decisions, as the log up to `as_of` has them: at least, since a transaction is never seen in part.
+    /// The decisions, as the log up to `as_of` has them: at least, since a transaction is never seen in part. None when
+    /// no such version came in.
     ///
     /// # Errors
-    /// [`HistoryError::Invalid`] when no such version came in; [`HistoryError::Unreadable`]; the store's.
+    /// [`HistoryError::Unreadable`] when an event is newer than this program; the store's.
     pub async fn of(
         ledger: &Ledger,
         question: Question<'_>,
         as_of: Moment,
-    ) -> Result<Self, HistoryError> {
+    ) -> Result<Option<Self>, HistoryError> {
         let Question { tenant, report, version, recipient } = question;
         let distribution = DistributionId::of(tenant, report, version);
         let found = Found::read(ledger, question, distribution, as_of.position).await?;
-        let Some(received) = &found.received else {
-            let rule = format!("of {report} had not come in by position {}", as_of.position);
-            return Err(Invalid::new("version", version.as_str(), rule).into());
-        };
+        let Some(received) = &found.received else { return Ok(None) };
         let received_at = received.received_at;
         let mut decisions = found.refused;
         if let Some(part) = found.part {
@@ -131,7 +129,7 @@ impl Why {
             None
         };
         let (report, version, recipient) = (report.clone(), version.clone(), recipient.clone());
-        Ok(Self {
+        Ok(Some(Self {
             as_of,
             distribution,
             report,
@@ -140,7 +138,7 @@ impl Why {
             received_at,
             decisions,
             unconsidered,
-        })
+        }))
     }
 
     /// The answer in sentences, one per decision.

@@ -1,6 +1,7 @@
 use anyhow::Result;
 use clap::Args;
 use history::{AsOf, Hold, Question, Subscribed, Subscriber, Why};
+use schema::Invalid;
 use serde_json::to_value;
 
 use super::standing::told;
@@ -42,7 +43,7 @@ pub(super) async fn subscribed(past: &Past, args: SubscribedArgs, output: Output
     let all = (None, usize::MAX);
     let found = Subscribed::of(&past.ledger, &tenant, &report, moment, all).await?;
     let count = found.subscribers.len();
-    say(output, &format!("{count} subscriptions to {report} as of position {}", told(moment)));
+    say(output, &format!("subscriptions to {report} as of position {}: {count}", told(moment)));
     let header = ["recipient", "subscription", "version", "state", "grant"];
     print_rows(output, &header, found.subscribers.iter().map(row).collect(), &to_value(&found)?);
     Ok(())
@@ -66,6 +67,8 @@ pub(super) async fn why(past: &Past, args: WhyArgs, output: Output) -> Result<()
     let question =
         Question { tenant: &tenant, report: &report, version: &version, recipient: &recipient };
     let why = Why::of(&past.ledger, question, as_of).await?;
+    let rule = || format!("of {report} had not come in by position {}", as_of.position);
+    let why = why.ok_or_else(|| Invalid::new("version", version.as_str(), rule()))?;
     let mut facts = vec![
         ("recipient", why.recipient.to_string()),
         ("version", format!("{} {}, received at {}", why.report, why.version, why.received_at)),

@@ -35,6 +35,7 @@ fn received(version: &ReportVersion) -> String {
         version.attributes.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) };
     let files = match version.artifacts.len() {
+        0 => "no file".to_owned(),
         1 => "1 file".to_owned(),
         count => format!("{count} files"),
     };

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod contract;
+mod history;
 mod live;
 mod personal;
 mod reading;
