@@ -3,8 +3,10 @@ use store::{Ledger, LogRow};
 
 use crate::HistoryError;
 
-/// Rows read at once: a planning slice's row may hold 2,000 decisions.
-const PAGE_ROWS: u32 = 200;
+/// Rows read at once.
+const ROWS: u32 = 2_000;
+/// The same, where distributions are among them: a planning slice's row may hold 2,000 decisions.
+const SLICE_ROWS: u32 = 200;
 
 /// Which of a tenant's events.
 #[derive(Clone, Debug)]
@@ -13,6 +15,16 @@ pub(crate) enum Source {
     Stream(StreamId),
     /// Those of all streams of these kinds; none is a delivery.
     Kinds(&'static [AggregateType]),
+}
+
+impl Source {
+    fn rows(&self) -> u32 {
+        let has_slices = match self {
+            Self::Stream(stream) => stream.aggregate_type == AggregateType::Distribution,
+            Self::Kinds(kinds) => kinds.contains(&AggregateType::Distribution),
+        };
+        if has_slices { SLICE_ROWS } else { ROWS }
+    }
 }
 
 /// A prefix of the log, page by page: what is held at once is a page, however long it is.
@@ -42,15 +54,16 @@ impl<'l> Pages<'l> {
             return Ok(None);
         }
         let Self { ledger, tenant, through, after: (position, sequence), .. } = *self;
+        let limit = self.source.rows();
         let rows = match &self.source {
             Source::Stream(stream) => {
-                ledger.read_stream(tenant, stream, sequence, through, PAGE_ROWS).await?
+                ledger.read_stream(tenant, stream, sequence, through, limit).await?
             }
             Source::Kinds(kinds) => {
-                ledger.read_kinds(tenant, kinds, position, through, PAGE_ROWS).await?
+                ledger.read_kinds(tenant, kinds, position, through, limit).await?
             }
         };
-        self.is_done = rows.len() < PAGE_ROWS as usize;
+        self.is_done = rows.len() < limit as usize;
         if let Some(last) = rows.last() {
             self.after = (last.position, last.sequence);
         }

@@ -26,6 +26,7 @@ async fn each_decision_names_its_grounds() {
     assert_eq!(outcome.unwrap().as_str(), "delivered");
     assert_eq!((decision.subscription.as_str(), decision.subscription_version), ("ada-risk", 1));
     assert!(decision.read_at < decision.decided_by, "{decision:?}");
+    assert_eq!(decision.slice, 0);
 
     for (recipient, version, reason) in
         [("cy", 1, NotPlannedReason::NotEntitled), ("dan", 2, NotPlannedReason::Paused)]
@@ -34,7 +35,8 @@ async fn each_decision_names_its_grounds() {
         let [decision] = &told.decisions[..] else { panic!("{told:?}") };
         assert_eq!(decision.verdict, Verdict::NotPlanned { reason });
         assert_eq!(decision.subscription_version, version);
-        assert_eq!(decision.read_at, ada.decisions[0].read_at);
+        assert_eq!(decision.slice, 2);
+        assert!(decision.read_at > ada.decisions[0].read_at, "{decision:?}");
         assert_eq!(told.unconsidered, None);
     }
     let bob = why(&world, "v1", "bob").await.unwrap().sentences();
@@ -51,7 +53,7 @@ async fn who_was_never_considered_is_told_what_was_so_then() {
     assert_eq!(held.collect::<Vec<_>>(), [(2, None), (1, Some("sales"))]);
     let read_at = told.read_at;
     let rule = format!(
-        "never considered: slice 0 was planned as of position {read_at}; the recipient was registered, \
+        "never considered: slice 2 was planned as of position {read_at}; the recipient was registered, \
          entitled by grant all, and had of subscriptions only eve-risk (version 2, ended), \
          eve-sales (version 1, selects sales)"
     );

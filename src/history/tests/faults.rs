@@ -70,23 +70,26 @@ async fn a_stream_longer_than_a_page_is_read_to_its_end() {
     let stream = StreamId::subscription(&acme(), &"ada-risk".parse().unwrap());
     let body = body("ada", "risk");
     let mut life = vec![SubscriptionEvent::Subscribed { version: 1, body }];
-    for version in (2..900).step_by(2) {
+    for version in (2..4_000).step_by(2) {
         life.push(paused(version));
         life.push(SubscriptionEvent::SubscriptionResumed { version: version + 1 });
     }
-    life.push(ended(900));
-    let taken = world.tell(&stream, life).await;
+    life.push(ended(4_000));
+    let mut taken = Vec::new();
+    for part in life.chunks(1_000) {
+        taken.extend(world.tell(&stream, part.to_vec()).await);
+    }
     let (tenant, ledger, head) = (acme(), &world.test.ledger, world.head().await);
     let told = Answer::of(ledger, &tenant, &stream, world.moment(head).await).await.unwrap();
     assert_eq!(
         (&told.state["ended"]["version"], told.last_change.unwrap().sequence),
-        (&900.into(), 900)
+        (&4_000.into(), 4_000)
     );
     for subject in [Subject::Stream(stream), Subject::Recipient("ada".parse().unwrap())] {
         let mut replay = Replay::new(ledger, &tenant, subject, head);
         let mut lines = Vec::new();
         while let Some(page) = replay.next().await.unwrap() {
-            assert!(page.len() <= 200, "a page of {}", page.len());
+            assert!(page.len() <= 2_000, "a page of {}", page.len());
             lines.extend(page.into_iter().map(|line| line.position));
         }
         let positions: Vec<_> = taken.iter().map(|event| event.position).collect();

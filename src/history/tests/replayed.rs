@@ -1,7 +1,8 @@
-use schema::Position;
+use schema::events::{DeliveryEvent, Evidence};
+use schema::{FailureClass, Fault, Position};
 
 use crate::history::{Line, Replay, Subject, stream_of};
-use crate::story::{delivery, run_of, story};
+use crate::story::{delivery, paused, run_of, story};
 use crate::world::{World, acme};
 
 async fn lines(world: &World, subject: Subject) -> Vec<Line> {
@@ -56,6 +57,37 @@ async fn a_recipients_history_holds_its_deliveries_where_they_happened() {
 }
 
 #[tokio::test]
+async fn a_delivery_that_goes_on_pages_later_is_told_where_it_goes_on() {
+    let mut world = story().await;
+    let eve = stream_of(&acme(), "subscription".parse().unwrap(), "eve-sales").unwrap();
+    let ada = stream_of(&acme(), "subscription".parse().unwrap(), "ada-risk").unwrap();
+    let first =
+        stream_of(&acme(), "delivery".parse().unwrap(), &delivery("v1", "ada", 0).to_string());
+    let first = first.unwrap();
+    let mut version = 2;
+    for _ in 0..3 {
+        let pauses = (0..150).map(|n| paused(version + n)).collect();
+        world.tell(&eve, pauses).await;
+        let fault = Fault {
+            class: FailureClass::RecipientPermanent,
+            code: "smtp.5.1.1".into(),
+            reply: None,
+            retry_after_ms: None,
+        };
+        let evidence = Evidence::Bounced { fault };
+        world.tell(&first, vec![DeliveryEvent::EvidenceRecorded { evidence }]).await;
+        world.tell(&ada, vec![paused(version)]).await;
+        version += 150;
+    }
+    let told = lines(&world, Subject::Recipient("ada".parse().unwrap())).await;
+    let first = first.to_string();
+    let (bounced, paused) = ((first.as_str(), "EvidenceRecorded"), "SubscriptionPaused");
+    let end = [bounced, ("subscription:acme/ada-risk", paused)].repeat(3);
+    assert_eq!(short(&told)[told.len() - 6..], end);
+    assert_eq!(short(&told).iter().filter(|line| line.0 == first).count(), 6);
+}
+
+#[tokio::test]
 async fn a_reports_history_holds_its_versions_and_who_may_and_would_have_it() {
     let world = story().await;
     let told = lines(&world, Subject::Report("risk".parse().unwrap())).await;
@@ -75,11 +107,14 @@ async fn a_reports_history_holds_its_versions_and_who_may_and_would_have_it() {
         ("subscription:acme/eve-risk", "Unsubscribed"),
         (&runs[0], "ReportReceived"),
         (&runs[0], "SlicePlanned"),
+        (&runs[0], "SlicePlanned"),
+        (&runs[0], "SlicePlanned"),
         ("subscription:acme/ada-risk", "SubscriptionChanged"),
         ("subscription:acme/dan-risk", "SubscriptionResumed"),
         ("subscription:acme/eve-risk", "Subscribed"),
         ("recipient:acme/eve", "EntitlementRevoked"),
         (&runs[1], "ReportReceived"),
+        (&runs[1], "SlicePlanned"),
         (&runs[1], "SlicePlanned"),
     ];
     assert_eq!(told, expected);

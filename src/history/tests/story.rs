@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use aggregates::distribution::{self, Distribution};
-use aggregates::planning::{SliceRequest, plan_slice, version_digest};
+use aggregates::planning::{SlicePlan, SliceRequest, plan_slice, version_digest};
 use aggregates::retry::Schedules;
-use aggregates::run;
 use schema::events::{
-    AttemptOutcome, DeadLetterReason, DeliveryEvent, DeliveryPlan, Evidence, NextStep,
-    RecipientEvent, RecipientKind, RecipientProfile, ReportEvent, ReportProfile, ReportVersion,
-    SubscriptionEvent,
+    AttemptOutcome, DeadLetterReason, DeliveryEvent, DeliveryPlan, DistributionEvent, Evidence,
+    NextStep, RecipientEvent, RecipientKind, RecipientProfile, ReportEvent, ReportProfile,
+    ReportVersion, SubscriptionEvent,
 };
 use schema::{
     ChannelKind, DeliveryId, DistributionId, FailureClass, Fault, LedgerEvent, Proof, Receipt,
@@ -115,7 +113,7 @@ impl World {
         self.tell(&StreamId::subscription(&acme(), &id.parse().unwrap()), vec![event]).await;
     }
 
-    /// Receives a version of `risk` and plans it, as intake would.
+    /// Receives a version of `risk` and plans it, as intake would: a slice ends behind each delivery.
     pub async fn publish(&mut self, name: &str) {
         let attributes = BTreeMap::new();
         let version = ReportVersion {
@@ -129,29 +127,30 @@ impl World {
             received_at: RECEIVED,
             deadline: RECEIVED.plus_ms(3_600_000),
         };
-        let tenant = acme();
-        let request = SliceRequest {
-            tenant: &tenant,
-            version: &version,
-            slice: 0,
-            after: None,
-            now: RECEIVED,
-        };
-        let plan = plan_slice(&self.index, &Schedules::default(), request, |_| false);
-        let mut state = Distribution::default();
-        let mut events = Vec::new();
-        for command in [
-            distribution::Command::Receive(Box::new(version.clone())),
-            distribution::Command::PlanSlice(plan.slice),
-        ] {
-            events.extend(run::<distribution::Rules>(&mut state, command).unwrap());
+        let run = StreamId::distribution(run_of(name));
+        self.tell(&run, vec![DistributionEvent::ReportReceived(version.clone())]).await;
+        let (tenant, mut next) = (acme(), Some((0, None)));
+        while let Some((slice, after)) = next {
+            let (after, now) = (after.as_ref(), RECEIVED);
+            let request = SliceRequest { tenant: &tenant, version: &version, slice, after, now };
+            let SlicePlan { slice, deliveries } =
+                plan_slice(&self.index, &Schedules::default(), request, |_| true);
+            next = slice.through.clone().map(|through| (slice.slice + 1, Some(through)));
+            let planned = DistributionEvent::SlicePlanned {
+                slice: slice.slice,
+                after: slice.after,
+                through: slice.through,
+                read_at: slice.read_at,
+                sums: slice.sums,
+                decisions: slice.decisions,
+            };
+            let mut all = vec![(run.clone(), into(vec![planned]))];
+            for (id, plan) in deliveries {
+                let scheduled = vec![DeliveryEvent::DeliveryScheduled(plan)];
+                all.push((StreamId::delivery(id), into(scheduled)));
+            }
+            self.tell_all(all).await;
         }
-        let mut all = vec![(StreamId::distribution(run_of(name)), into(events))];
-        for (id, plan) in plan.deliveries {
-            let scheduled = vec![DeliveryEvent::DeliveryScheduled(plan)];
-            all.push((StreamId::delivery(id), into(scheduled)));
-        }
-        self.tell_all(all).await;
     }
 
     /// The plan of a delivery.
