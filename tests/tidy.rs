@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "analytics",
             "analysis",
             "followers",
+            "history",
         ],
     ),
     ("bench/sink", &[]),

@@ -138,6 +138,15 @@ impl Known {
 }
 
 impl Recipient {
+    /// What is known of it, while it is active.
+    #[must_use]
+    pub const fn known(&self) -> Option<&Known> {
+        match self {
+            Self::Active(known) => Some(known),
+            Self::Unknown | Self::Retired => None,
+        }
+    }
+
     pub(super) fn evolve(&mut self, event: &Event) {
         match (event, &mut *self) {
             (Event::RecipientRegistered(profile), _) => {

@@ -102,6 +102,18 @@ macro_rules! ledger_event {
             fn from(event: $body) -> Self {
                 Self::$kind(event)
             }
+        }
+
+        impl<'e> TryFrom<&'e LedgerEvent> for &'e $body {
+            /// What kind it is instead.
+            type Error = AggregateType;
+
+            fn try_from(event: &'e LedgerEvent) -> Result<Self, AggregateType> {
+                match event {
+                    LedgerEvent::$kind(event) => Ok(event),
+                    other => Err(other.aggregate_type()),
+                }
+            }
         })+
     };
 }

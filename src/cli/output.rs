@@ -1,6 +1,10 @@
 //! How a command answers: a table for people, JSON for programs.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this room is for")]
 
+use std::io::{self, BufWriter, ErrorKind, Stdout, Write, stdout};
+use std::mem;
+
+use anyhow::Result;
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
@@ -70,6 +74,53 @@ fn error_document(error: &anyhow::Error) -> Value {
 pub fn say(output: Output, sentence: &str) {
     if output == Output::Table {
         println!("{sentence}");
+    }
+}
+
+/// Prints what is too long to be held, line by line; as JSON, one document with the lines in a list of it.
+pub struct Lines {
+    output: Output,
+    out: BufWriter<Stdout>,
+    is_first: bool,
+}
+
+impl Lines {
+    /// Begins; as JSON, with the fields of `head` and the list's name.
+    pub fn begin(output: Output, head: &Value, list: &str) -> Result<Self> {
+        let mut out = BufWriter::new(stdout());
+        if output == Output::Json {
+            let head = head.to_string();
+            let fields = head.trim_end_matches('}');
+            let comma = if fields.len() > 1 { "," } else { "" };
+            write!(out, "{fields}{comma}{}:[", json!(list))?;
+        }
+        Ok(Self { output, out, is_first: true })
+    }
+
+    /// Prints one line; as JSON, `raw`. False when nobody reads any more.
+    pub fn print(&mut self, line: &str, raw: &Value) -> Result<bool> {
+        let comma = if mem::take(&mut self.is_first) { "" } else { "," };
+        read(match self.output {
+            Output::Table => writeln!(self.out, "{line}"),
+            Output::Json => write!(self.out, "{comma}\n{raw}"),
+        })
+    }
+
+    /// Ends with a sentence for people.
+    pub fn end(mut self, sentence: &str) -> Result<()> {
+        let written = match self.output {
+            Output::Table => writeln!(self.out, "{sentence}"),
+            Output::Json => writeln!(self.out, "]}}"),
+        };
+        read(written.and_then(|()| self.out.flush())).map(drop)
+    }
+}
+
+/// Whether what was written is still read: whoever has seen enough may close the pipe.
+fn read(written: io::Result<()>) -> Result<bool> {
+    match written {
+        Err(gone) if gone.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
     }
 }
 

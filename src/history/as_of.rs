@@ -1,4 +1,7 @@
+use std::str::FromStr;
+
 use schema::{Invalid, Position, Timestamp};
+use serde::Serialize;
 use store::Ledger;
 
 use crate::HistoryError;
@@ -12,23 +15,55 @@ pub enum AsOf {
     Instant(Timestamp),
 }
 
+/// A place in the log, with the time that pauses and grants are judged by there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Moment {
+    /// The last position that counts.
+    pub position: Position,
+    /// When the last event up to there was taken.
+    pub recorded_at: Timestamp,
+    /// The instant asked about; where a position was, when its event was taken.
+    pub at: Timestamp,
+}
+
 impl AsOf {
-    /// The position it stands for, in the log up to `head`.
+    /// The moment it stands for, in the log up to `head`.
     ///
     /// # Errors
-    /// [`HistoryError::Invalid`] when the position is not reached yet or the instant lies before the first event.
-    pub async fn resolve(self, ledger: &Ledger, head: Position) -> Result<Position, HistoryError> {
-        match self {
+    /// [`HistoryError::Invalid`] when the position is not reached yet, or the moment lies before the first event.
+    pub async fn resolve(self, ledger: &Ledger, head: Position) -> Result<Moment, HistoryError> {
+        let (position, instant) = match self {
             Self::Position(position) if position < Position(1) || position > head => {
                 let rule = format!("must be 1 to {head}, where the log now ends");
-                Err(Invalid::new("position", &position.to_string(), rule).into())
+                return Err(Invalid::new("position", &position.to_string(), rule).into());
             }
-            Self::Position(position) => Ok(position),
-            Self::Instant(instant) => {
-                let rule = "must not lie before the first event";
-                let early = || Invalid::new("at", &instant.to_string(), rule);
-                Ok(ledger.position_at(instant, head).await?.ok_or_else(early)?)
-            }
-        }
+            Self::Position(position) => (Some(position), None),
+            Self::Instant(instant) => (ledger.position_at(instant, head).await?, Some(instant)),
+        };
+        let Some(position) = position else { return Err(self.too_early().into()) };
+        // The numbers before the first event may be those of a transaction that was rolled back.
+        let recorded_at = ledger.recorded_through(position).await?;
+        let recorded_at = recorded_at.ok_or_else(|| self.too_early())?;
+        Ok(Moment { position, recorded_at, at: instant.unwrap_or(recorded_at) })
+    }
+
+    fn too_early(self) -> Invalid {
+        let (field, value) = match self {
+            Self::Position(position) => ("position", position.to_string()),
+            Self::Instant(instant) => ("at", instant.to_string()),
+        };
+        Invalid::new(field, &value, "must not lie before the first event")
+    }
+}
+
+/// A whole number is a position, anything else an instant.
+impl FromStr for AsOf {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let position = text.parse().map(|number| Self::Position(Position(number)));
+        position.or_else(|_| text.parse().map(Self::Instant)).map_err(|_: Invalid| {
+            Invalid::new("moment", text, "must be a position or an RFC 3339 instant")
+        })
     }
 }

@@ -135,14 +135,87 @@ async fn looking_back(program: &Program<'_>, head: i64) {
     assert!(!answer.to_string().contains("\"box\""), "{answer}");
     let first = program.told(&about(&["recipient", "desk", "--position", "1"])).await;
     assert_eq!(first["last_change"], json!(null), "{first}");
-    let now = program.told(&about(&["recipient", "desk", "--at", "2100-01-01T00:00:00Z"])).await;
-    assert_eq!(now, answer);
+    let mut late =
+        program.told(&about(&["recipient", "desk", "--at", "2100-01-01T00:00:00Z"])).await;
+    assert_eq!(late["at"], "2100-01-01T00:00:00.000000Z");
+    late["at"] = answer["recorded_at"].clone();
+    assert_eq!(late, answer);
     let early = about(&["recipient", "desk", "--at", "2000-01-01T00:00:00Z"]);
     let said = program.failure(&early).await.to_string();
     assert!(said.contains("must not lie before the first event"), "{said}");
     let beyond = program.failure(&about(&["recipient", "desk", "--position", "999999"])).await;
     let rule = format!("must be 1 to {head}, where the log now ends");
     assert!(beyond.to_string().contains(&rule), "{beyond}");
+    compared(program, &last).await;
+    decided(program, &last).await;
+    replayed(program, head).await;
+}
+
+async fn compared(program: &Program<'_>, head: &str) {
+    let words = ["audit", "difference", "recipient", "desk", "--tenant", "acme", "--from", "1"];
+    let told = program.told(&words).await;
+    assert_eq!(told["to"]["position"].to_string(), head);
+    let fields = told["fields"].as_array().unwrap();
+    let state = json!({
+        "field": "state", "before": "unknown", "after": "active", "is_sealed": false
+    });
+    assert!(fields.contains(&state), "{told}");
+    assert!(
+        !told["events"].as_array().unwrap().is_empty() && !told.to_string().contains("\"box\"")
+    );
+    let none = program.told(&[&words[..], &["--to", "1"]].concat()).await;
+    assert_eq!((&none["fields"], &none["events"]), (&json!([]), &json!([])));
+    let back = ["audit", "difference", "recipient", "desk", "--tenant", "acme"];
+    let back = program.failure(&[&back[..], &["--from", head, "--to", "1"]].concat()).await;
+    assert!(back.to_string().contains("must not lie behind the later moment"), "{back}");
+}
+
+async fn decided(program: &Program<'_>, head: &str) {
+    let words = ["audit", "subscribed", "risk", "--tenant", "acme", "--position", head];
+    let told = program.told(&words).await;
+    assert_eq!(told["position"].to_string(), head);
+    let subscribers = told["subscribers"].as_array().unwrap();
+    let names: Vec<_> = subscribers.iter().map(|one| &one["subscription"]).collect();
+    assert_eq!(names, [&json!("desk")], "{told}");
+    assert_eq!(subscribers[0]["state"], "active");
+    let words = ["audit", "why", "--tenant", "acme", "--report", "risk", "--version", "v1"];
+    let why = async |who| program.told(&[&words[..], &["--recipient", who]].concat()).await;
+    let told = why("desk").await;
+    let decision = &told["decisions"][0];
+    assert_eq!(
+        (&decision["verdict"], &decision["outcome"]),
+        (&json!("planned"), &json!("delivered"))
+    );
+    assert!(decision["read_at"].as_i64() < decision["decided_by"].as_i64(), "{told}");
+    let told = why("nobody").await;
+    assert_eq!(told["unconsidered"]["recipient"], "unknown", "{told}");
+}
+
+async fn replayed(program: &Program<'_>, head: i64) {
+    let words = ["audit", "replay", "--tenant", "acme"];
+    let about = |more: &[&'static str]| [&words[..], more].concat();
+    let told = program.told(&about(&["--recipient", "desk"])).await;
+    assert_eq!(told["position"], head);
+    let events = told["events"].as_array().unwrap();
+    let count = |name: &str| events.iter().filter(|event| event["event_type"] == name).count();
+    let kinds = ["RecipientRegistered", "Subscribed", "DeliveryScheduled", "AttemptEnded"];
+    assert_eq!(kinds.map(count), [1, 2, 2, 2], "{told:#}");
+    let empty = program.told(&about(&["--stream", "subscription:nobody"])).await;
+    assert_eq!(empty["events"], json!([]));
+    let ended = program.scene.waybill(&about(&["--report", "risk"])).await;
+    assert!(
+        ended.code == Some(0) && ended.stdout.contains(": risk v1 came in"),
+        "{}",
+        ended.stdout
+    );
+    let ended = program.scene.waybill(&about(&["--stream", "subscription:more"])).await;
+    assert!(
+        ended.stdout.contains("  version 1: desk subscribed to risk by webhook\n"),
+        "{}",
+        ended.stdout
+    );
+    let odd = program.failure(&about(&["--stream", "more"])).await;
+    assert!(odd.to_string().contains("must be KIND:ID"), "{odd}");
 }
 
 #[tokio::test]

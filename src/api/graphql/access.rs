@@ -20,6 +20,7 @@ use super::session::Session;
 pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions logStatus \
         recipient recipients report reports subscription subscriptions tenant viewer"),
+    ("Query", Audit, "asOf difference subscribedAt why"),
     ("LiveUpdates", Read, "deliveryChanged distributionProgress"),
     ("LiveUpdates", Audit, "events"),
 
@@ -58,6 +59,16 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("LogStatus", Read, "head readAt followers"),
     ("Follower", Read, "name position lag lagMs eventsApplied eventsPerSecond node isRunning heartbeatAgeMs \
         poisonPosition isWaiting"),
+
+    ("Standing", Audit, "kind id position recordedAt state lastChange"),
+    ("LogChange", Audit, "type sequence position recordedAt actor"),
+    ("Difference", Audit, "kind id position recordedAt toPosition toRecordedAt fields events"),
+    ("FieldDifference", Audit, "field before after isSealed"),
+    ("Subscribers", Audit, "report position recordedAt at subscribers nextAfter"),
+    ("Subscriber", Audit, "recipient subscription version state pausedUntil selector grant"),
+    ("Why", Audit, "position recordedAt distribution receivedAt sentences decisions unconsidered"),
+    ("Unconsidered", Audit, "slice readAt recipient grant subscriptions"),
+    ("HeldSubscription", Audit, "subscription version selects"),
 
     ("DeliveryChange", Read, "position entry delivery"),
     ("DistributionProgress", Read, "position distribution"),

@@ -3,6 +3,7 @@
 
 use async_graphql::{Error, ErrorExtensionValues, Response, ServerError};
 use followers::FollowersError;
+use history::HistoryError;
 use schema::{Invalid, Position};
 use store::{StoreError, UnsealError, VaultError};
 
@@ -167,6 +168,22 @@ impl From<StoreError> for Fault {
                 Self::unavailable(&error.to_string())
             }
             _ => Self::internal(&error.to_string()),
+        }
+    }
+}
+
+impl From<HistoryError> for Fault {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Invalid(invalid) => invalid.into(),
+            HistoryError::Store(error) => error.into(),
+            HistoryError::Unreadable { position, event_type, event_version, .. } => {
+                let event = format!("{event_type} version {event_version} at position {position}");
+                let told =
+                    format!("the event {event} cannot be read by this node: a newer one may");
+                Self::new(FaultCode::Unavailable, told)
+            }
+            HistoryError::Unwritable(_) => Self::internal("a state cannot be written as JSON"),
         }
     }
 }

@@ -14,6 +14,10 @@ pub const MAX_NESTING: usize = 24;
 pub const MAX_BRACKETS: usize = 64;
 /// Cost of a query at most: one per field, times the rows of the list it stands in.
 pub const MAX_COMPLEXITY: usize = 25_000;
+/// What an answer costs that folds a tenant's subscriptions, before its rows.
+pub const PREFIX_COST: usize = 5_000;
+/// Recipients on a page of who was subscribed at most: each page is folded anew, so they are longer than others.
+pub const MAX_SUBSCRIBER_ROWS: usize = 1_000;
 /// Selections in a document at most, each fragment counted as often as it is spread.
 pub const MAX_SELECTIONS: usize = 1_000;
 /// Aliases in a document at most.

@@ -9,6 +9,7 @@ mod budget;
 mod connection;
 mod fault;
 mod graphiql;
+mod history;
 mod http;
 mod limits;
 mod live;
@@ -23,7 +24,7 @@ mod words;
 
 use std::sync::Arc;
 
-use async_graphql::{EmptyMutation, Schema};
+use async_graphql::{EmptyMutation, MergedObject, Schema};
 use axum::Router;
 use axum::routing::{any, get, post};
 use tokio::sync::Semaphore;
@@ -33,13 +34,20 @@ use crate::state::ApiState;
 pub use fault::{Fault, FaultCode};
 pub use limits::MAX_STRANGERS;
 
+/// What can be asked. Everything is the caller's own tenant's; what is another's does not exist. `atLeastPosition`
+/// waits, within bounds, until the read models have seen that position: name the one a command was answered with to
+/// read your own write. Each answer says in `extensions.position` what it was read at; what is asked of the past names
+/// its position itself.
+#[derive(Default, MergedObject)]
+pub struct Query(query::Now, history::Past);
+
 /// The published schema.
-pub type WaybillSchema = Schema<query::Query, EmptyMutation, live::LiveUpdates>;
+pub type WaybillSchema = Schema<Query, EmptyMutation, live::LiveUpdates>;
 
 /// The schema with its bounds. Who asks comes with each request.
 #[must_use]
 pub fn schema() -> WaybillSchema {
-    Schema::build(query::Query, EmptyMutation, live::LiveUpdates)
+    Schema::build(Query::default(), EmptyMutation, live::LiveUpdates)
         .limit_depth(limits::MAX_DEPTH)
         .limit_recursive_depth(limits::MAX_NESTING)
         .limit_complexity(limits::MAX_COMPLEXITY)

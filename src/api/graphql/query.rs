@@ -1,4 +1,4 @@
-//! The questions. Reads only: there is no mutation here, commands go by REST.
+//! The questions about what is so now. Reads only: there is no mutation here, commands go by REST.
 
 use async_graphql::{Context, ID, Object};
 use projections::{
@@ -24,14 +24,12 @@ use crate::clock;
 /// Rows of channel health in one answer at most.
 const MAX_HEALTH_ROWS: u32 = 5_000;
 
-/// What can be asked. Everything is the caller's own tenant's; what is another's does not exist.
-pub struct Query;
+/// What is so now, by the read models.
+#[derive(Default)]
+pub struct Now;
 
-/// What can be asked. Everything is the caller's own tenant's; what is another's does not exist. `atLeastPosition`
-/// waits, within bounds, until the read models have seen that position: name the one a command was answered with to
-/// read your own write. Each answer says in `extensions.position` what it was read at.
 #[Object]
-impl Query {
+impl Now {
     /// Questions over many deliveries.
     async fn analytics(&self) -> Analytics {
         Analytics

@@ -160,6 +160,19 @@ words!(
     }
 );
 words!(
+    /// What has a history that can be asked about.
+    HistoryKind {
+        /// Who wants which report versions, and how.
+        Subscription = "subscription",
+        /// Who gets reports, with addresses and entitlements.
+        Recipient = "recipient",
+        /// One report version and its run.
+        Distribution = "distribution",
+        /// One report version to one recipient on one channel.
+        Delivery = "delivery",
+    }
+);
+words!(
     /// In which direction a list runs.
     SortOrder {
         /// Smallest or oldest first.

@@ -160,7 +160,8 @@ impl Ledger {
         Ok(Position(queries::head(self.reads()).await?))
     }
 
-    /// The events of a tenant's stream up to a position, in order; another tenant's has none.
+    /// The first `max_rows` events of a tenant's stream after a sequence (0 for its beginning) up to a position, in
+    /// order; another tenant's has none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]. An event that cannot be decoded is a value in its row.
@@ -168,10 +169,44 @@ impl Ledger {
         &self,
         tenant: &TenantId,
         stream: &StreamId,
+        after_sequence: i64,
         through: Position,
+        max_rows: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let rows = queries::stream_through(self.reads(), tenant, stream, through.0).await?;
+        let (reads, through) = (self.reads(), through.0);
+        let rows =
+            queries::stream_part(reads, tenant, stream, after_sequence, through, max_rows).await?;
         Ok(rows.into_iter().map(LogRow::from).collect())
+    }
+
+    /// The first `max_rows` events of a tenant's streams of these kinds with `after < position <= through`, in order.
+    /// Never those of deliveries: they are by far the most, and are read by their stream.
+    ///
+    /// # Errors
+    /// As [`Ledger::read_stream`].
+    pub async fn read_kinds(
+        &self,
+        tenant: &TenantId,
+        kinds: &[AggregateType],
+        after: Position,
+        through: Position,
+        max_rows: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let (reads, after, through) = (self.reads(), after.0, through.0);
+        let rows = queries::kinds(reads, tenant, kinds, after, through, max_rows).await?;
+        Ok(rows.into_iter().map(LogRow::from).collect())
+    }
+
+    /// When the last event up to a position was taken; none before the first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn recorded_through(
+        &self,
+        position: Position,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let recorded_at = queries::recorded_through(self.reads(), position.0).await?;
+        Ok(recorded_at.map(Timestamp::from))
     }
 
     /// The event at which the log, up to `head`, crosses an instant: it was taken at `instant` or before, the next one

@@ -114,23 +114,65 @@ pub(super) async fn estimate(pool: Timely<'_>, kinds: &[AggregateType]) -> sqlx:
     Ok(plan[0]["Plan"]["Plan Rows"].as_f64().map_or(0, |rows| rows as i64))
 }
 
-pub(super) async fn stream_through(
+pub(super) async fn stream_part(
     pool: Timely<'_>,
     tenant: &TenantId,
     stream: &StreamId,
+    after_sequence: i64,
     through: i64,
+    limit: u32,
 ) -> sqlx::Result<Vec<RawRow>> {
     sqlx::query_as(
         "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
          payload::text as payload, metadata::text as metadata \
-         from events where aggregate_type = $1 and aggregate_id = $2 and position <= $3 and tenant = $4 \
-         order by sequence",
+         from events where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 and position <= $4 \
+         and tenant = $5 order by sequence limit $6",
     )
     .bind(stream.aggregate_type.as_str())
     .bind(&stream.aggregate_id)
+    .bind(after_sequence)
     .bind(through)
     .bind(tenant.as_str())
+    .bind(i64::from(limit))
     .fetch_all(pool)
+    .await
+}
+
+/// Without the partition of deliveries, whatever the kinds: the plan may be made before they are known.
+pub(super) async fn kinds(
+    pool: Timely<'_>,
+    tenant: &TenantId,
+    kinds: &[AggregateType],
+    after: i64,
+    through: i64,
+    limit: u32,
+) -> sqlx::Result<Vec<RawRow>> {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+         payload::text as payload, metadata::text as metadata \
+         from events where position > $1 and position <= $2 and tenant = $3 \
+         and aggregate_type = any($4) and aggregate_type <> 'delivery' order by position limit $5",
+    )
+    .bind(after)
+    .bind(through)
+    .bind(tenant.as_str())
+    .bind(kinds)
+    .bind(i64::from(limit))
+    .fetch_all(pool)
+    .await
+}
+
+/// When the last event up to a position was taken. One probe of each partition's index.
+pub(super) async fn recorded_through(
+    pool: Timely<'_>,
+    position: i64,
+) -> sqlx::Result<Option<DateTime<Utc>>> {
+    sqlx::query_scalar(
+        "select recorded_at from events where position <= $1 order by position desc limit 1",
+    )
+    .bind(position)
+    .fetch_optional(pool)
     .await
 }
 

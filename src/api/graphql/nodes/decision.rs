@@ -1,4 +1,5 @@
 use async_graphql::{ComplexObject, Context, ID, InputObject, SimpleObject};
+use history::Verdict;
 use projections::deliveries::{DeliveryRow, queries::DeliveryFilter};
 use projections::distributions::NotPlannedRow;
 use projections::distributions::queries::NotPlannedFilter;
@@ -101,6 +102,42 @@ impl TryFrom<DeliveryRow> for Decision {
             delivery: Some(row.delivery.to_string().into()),
             read_at_known: None,
         })
+    }
+}
+
+impl Decision {
+    /// A decision as the log has it.
+    #[must_use]
+    pub fn logged(why: &history::Why, decision: &history::Decision) -> Self {
+        let mut told = Self {
+            planned: false,
+            reason: None,
+            distribution: why.distribution.to_string().into(),
+            report: why.report.to_string().into(),
+            version: why.version.to_string(),
+            recipient: why.recipient.to_string().into(),
+            subscription: decision.subscription.to_string().into(),
+            subscription_version: Count(decision.subscription_version.into()),
+            grant: None,
+            channel: None,
+            slice: Count(decision.slice.into()),
+            decided_at: Instant(decision.decided_at),
+            position: LogPosition(decision.decided_by),
+            delivery: None,
+            read_at_known: Some(decision.read_at.0),
+        };
+        match &decision.verdict {
+            Verdict::Planned { delivery, channel, grant, .. } => {
+                told.planned = true;
+                told.delivery = Some(delivery.to_string().into());
+                told.channel = Channel::read(channel.as_str()).ok();
+                told.grant = Some(grant.to_string().into());
+            }
+            Verdict::NotPlanned { reason } => {
+                told.reason = NotPlannedReason::read(reason.as_str()).ok();
+            }
+        }
+        told
     }
 }
 

@@ -1,7 +1,6 @@
 //! The life of a delivery, event by event, as its stream in the log tells it. Knows no read model.
 
 mod detail;
-mod summary;
 
 use async_graphql::{ComplexObject, Context, ID, SimpleObject};
 use schema::events::{AttemptOutcome, DeliveryEvent, Evidence};
@@ -73,7 +72,7 @@ impl TimelineEntry {
             kind: event.event.event_type(),
             actor: metadata.actor.to_string(),
             attempt: attempt_of(said).map(|attempt| Count(i64::from(attempt))),
-            summary: summary::of(said),
+            summary: history::sentence(&event.event),
             reply,
             command: metadata.command.clone(),
             causation: metadata.causation.clone(),

@@ -4,7 +4,6 @@ use schema::events::{
 };
 use schema::{Fault, Proof, Receipt};
 
-/// The event in a sentence that a person reads. Says nothing that is sealed.
 pub(super) fn of(event: &DeliveryEvent) -> String {
     match event {
         DeliveryEvent::DeliveryScheduled(plan) => scheduled(plan),

@@ -1,0 +1,44 @@
+use schema::events::{RecipientEvent, RecipientKind, RecipientProfile, RetireReason};
+
+use super::until;
+
+pub(super) fn of(event: &RecipientEvent) -> String {
+    match event {
+        RecipientEvent::RecipientRegistered(profile) => format!("registered as {}", told(profile)),
+        RecipientEvent::RecipientChanged(profile) => format!("is from now on {}", told(profile)),
+        RecipientEvent::AddressAdded { address, channel, destination, revision, .. } => {
+            format!(
+                "address {address} added for {channel} (revision {revision}), destination {destination}"
+            )
+        }
+        RecipientEvent::AddressChanged { address, destination, revision, .. } => {
+            format!("address {address} changed to revision {revision}, destination {destination}")
+        }
+        RecipientEvent::AddressRetired { address, reason } => {
+            let why = match reason {
+                RetireReason::Requested => "as requested",
+                RetireReason::Gone => "the other side said it is gone for good",
+            };
+            format!("address {address} retired: {why}")
+        }
+        RecipientEvent::EntitlementGranted { grant, report, until: end } => {
+            format!("granted {report} by grant {grant}, {}", until(*end, "for good"))
+        }
+        RecipientEvent::EntitlementRevoked { grant, reason } => {
+            format!("grant {grant} revoked: {reason}")
+        }
+        RecipientEvent::RecipientRetired { reason } => {
+            format!("retired, gets nothing any more: {reason}")
+        }
+    }
+}
+
+fn told(profile: &RecipientProfile) -> String {
+    let kind = match profile.kind {
+        RecipientKind::Person => "a person",
+        RecipientKind::Team => "a team",
+        RecipientKind::System => "a system",
+    };
+    let name = if profile.name.is_some() { "with a name" } else { "without a name" };
+    format!("{kind} {name}, locale {}, zone {}", profile.locale, profile.zone)
+}

@@ -1,0 +1,50 @@
+use schema::events::{ApiKeyEvent, PauseScope, ReportEvent, ReportProfile, TenantEvent};
+
+use super::until;
+
+pub(super) fn tenant(event: &TenantEvent) -> String {
+    match event {
+        TenantEvent::TenantCreated { title } => format!("set up as {title:?}"),
+        TenantEvent::DispatchPaused { scope, reason } => {
+            format!("{} held back: {reason}", sends(scope))
+        }
+        TenantEvent::DispatchResumed { scope } => format!("{} go on", sends(scope)),
+        TenantEvent::EventSkipped { follower, position, reason } => {
+            format!("follower {follower} leaves out the event at position {position}: {reason}")
+        }
+    }
+}
+
+fn sends(scope: &PauseScope) -> String {
+    match scope {
+        PauseScope::All => "all sends".to_owned(),
+        PauseScope::Channel { channel } => format!("sends by {channel}"),
+        PauseScope::Destination { destination } => format!("sends to destination {destination}"),
+    }
+}
+
+pub(super) fn api_key(event: &ApiKeyEvent) -> String {
+    match event {
+        ApiKeyEvent::ApiKeyIssued { title, scopes, expires_at, .. } => {
+            let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+            let end = until(*expires_at, "for good");
+            format!("issued as {title:?} for {}, {end}", scopes.join(", "))
+        }
+        ApiKeyEvent::ApiKeyRevoked { reason } => format!("revoked: {reason}"),
+    }
+}
+
+pub(super) fn report(event: &ReportEvent) -> String {
+    match event {
+        ReportEvent::ReportRegistered(profile) => format!("registered as {}", told(profile)),
+        ReportEvent::ReportChanged(profile) => format!("is from now on {}", told(profile)),
+        ReportEvent::ReportRetired { reason } => {
+            format!("retired, no further versions are taken: {reason}")
+        }
+    }
+}
+
+fn told(profile: &ReportProfile) -> String {
+    let ReportProfile { title, owner, deadline_s } = profile;
+    format!("{title:?}, owner {owner}, deliveries expire after {deadline_s} s")
+}
