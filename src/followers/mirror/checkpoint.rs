@@ -39,13 +39,15 @@ impl Checkpoint {
 }
 
 /// The newest checkpoint that was committed, if there is one. Blocks.
-pub(super) fn read(client: &ClientConfig, topic: &str) -> Result<Option<Checkpoint>, MirrorError> {
-    let consumer: BaseConsumer = reader(client).create()?;
+pub(super) fn read(
+    consumer: &BaseConsumer,
+    topic: &str,
+) -> Result<Option<Checkpoint>, MirrorError> {
     let (low, high) = consumer.fetch_watermarks(topic, 0, ASK_WITHIN)?;
     let near = low.max(high - NEAR_END);
-    let mut newest = newest_from(&consumer, topic, near)?;
+    let mut newest = newest_from(consumer, topic, near)?;
     if newest.is_none() && near > low {
-        newest = newest_from(&consumer, topic, low)?;
+        newest = newest_from(consumer, topic, low)?;
     }
     let parse = |bytes: Vec<u8>| {
         serde_json::from_slice(&bytes)

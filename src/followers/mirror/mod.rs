@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
-use schema::{AggregateType, Position};
+use schema::AggregateType;
 use store::{Ledger, LogIdentity, LogRow};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -67,46 +67,20 @@ impl Mirror {
     async fn begin(&mut self, checkpoint: Mark) -> Result<Option<Mark>, MirrorError> {
         self.open = None;
         let source = format!("urn:uuid:{}", self.ledger.installation().await?);
-        let (client, id, stop) = (self.client.clone(), self.follower.clone(), self.stop.clone());
-        let outlet = blocking(move || Outlet::open(&client, &id, &stop)).await?;
-        let known = self.known(checkpoint.position).await?;
-        let ends = known.as_ref().map(|known| known.ends.clone()).unwrap_or_default();
-        let mark = known.as_ref().map(Checkpoint::mark);
         let (client, names) = (self.client.clone(), self.names.clone());
-        let partitions = self.config.partitions;
-        let missing =
-            blocking(move || Topics::connect(&client, &names)?.verify(partitions, known.as_ref()))
-                .await?;
-        Topics::connect(&self.client, &self.names)?.make(&missing, partitions).await?;
+        let (id, stop) = (self.follower.clone(), self.stop.clone());
+        let (reached, partitions) = (checkpoint.position, self.config.partitions);
+        let (outlet, found) = blocking(move || {
+            // Whoever wrote before is fenced off first: what is read then stays true.
+            let outlet = Outlet::open(&client, &id, &stop)?;
+            Ok((outlet, Topics::connect(&client, &names)?.verify(partitions, reached)?))
+        })
+        .await?;
+        topics::make(&self.client, &self.names, &found.missing, partitions).await?;
+        let mark = found.known.as_ref().map(Checkpoint::mark);
+        let ends = found.known.map(|known| known.ends).unwrap_or_default();
         self.open = Some(Open { outlet, source, ends });
         Ok(mark)
-    }
-
-    /// The checkpoint on Kafka, which must not be older than what Postgres knows of it. Its topic is made when nothing
-    /// was ever mirrored.
-    async fn known(&self, reached: Position) -> Result<Option<Checkpoint>, MirrorError> {
-        let topic = self.names.checkpoint();
-        let (client, names, asked) = (self.client.clone(), self.names.clone(), topic.clone());
-        let known = blocking(move || {
-            let exists = Topics::connect(&client, &names)?.partitions(&asked)?.is_some();
-            let known = if exists { checkpoint::read(&client, &asked)? } else { None };
-            Ok((exists, known))
-        });
-        match known.await? {
-            (_, Some(known)) if known.position < reached => {
-                let (found, known) = (known.position, reached);
-                Err(MirrorError::CheckpointOld { topic, found, known })
-            }
-            (_, Some(known)) => Ok(Some(known)),
-            (_, None) if reached > Position::START => {
-                Err(MirrorError::CheckpointLost { topic, known: reached })
-            }
-            (true, None) => Ok(None),
-            (false, None) => {
-                Topics::connect(&self.client, &self.names)?.make_checkpoint().await?;
-                Ok(None)
-            }
-        }
     }
 
     async fn write(&mut self, rows: &[&LogRow]) -> Result<(), MirrorError> {

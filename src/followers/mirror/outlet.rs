@@ -16,6 +16,8 @@ use super::error::MirrorError;
 
 /// How long the brokers may take to begin, end or give up a transaction.
 const DECIDE_WITHIN: Duration = Duration::from_secs(10);
+/// Between looks at whether the beginning was called off.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long they may take for the events of one.
 const TAKE_WITHIN: Duration = Duration::from_secs(20);
 /// Between looks at what they have taken. `flush` would sleep 100 ms each time.
@@ -110,7 +112,17 @@ impl Outlet {
             // What Kafka's own clients do, so that others find a stream where they look for it.
             .set("partitioner", "murmur2_random");
         let producer: BaseProducer<Reports> = client.create_with_context(Reports::default())?;
-        producer.init_transactions(DECIDE_WITHIN)?;
+        let until = Instant::now() + DECIDE_WITHIN;
+        // Asked again, it goes on with what it had begun.
+        while let Err(error) = producer.init_transactions(LOOK_EVERY) {
+            if stop.is_cancelled() {
+                return Err(MirrorError::CalledOff);
+            }
+            let late = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
+            if !late || Instant::now() >= until {
+                return Err(error.into());
+            }
+        }
         Ok(Self { producer, stop: stop.clone() })
     }
 

@@ -4,10 +4,10 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
-use schema::AggregateType;
+use schema::{AggregateType, Position};
 
 use super::MirrorConfig;
-use super::checkpoint::{ASK_WITHIN, Checkpoint};
+use super::checkpoint::{self, ASK_WITHIN, Checkpoint};
 use super::error::MirrorError;
 
 /// As many replicas as the brokers make by default.
@@ -44,14 +44,54 @@ impl Names {
 
 /// The mirror's topics as the brokers have them. Its questions block.
 pub(super) struct Topics<'t> {
-    client: &'t ClientConfig,
     names: &'t Names,
     consumer: BaseConsumer,
 }
 
+/// What the mirror goes on from.
+pub(super) struct Found {
+    /// The newest checkpoint on Kafka; absent when nothing was ever mirrored.
+    pub known: Option<Checkpoint>,
+    /// Topics that are to be made.
+    pub missing: Vec<String>,
+}
+
 impl<'t> Topics<'t> {
-    pub(super) fn connect(client: &'t ClientConfig, names: &'t Names) -> Result<Self, MirrorError> {
-        Ok(Self { client, names, consumer: client.create()? })
+    pub(super) fn connect(client: &ClientConfig, names: &'t Names) -> Result<Self, MirrorError> {
+        Ok(Self { names, consumer: checkpoint::reader(client).create()? })
+    }
+
+    /// Refuses topics that are not as the mirror left them, and a checkpoint that is older than what Postgres knows.
+    pub(super) fn verify(self, partitions: i32, reached: Position) -> Result<Found, MirrorError> {
+        let (mut missing, mut known) = (Vec::new(), None);
+        let topic = self.names.checkpoint();
+        if self.partitions(&topic)?.is_some() {
+            known = checkpoint::read(&self.consumer, &topic)?;
+        } else {
+            missing.push(topic.clone());
+        }
+        match &known {
+            None if reached > Position::START => {
+                return Err(MirrorError::CheckpointLost { topic, known: reached });
+            }
+            Some(Checkpoint { position: found, .. }) if *found < reached => {
+                return Err(MirrorError::CheckpointOld { topic, found: *found, known: reached });
+            }
+            _ => {}
+        }
+        for topic in self.names.all_events() {
+            let ends = known.as_ref().and_then(|known| known.ends.get(&topic));
+            match (self.partitions(&topic)?, ends) {
+                (None, Some(_)) => return Err(MirrorError::TopicGone { topic }),
+                (None, None) => missing.push(topic),
+                (Some(found), _) if usize::try_from(partitions) != Ok(found) => {
+                    return Err(MirrorError::OtherPartitions { topic, found, wanted: partitions });
+                }
+                (Some(_), Some(ends)) => self.verify_ends(&topic, ends)?,
+                (Some(_), None) => {}
+            }
+        }
+        Ok(Found { known, missing })
     }
 
     /// How many partitions a topic has; absent when there is no such topic.
@@ -66,28 +106,6 @@ impl<'t> Topics<'t> {
         }
     }
 
-    /// Refuses topics that are not as the mirror left them.
-    pub(super) fn verify(
-        &self,
-        partitions: i32,
-        known: Option<&Checkpoint>,
-    ) -> Result<Vec<String>, MirrorError> {
-        let mut missing = Vec::new();
-        for topic in self.names.all_events() {
-            let ends = known.and_then(|known| known.ends.get(&topic));
-            match (self.partitions(&topic)?, ends) {
-                (None, Some(_)) => return Err(MirrorError::TopicGone { topic }),
-                (None, None) => missing.push(topic),
-                (Some(found), _) if usize::try_from(partitions) != Ok(found) => {
-                    return Err(MirrorError::OtherPartitions { topic, found, wanted: partitions });
-                }
-                (Some(_), Some(ends)) => self.verify_ends(&topic, ends)?,
-                (Some(_), None) => {}
-            }
-        }
-        Ok(missing)
-    }
-
     fn verify_ends(&self, topic: &str, ends: &[i64]) -> Result<(), MirrorError> {
         for (partition, known) in (0_i32..).zip(ends.iter().copied()) {
             let (_, found) = self.consumer.fetch_watermarks(topic, partition, ASK_WITHIN)?;
@@ -98,22 +116,25 @@ impl<'t> Topics<'t> {
         }
         Ok(())
     }
+}
 
-    /// Makes topics of events.
-    pub(super) async fn make(&self, topics: &[String], partitions: i32) -> Result<(), MirrorError> {
-        let new = topics.iter().map(|topic| {
-            NewTopic::new(topic, partitions, TopicReplication::Fixed(DEFAULT_REPLICATION))
-        });
-        create(self.client, new.collect()).await
-    }
-
-    /// Makes the topic of checkpoints.
-    pub(super) async fn make_checkpoint(&self) -> Result<(), MirrorError> {
-        let name = self.names.checkpoint();
-        let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(DEFAULT_REPLICATION));
-        let topic = COMPACTED.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
-        create(self.client, vec![topic]).await
-    }
+/// Makes those of the mirror's topics that are missing.
+pub(super) async fn make(
+    client: &ClientConfig,
+    names: &Names,
+    missing: &[String],
+    partitions: i32,
+) -> Result<(), MirrorError> {
+    let checkpoint = names.checkpoint();
+    let new = missing.iter().map(|topic| {
+        let replicas = TopicReplication::Fixed(DEFAULT_REPLICATION);
+        if *topic != checkpoint {
+            return NewTopic::new(topic, partitions, replicas);
+        }
+        let topic = NewTopic::new(topic, 1, replicas);
+        COMPACTED.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+    });
+    create(client, new.collect()).await
 }
 
 async fn create(client: &ClientConfig, topics: Vec<NewTopic<'_>>) -> Result<(), MirrorError> {

@@ -48,10 +48,14 @@ impl Running {
 }
 
 async fn run(house: &House, config: &MirrorConfig, node: &str) -> Running {
+    run_at(house, config, node, client()).await
+}
+
+async fn run_at(house: &House, config: &MirrorConfig, node: &str, client: ClientConfig) -> Running {
     let stop = CancellationToken::new();
     let ledger = Arc::clone(house.ledger());
     let tail = Tail::start(&ledger, TailConfig::default(), stop.clone()).await.unwrap();
-    let mirror = Mirror::new(&ledger, config.clone(), client(), stop.clone());
+    let mirror = Mirror::new(&ledger, config.clone(), client, stop.clone());
     let (tail, node, token) = (Arc::new(tail), node.to_owned(), stop.clone());
     let quick = FollowerConfig { batch_events: 100, ..quick() };
     let task = tokio::spawn(async move {
@@ -148,6 +152,22 @@ async fn assert_mirrored(house: &House, config: &MirrorConfig) -> Vec<Seen> {
     seen
 }
 
+/// A ledger whose only event is on topics of its own, with the mirror that brought it there.
+async fn mirrored_one() -> (House, MirrorConfig, String, Position) {
+    let (house, config) = (House::start().await, config());
+    let follower = Mirror::follower_of(&config);
+    let end = house.append(vec![register("ann")]).await;
+    let running = run(&house, &config, "n1").await;
+    house.reached(&[&follower], end).await;
+    running.shut_down().await;
+    (house, config, follower, end)
+}
+
+async fn lose(topic: &str) {
+    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+    admin.delete_topics(&[topic], &AdminOptions::new()).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_is_mirrored_once_through_kills_and_shut_downs() {
     let house = House::start().await;
@@ -180,13 +200,7 @@ async fn every_event_is_mirrored_once_through_kills_and_shut_downs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_partitions_and_a_lost_topic_are_refused_with_what_to_do() {
-    let house = House::start().await;
-    let config = config();
-    let follower = Mirror::follower_of(&config);
-    let end = house.append(vec![register("ann")]).await;
-    let running = run(&house, &config, "n1").await;
-    house.reached(&[&follower], end).await;
-    running.shut_down().await;
+    let (house, config, follower, end) = mirrored_one().await;
 
     let other = MirrorConfig { partitions: 4, ..config.clone() };
     let running = run(&house, &other, "n1").await;
@@ -198,9 +212,8 @@ async fn other_partitions_and_a_lost_topic_are_refused_with_what_to_do() {
     let running = run(&house, &config, "n1").await;
     house.until(&follower, |status| status.trouble.is_none()).await;
     running.shut_down().await;
-    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
     let lost = format!("{}.recipient", config.name);
-    admin.delete_topics(&[&lost], &AdminOptions::new()).await.unwrap();
+    lose(&lost).await;
     let running = run(&house, &config, "n1").await;
     let status = house.until(&follower, |status| status.trouble.is_some()).await;
     let trouble = status.trouble.unwrap();
@@ -216,19 +229,26 @@ async fn other_partitions_and_a_lost_topic_are_refused_with_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_whose_checkpoint_topic_is_lost_does_not_begin_again_by_itself() {
-    let house = House::start().await;
-    let config = config();
-    let follower = Mirror::follower_of(&config);
-    let end = house.append(vec![register("ann")]).await;
-    let running = run(&house, &config, "n1").await;
-    house.reached(&[&follower], end).await;
-    running.shut_down().await;
-    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+    let (house, config, follower, _) = mirrored_one().await;
     let lost = format!("{}.checkpoint", config.name);
-    admin.delete_topics(&[&lost], &AdminOptions::new()).await.unwrap();
+    lose(&lost).await;
     let running = run(&house, &config, "n1").await;
     let status = house.until(&follower, |status| status.trouble.is_some()).await;
     let trouble = status.trouble.unwrap();
     assert!(trouble.contains(&format!("topic {lost} names no position")), "{trouble}");
     running.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_is_stopped_while_kafka_is_away_ends_at_once_and_tells_no_trouble() {
+    let house = House::start().await;
+    let config = config();
+    let follower = Mirror::follower_of(&config);
+    let away = client().set("bootstrap.servers", "127.0.0.1:9").clone();
+    let running = run_at(&house, &config, "n1", away).await;
+    house.until(&follower, |status| status.node.is_some()).await;
+    let told = Instant::now();
+    running.shut_down().await;
+    assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
+    assert_eq!(house.status(&follower).await.trouble, None);
 }
