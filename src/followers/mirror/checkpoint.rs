@@ -64,6 +64,9 @@ pub(super) fn reader(client: &ClientConfig) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
+        // A broker answers a client's questions one after the other: those behind a look at an end that has nothing new
+        // wait as long as it does.
+        .set("fetch.wait.max.ms", "20")
         .set("auto.offset.reset", "earliest");
     reader
 }
@@ -76,6 +79,12 @@ fn newest_from(
     let mut place = TopicPartitionList::new();
     place.add_partition_offset(topic, 0, Offset::Offset(from))?;
     consumer.assign(&place)?;
+    let newest = newest_assigned(consumer);
+    consumer.unassign()?;
+    newest
+}
+
+fn newest_assigned(consumer: &BaseConsumer) -> Result<Option<Vec<u8>>, MirrorError> {
     let until = Instant::now() + READ_WITHIN;
     let mut newest = None;
     while Instant::now() < until {

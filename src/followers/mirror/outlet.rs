@@ -18,6 +18,8 @@ use super::error::MirrorError;
 const DECIDE_WITHIN: Duration = Duration::from_secs(10);
 /// Between looks at whether the beginning was called off.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long for giving one up, when we are to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
 /// How long they may take for the events of one.
 const TAKE_WITHIN: Duration = Duration::from_secs(20);
 /// Between looks at what they have taken. `flush` would sleep 100 ms each time.
@@ -136,13 +138,26 @@ impl Outlet {
         self.producer.begin_transaction()?;
         let written = self.write_open(records, seal);
         if written.is_err() {
-            // What is still under way must have ended, or it would be counted in the next one.
-            let _ = self.drain();
-            if let Err(error) = self.producer.abort_transaction(DECIDE_WITHIN) {
-                tracing::debug!(%error, "a transaction of the mirror ends by its time limit");
-            }
+            self.give_up();
         }
         written
+    }
+
+    /// Nothing of the transaction is seen. What is still under way must have ended, or it would be counted in the next
+    /// one; and the brokers are told nothing while nobody polls.
+    fn give_up(&self) {
+        let within = if self.stop.is_cancelled() { STOP_WITHIN } else { DECIDE_WITHIN };
+        let until = Instant::now() + within;
+        let mut aborted = self.producer.abort_transaction(POLL);
+        while (aborted.is_err() || self.producer.in_flight_count() > 0) && Instant::now() < until {
+            self.producer.poll(POLL);
+            if aborted.is_err() {
+                aborted = self.producer.abort_transaction(POLL);
+            }
+        }
+        if let Err(error) = aborted {
+            tracing::debug!(%error, "a transaction of the mirror ends by its time limit");
+        }
     }
 
     fn write_open(

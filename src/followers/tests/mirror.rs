@@ -84,6 +84,7 @@ fn committed(topic: &str, partitions: i32) -> Vec<Seen> {
         .set("group.id", "reader")
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "20")
         .create()
         .unwrap();
     let mut places = TopicPartitionList::new();
