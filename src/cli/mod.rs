@@ -8,6 +8,7 @@ mod doctor;
 mod keys;
 mod log;
 mod migrate;
+mod mirror;
 mod output;
 mod projections;
 mod publish;
@@ -56,6 +57,8 @@ enum Command {
     Subscriptions(subscriptions::SubscriptionsArgs),
     /// Look at deliveries, cancel, resend, resolve.
     Deliveries(deliveries::DeliveriesArgs),
+    /// The log's mirror on Kafka: status, verify.
+    Mirror(mirror::MirrorArgs),
     /// Read models: status, rebuild, skip.
     Projections(projections::ProjectionsArgs),
     /// The write side's to-do list: check it against the log, rebuild it.
@@ -108,6 +111,7 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Subscriptions(args) => subscriptions::run(args, output).await,
         Command::Deliveries(args) => deliveries::run(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
+        Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,
         Command::Queue(args) => queue::run(&Config::load(file)?, args, output).await,
         Command::Audit(args) => audit::run(&Config::load(file)?, args, output).await,
         Command::Log(args) => log::run(&Config::load(file)?, args, output).await,

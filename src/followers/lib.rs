@@ -22,7 +22,10 @@ pub use checkpoint::{Checkpoints, FollowerStatus, NotReached, Poison};
 pub use config::FollowerConfig;
 pub use error::{FollowerError, FollowersError};
 pub use follower::{Follower, Mark};
-pub use mirror::{Mirror, MirrorConfig};
+pub use mirror::{
+    Mirror, MirrorConfig, MirrorDifference, MirrorError, MirrorMark, MirrorPartition, MirrorStatus,
+    MirrorTopic, MirrorView, Place, Retained, Tell, Verification,
+};
 pub use projector::{Projector, projectors};
 pub use rebuild::{RebuildOptions, RebuildProgress, RebuildReport, Rebuilder};
 pub use runner::{Runner, run};

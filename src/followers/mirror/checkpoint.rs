@@ -6,7 +6,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use schema::{Position, Sha256};
+use schema::{Position, Sha256, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::error::MirrorError;
@@ -30,6 +30,9 @@ pub(super) struct Checkpoint {
     pub hash: Sha256,
     /// By topic, for each partition the offset behind the last event written there.
     pub ends: BTreeMap<String, Vec<i64>>,
+    /// When it was written, as Kafka has it.
+    #[serde(skip)]
+    pub written_at: Timestamp,
 }
 
 impl Checkpoint {
@@ -37,6 +40,9 @@ impl Checkpoint {
         Mark { position: self.position, event_hash: Some(self.hash) }
     }
 }
+
+/// A record's value, and when it was written.
+type Written = (Vec<u8>, Timestamp);
 
 /// The newest checkpoint that was committed, if there is one. Blocks.
 pub(super) fn read(
@@ -49,9 +55,10 @@ pub(super) fn read(
     if newest.is_none() && near > low {
         newest = newest_from(consumer, topic, low)?;
     }
-    let parse = |bytes: Vec<u8>| {
-        serde_json::from_slice(&bytes)
-            .map_err(|source| MirrorError::CheckpointDamaged { topic: topic.to_owned(), source })
+    let parse = |(bytes, written_at): (Vec<u8>, Timestamp)| {
+        let known: Checkpoint = serde_json::from_slice(&bytes)
+            .map_err(|source| MirrorError::CheckpointDamaged { topic: topic.to_owned(), source })?;
+        Ok(Checkpoint { written_at, ..known })
     };
     newest.map(parse).transpose()
 }
@@ -75,7 +82,7 @@ fn newest_from(
     consumer: &BaseConsumer,
     topic: &str,
     from: i64,
-) -> Result<Option<Vec<u8>>, MirrorError> {
+) -> Result<Option<Written>, MirrorError> {
     let mut place = TopicPartitionList::new();
     place.add_partition_offset(topic, 0, Offset::Offset(from))?;
     consumer.assign(&place)?;
@@ -84,13 +91,15 @@ fn newest_from(
     newest
 }
 
-fn newest_assigned(consumer: &BaseConsumer) -> Result<Option<Vec<u8>>, MirrorError> {
+fn newest_assigned(consumer: &BaseConsumer) -> Result<Option<Written>, MirrorError> {
     let until = Instant::now() + READ_WITHIN;
     let mut newest = None;
     while Instant::now() < until {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(record)) if record.key() == Some(KEY.as_bytes()) => {
-                newest = record.payload().map(<[u8]>::to_vec);
+                let millis = record.timestamp().to_millis().unwrap_or_default();
+                let at = Timestamp::from_unix_micros(millis.saturating_mul(1_000));
+                newest = record.payload().map(|payload| (payload.to_vec(), at));
             }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(newest),
             Some(Err(error)) => return Err(error.into()),

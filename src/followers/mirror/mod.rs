@@ -3,9 +3,15 @@
 
 mod checkpoint;
 mod config;
+mod difference;
 mod error;
 mod outlet;
+mod partition;
+mod reading;
+mod sums;
 mod topics;
+mod verify;
+mod view;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -13,18 +19,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
-use schema::AggregateType;
+use schema::{AggregateType, Timestamp};
 use store::{Ledger, LogIdentity, LogRow};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use self::checkpoint::Checkpoint;
-use self::error::MirrorError;
 use self::outlet::{Ends, Outlet, Record};
 use self::topics::{Names, Topics};
 use crate::{Follower, FollowerError, Mark};
 
 pub use self::config::MirrorConfig;
+pub use self::difference::{MirrorDifference, Place};
+pub use self::error::MirrorError;
+pub use self::verify::{Retained, Tell, Verification};
+pub use self::view::{MirrorMark, MirrorPartition, MirrorStatus, MirrorTopic, MirrorView};
 
 /// Mirrors the log to Kafka.
 pub struct Mirror {
@@ -95,7 +104,9 @@ impl Mirror {
             let Open { outlet, source, mut ends } = open;
             outlet.write(&records, |written| {
                 extend(&mut ends, written, partitions);
-                let checkpoint = Checkpoint { position, hash, ends: ends.clone() };
+                let ends = ends.clone();
+                let written_at = Timestamp::default();
+                let checkpoint = Checkpoint { position, hash, ends, written_at };
                 let payload = serde_json::to_string(&checkpoint).map_err(|source| {
                     MirrorError::CheckpointDamaged { topic: topic.clone(), source }
                 })?;

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -9,6 +11,7 @@ use schema::{AggregateType, Position};
 use super::MirrorConfig;
 use super::checkpoint::{self, ASK_WITHIN, Checkpoint};
 use super::error::MirrorError;
+use super::view::{MirrorPartition, MirrorTopic};
 
 /// As many replicas as the brokers make by default.
 const DEFAULT_REPLICATION: i32 = -1;
@@ -24,6 +27,12 @@ const COMPACTED: [(&str, &str); 4] = [
 #[derive(Clone, Debug)]
 pub(super) struct Names(String);
 
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Names {
     pub(super) fn of(config: &MirrorConfig) -> Self {
         Self(config.name.clone())
@@ -37,7 +46,7 @@ impl Names {
         format!("{}.checkpoint", self.0)
     }
 
-    fn all_events(&self) -> impl Iterator<Item = String> + '_ {
+    pub(super) fn all_events(&self) -> impl Iterator<Item = String> + '_ {
         AggregateType::ALL.iter().map(|kind| self.events(kind.as_str()))
     }
 }
@@ -63,13 +72,10 @@ impl<'t> Topics<'t> {
 
     /// Refuses topics that are not as the mirror left them, and a checkpoint that is older than what Postgres knows.
     pub(super) fn verify(self, partitions: i32, reached: Position) -> Result<Found, MirrorError> {
-        let (mut missing, mut known) = (Vec::new(), None);
         let topic = self.names.checkpoint();
-        if self.partitions(&topic)?.is_some() {
-            known = checkpoint::read(&self.consumer, &topic)?;
-        } else {
-            missing.push(topic.clone());
-        }
+        let found = self.checkpoint()?;
+        let mut missing: Vec<_> = found.is_none().then(|| topic.clone()).into_iter().collect();
+        let known = found.flatten();
         match &known {
             None if reached > Position::START => {
                 return Err(MirrorError::CheckpointLost { topic, known: reached });
@@ -92,6 +98,36 @@ impl<'t> Topics<'t> {
             }
         }
         Ok(Found { known, missing })
+    }
+
+    /// The newest checkpoint, if there is one; nothing at all when its topic is not there.
+    pub(super) fn checkpoint(&self) -> Result<Option<Option<Checkpoint>>, MirrorError> {
+        let topic = self.names.checkpoint();
+        match self.partitions(&topic)? {
+            Some(_) => Ok(Some(checkpoint::read(&self.consumer, &topic)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Every topic of events with its partitions.
+    pub(super) fn describe(
+        &self,
+        known: Option<&Checkpoint>,
+    ) -> Result<Vec<MirrorTopic>, MirrorError> {
+        let mut described = Vec::new();
+        for topic in self.names.all_events() {
+            let count = self.partitions(&topic)?.unwrap_or_default();
+            let written = known.and_then(|known| known.ends.get(&topic));
+            let written = written.map(Vec::as_slice).unwrap_or_default();
+            let mut partitions = Vec::with_capacity(count);
+            for (at, partition) in (0..count).zip(0_i32..) {
+                let (begin, end) = self.consumer.fetch_watermarks(&topic, partition, ASK_WITHIN)?;
+                let written = written.get(at).copied().unwrap_or_default();
+                partitions.push(MirrorPartition { begin, end, written });
+            }
+            described.push(MirrorTopic { topic, partitions });
+        }
+        Ok(described)
     }
 
     /// How many partitions a topic has; absent when there is no such topic.

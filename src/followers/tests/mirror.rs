@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use followers::{FollowerConfig, Mirror, MirrorConfig};
+use followers::{FollowerConfig, Mirror, MirrorConfig, MirrorDifference, MirrorView, Verification};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schema::{AggregateType, Position};
 use store::{LogRow, Tail, TailConfig};
@@ -252,4 +253,94 @@ async fn a_mirror_that_is_stopped_while_kafka_is_away_ends_at_once_and_tells_no_
     running.shut_down().await;
     assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
     assert_eq!(house.status(&follower).await.trouble, None);
+}
+
+fn view(house: &House, config: &MirrorConfig) -> MirrorView {
+    MirrorView::new(house.ledger(), config, client())
+}
+
+async fn verified(house: &House, config: &MirrorConfig) -> Verification {
+    view(house, config).verify(Arc::new(|_, _| {})).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mirror_is_compared_with_the_ledger_and_what_differs_is_named() {
+    let house = House::start().await;
+    let config = config();
+    let said = view(&house, &config).verify(Arc::new(|_, _| {})).await.unwrap_err().to_string();
+    assert!(said.contains("holds no checkpoint"), "{said}");
+    let running = run(&house, &config, "n1").await;
+    let end = house.append(delivered("v1", 40)).await;
+    house.reached(&[&Mirror::follower_of(&config)], end).await;
+    running.shut_down().await;
+
+    let status = view(&house, &config).status().await.unwrap();
+    let mark = status.checkpoint.unwrap();
+    assert_eq!((mark.position, status.head, status.lag), (end, end, 0));
+    assert!(mark.is_in_ledger);
+    let found = verified(&house, &config).await;
+    let events = log(&house).await.len() as u64;
+    let equal = Verification {
+        equal: true,
+        through: end,
+        events,
+        retained: vec![],
+        differences: vec![],
+        not_looked_into: 0,
+    };
+    assert_eq!(found, equal);
+
+    // Someone else writes to a topic: the same event again, one that is changed, one that is no event.
+    let topic = format!("{}.delivery", config.name);
+    let read = topic.clone();
+    let all = tokio::task::spawn_blocking(move || committed(&read, 3)).await.unwrap();
+    let again = all.last().unwrap().clone();
+    let changed = Seen { payload: "{}".to_owned(), ..again.clone() };
+    let no_event = Seen { headers: BTreeMap::new(), ..again.clone() };
+    for record in [&again, &changed, &no_event] {
+        write(&topic, record).await;
+    }
+    let found = verified(&house, &config).await;
+    assert!(!found.equal);
+    let position = Position(again.position());
+    let said = found.differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let count = |kind: &dyn Fn(&MirrorDifference) -> bool| {
+        found.differences.iter().filter(|difference| kind(difference)).count()
+    };
+    assert_eq!(count(&|one| matches!(one, MirrorDifference::Foreign { .. })), 1, "{said}");
+    let twice = |one: &MirrorDifference| matches!(one, MirrorDifference::Twice { position: at, .. } if *at == position);
+    assert_eq!(count(&twice), 2, "{said}");
+    assert_eq!(count(&|one| matches!(one, MirrorDifference::OutOfOrder { .. })), 2, "{said}");
+    assert_eq!(found.differences.len(), 5, "{said}");
+}
+
+async fn write(topic: &str, record: &Seen) {
+    let producer: FutureProducer = client().set("partitioner", "murmur2_random").create().unwrap();
+    let headers = record.headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
+        headers.insert(Header { key, value: Some(value) })
+    });
+    let told = FutureRecord::to(topic).key(&record.key).payload(&record.payload).headers(headers);
+    producer.send(told, PATIENCE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_retention_took_is_not_asked_of_the_mirror() {
+    let house = House::start().await;
+    let config = MirrorConfig { partitions: 2, ..config() };
+    let running = run(&house, &config, "n1").await;
+    let end = house.append(delivered("v1", 40)).await;
+    house.reached(&[&Mirror::follower_of(&config)], end).await;
+    running.shut_down().await;
+    let topic = format!("{}.delivery", config.name);
+    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+    let mut gone = TopicPartitionList::new();
+    gone.add_partition_offset(&topic, 0, Offset::Offset(30)).unwrap();
+    gone.add_partition_offset(&topic, 1, Offset::End).unwrap();
+    admin.delete_records(&gone, &AdminOptions::new()).await.unwrap();
+
+    let found = verified(&house, &config).await;
+    assert!(found.equal, "{:?}", found.differences);
+    assert!(found.events < log(&house).await.len() as u64);
+    let froms: Vec<_> = found.retained.iter().map(|retained| retained.from.is_some()).collect();
+    assert_eq!(froms, [true, false], "{:?}", found.retained);
 }

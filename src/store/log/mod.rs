@@ -137,6 +137,19 @@ impl Ledger {
         Ok(Position(queries::head(self.reads()).await?))
     }
 
+    /// How many events stand between two positions, the second one included.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn count_between(
+        &self,
+        after: Position,
+        through: Position,
+    ) -> Result<u64, StoreError> {
+        let count = queries::count(self.reads(), after.0, through.0).await?;
+        Ok(count.unsigned_abs())
+    }
+
     /// The events of a tenant's stream up to a position, in order; another tenant's has none.
     ///
     /// # Errors

@@ -117,6 +117,14 @@ pub(super) async fn head(pool: Timely<'_>) -> sqlx::Result<i64> {
     sqlx::query_scalar("select coalesce(max(position), 0) from events").fetch_one(pool).await
 }
 
+pub(super) async fn count(pool: Timely<'_>, after: i64, through: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select count(*) from events where position > $1 and position <= $2")
+        .bind(after)
+        .bind(through)
+        .fetch_one(pool)
+        .await
+}
+
 pub(super) async fn command(
     pool: Timely<'_>,
     tenant: &TenantId,
