@@ -6,14 +6,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use followers::{
-    Checkpoints, FollowerStatus, Mirror, MirrorStatus, MirrorView, Tell, Verification,
+    Backfill, BackfillOrder, Checkpoints, FollowerStatus, Mirror, MirrorStatus, MirrorView, Tell,
+    Verification,
 };
 use indicatif::ProgressBar;
 use rdkafka::ClientConfig;
+use schema::{AggregateType, Position};
 use serde_json::json;
-use store::Ledger;
+use store::{Ledger, Tail, TailConfig};
+use tokio_util::sync::CancellationToken;
 
-use super::output::{Output, print_facts, print_rows, say};
+use super::output::{Output, print_done, print_facts, print_rows, say};
 use crate::boot;
 use crate::config::Config;
 
@@ -30,6 +33,19 @@ enum Action {
     Status,
     /// Read its topics again and compare them with the ledger; exit 1 when they differ.
     Verify,
+    /// Write the log once more, to a topic of its own: for a consumer that needs what retention has taken. Broken off,
+    /// the same again goes on.
+    Backfill {
+        /// Which topic; made when it is not there.
+        #[arg(long)]
+        topic: String,
+        /// Only events behind this position.
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+        /// Only streams of these kinds, separated by commas; all of them when absent.
+        #[arg(long, value_delimiter = ',')]
+        aggregates: Vec<String>,
+    },
 }
 
 /// Does what was asked for.
@@ -49,7 +65,45 @@ pub async fn run(config: &Config, args: MirrorArgs, output: Output) -> Result<bo
             bar.finish_and_clear();
             print_verified(&verified?, output)
         }
+        Action::Backfill { topic, after, aggregates } => {
+            let kinds =
+                aggregates.iter().map(|kind| kind.parse()).collect::<Result<Vec<_>, _>>()?;
+            let kinds = if kinds.is_empty() { AggregateType::ALL.to_vec() } else { kinds };
+            let order = BackfillOrder { after: Position(after), kinds };
+            let backfill = Backfill::new(&ledger, &config.mirror, client(config)?, topic, order);
+            backfill_through(&ledger, &backfill, output).await
+        }
     }
+}
+
+async fn backfill_through(
+    ledger: &Arc<Ledger>,
+    backfill: &Backfill,
+    output: Output,
+) -> Result<bool> {
+    let stop = CancellationToken::new();
+    // The tail knows up to where the log is complete.
+    let tail = Tail::start(ledger, TailConfig::default(), stop.clone()).await?;
+    let through = *tail.head().borrow();
+    let bar = bar(output);
+    let running = backfill.run(through, told_by(&bar), &stop);
+    tokio::pin!(running);
+    let done = tokio::select! {
+        done = &mut running => done,
+        _ = tokio::signal::ctrl_c() => {
+            stop.cancel();
+            running.await
+        }
+    };
+    bar.finish_and_clear();
+    stop.cancel();
+    let done = done.context("the same again goes on from what was committed")?;
+    let sentence = format!(
+        "{}: {} events written after event {}, up to {}",
+        done.topic, done.events, done.after, done.position
+    );
+    print_done(output, &sentence, &serde_json::to_value(&done)?);
+    Ok(true)
 }
 
 /// The mirror from outside.

@@ -57,7 +57,7 @@ enum Command {
     Subscriptions(subscriptions::SubscriptionsArgs),
     /// Look at deliveries, cancel, resend, resolve.
     Deliveries(deliveries::DeliveriesArgs),
-    /// The log's mirror on Kafka: status, verify.
+    /// The log's mirror on Kafka: status, verify, backfill.
     Mirror(mirror::MirrorArgs),
     /// Read models: status, rebuild, skip.
     Projections(projections::ProjectionsArgs),

@@ -7,6 +7,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schema::{Position, Sha256, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::MirrorError;
@@ -49,16 +50,26 @@ pub(super) fn read(
     consumer: &BaseConsumer,
     topic: &str,
 ) -> Result<Option<Checkpoint>, MirrorError> {
+    let newest = read_keyed::<Checkpoint>(consumer, topic, KEY)?;
+    Ok(newest.map(|(known, written_at)| Checkpoint { written_at, ..known }))
+}
+
+/// The newest record under a key, and when it was written. Blocks.
+pub(super) fn read_keyed<T: DeserializeOwned>(
+    consumer: &BaseConsumer,
+    topic: &str,
+    key: &str,
+) -> Result<Option<(T, Timestamp)>, MirrorError> {
     let (low, high) = consumer.fetch_watermarks(topic, 0, ASK_WITHIN)?;
     let near = low.max(high - NEAR_END);
-    let mut newest = newest_from(consumer, topic, near)?;
+    let mut newest = newest_from(consumer, topic, key, near)?;
     if newest.is_none() && near > low {
-        newest = newest_from(consumer, topic, low)?;
+        newest = newest_from(consumer, topic, key, low)?;
     }
     let parse = |(bytes, written_at): (Vec<u8>, Timestamp)| {
-        let known: Checkpoint = serde_json::from_slice(&bytes)
+        let known = serde_json::from_slice(&bytes)
             .map_err(|source| MirrorError::CheckpointDamaged { topic: topic.to_owned(), source })?;
-        Ok(Checkpoint { written_at, ..known })
+        Ok((known, written_at))
     };
     newest.map(parse).transpose()
 }
@@ -81,22 +92,23 @@ pub(super) fn reader(client: &ClientConfig) -> ClientConfig {
 fn newest_from(
     consumer: &BaseConsumer,
     topic: &str,
+    key: &str,
     from: i64,
 ) -> Result<Option<Written>, MirrorError> {
     let mut place = TopicPartitionList::new();
     place.add_partition_offset(topic, 0, Offset::Offset(from))?;
     consumer.assign(&place)?;
-    let newest = newest_assigned(consumer);
+    let newest = newest_assigned(consumer, key);
     consumer.unassign()?;
     newest
 }
 
-fn newest_assigned(consumer: &BaseConsumer) -> Result<Option<Written>, MirrorError> {
+fn newest_assigned(consumer: &BaseConsumer, key: &str) -> Result<Option<Written>, MirrorError> {
     let until = Instant::now() + READ_WITHIN;
     let mut newest = None;
     while Instant::now() < until {
         match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(record)) if record.key() == Some(KEY.as_bytes()) => {
+            Some(Ok(record)) if record.key() == Some(key.as_bytes()) => {
                 let millis = record.timestamp().to_millis().unwrap_or_default();
                 let at = Timestamp::from_unix_micros(millis.saturating_mul(1_000));
                 newest = record.payload().map(|payload| (payload.to_vec(), at));

@@ -114,6 +114,33 @@ pub enum MirrorError {
         /// The topic of checkpoints.
         topic: String,
     },
+    /// The mirror's own topics are its own.
+    #[error("topic {topic} is the mirror's own: name another one")]
+    OwnTopic {
+        /// Which.
+        topic: String,
+    },
+    /// A topic that nobody has begun to fill holds records.
+    #[error(
+        "topic {topic} holds records, and no backfill of this mirror.name has written there: name a topic that is empty \
+         or not there yet"
+    )]
+    NotEmpty {
+        /// Which.
+        topic: String,
+    },
+    /// A topic was begun to be filled with other events.
+    #[error(
+        "topic {topic} was begun {begun}, and now it is to be filled {asked}: say the same again, or name another topic"
+    )]
+    OtherOrder {
+        /// Which.
+        topic: String,
+        /// With what it was begun.
+        begun: String,
+        /// What is asked for.
+        asked: String,
+    },
     /// The mirror is further than the ledger, or of another one.
     #[error(
         "the ledger does not hold the event at {position} that was mirrored last: an older backup was restored, or \

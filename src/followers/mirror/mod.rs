@@ -1,6 +1,7 @@
 //! The log on Kafka: every event exactly once for whoever reads what was committed, in order per stream, as the bytes
 //! it is stored as. Each transaction there carries its own checkpoint, which is believed over the one in Postgres.
 
+mod backfill;
 mod checkpoint;
 mod config;
 mod difference;
@@ -29,6 +30,7 @@ use self::outlet::{Ends, Outlet, Record};
 use self::topics::{Names, Topics};
 use crate::{Follower, FollowerError, Mark};
 
+pub use self::backfill::{Backfill, BackfillOrder, Backfilled};
 pub use self::config::MirrorConfig;
 pub use self::difference::{MirrorDifference, Place};
 pub use self::error::MirrorError;
@@ -99,11 +101,12 @@ impl Mirror {
         let records = rows.iter().map(|row| self.record(row, &open.source));
         let records = records.collect::<Result<Vec<_>, _>>()?;
         let (position, hash) = (last.position, LogIdentity::hash(last));
-        let (topic, partitions) = (self.names.checkpoint(), self.config.partitions);
+        let topic = self.names.checkpoint();
+        let count = usize::try_from(self.config.partitions).unwrap_or_default();
         let open = blocking(move || {
             let Open { outlet, source, mut ends } = open;
             outlet.write(&records, |written| {
-                extend(&mut ends, written, partitions);
+                extend(&mut ends, written, count);
                 let ends = ends.clone();
                 let written_at = Timestamp::default();
                 let checkpoint = Checkpoint { position, hash, ends, written_at };
@@ -124,20 +127,20 @@ impl Mirror {
         if AggregateType::from_str(&kind).is_err() {
             return Err(MirrorError::UnknownKind { position: row.position, kind });
         }
-        Ok(Record {
-            topic: self.names.events(&kind),
-            key: row.aggregate_id.clone(),
-            attributes: row.stored().attributes(source)?,
-            payload: row.payload.clone(),
-        })
+        record(row, self.names.events(&kind), source)
     }
 }
 
+/// An event as it is told on a topic.
+fn record(row: &LogRow, topic: String, source: &str) -> Result<Record, MirrorError> {
+    let attributes = row.stored().attributes(source)?;
+    Ok(Record { topic, key: row.aggregate_id.clone(), attributes, payload: row.payload.clone() })
+}
+
 /// Adds where records came to.
-fn extend(ends: &mut BTreeMap<String, Vec<i64>>, written: Ends, partitions: i32) {
-    let count = usize::try_from(partitions).unwrap_or_default();
+fn extend(ends: &mut BTreeMap<String, Vec<i64>>, written: Ends, partitions: usize) {
     for ((topic, partition), end) in written {
-        let of_topic = ends.entry(topic).or_insert_with(|| vec![0; count]);
+        let of_topic = ends.entry(topic).or_insert_with(|| vec![0; partitions]);
         if let Some(known) = usize::try_from(partition).ok().and_then(|at| of_topic.get_mut(at)) {
             *known = end;
         }

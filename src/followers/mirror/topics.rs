@@ -7,6 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use schema::{AggregateType, Position};
+use serde::de::DeserializeOwned;
 
 use super::MirrorConfig;
 use super::checkpoint::{self, ASK_WITHIN, Checkpoint};
@@ -34,6 +35,11 @@ impl fmt::Display for Names {
 }
 
 impl Names {
+    /// Whether a topic is one of the mirror's own.
+    pub(super) fn has(&self, topic: &str) -> bool {
+        topic == self.checkpoint() || self.all_events().any(|own| own == topic)
+    }
+
     pub(super) fn of(config: &MirrorConfig) -> Self {
         Self(config.name.clone())
     }
@@ -109,6 +115,23 @@ impl<'t> Topics<'t> {
         }
     }
 
+    /// The newest checkpoint under a key of someone else's, if there is one.
+    pub(super) fn keyed<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, MirrorError> {
+        let topic = self.names.checkpoint();
+        if self.partitions(&topic)?.is_none() {
+            return Ok(None);
+        }
+        Ok(checkpoint::read_keyed(&self.consumer, &topic, key)?.map(|(known, _)| known))
+    }
+
+    /// Where each partition of a topic begins and ends.
+    pub(super) fn bounds(&self, topic: &str, count: usize) -> Result<Vec<(i64, i64)>, MirrorError> {
+        let bounds = (0..count).zip(0_i32..).map(|(_, partition)| {
+            Ok(self.consumer.fetch_watermarks(topic, partition, ASK_WITHIN)?)
+        });
+        bounds.collect()
+    }
+
     /// Every topic of events with its partitions.
     pub(super) fn describe(
         &self,
@@ -119,12 +142,12 @@ impl<'t> Topics<'t> {
             let count = self.partitions(&topic)?.unwrap_or_default();
             let written = known.and_then(|known| known.ends.get(&topic));
             let written = written.map(Vec::as_slice).unwrap_or_default();
-            let mut partitions = Vec::with_capacity(count);
-            for (at, partition) in (0..count).zip(0_i32..) {
-                let (begin, end) = self.consumer.fetch_watermarks(&topic, partition, ASK_WITHIN)?;
+            let bounds = self.bounds(&topic, count)?.into_iter().enumerate();
+            let partitions = bounds.map(|(at, (begin, end))| {
                 let written = written.get(at).copied().unwrap_or_default();
-                partitions.push(MirrorPartition { begin, end, written });
-            }
+                MirrorPartition { begin, end, written }
+            });
+            let partitions = partitions.collect();
             described.push(MirrorTopic { topic, partitions });
         }
         Ok(described)
@@ -142,7 +165,7 @@ impl<'t> Topics<'t> {
         }
     }
 
-    fn verify_ends(&self, topic: &str, ends: &[i64]) -> Result<(), MirrorError> {
+    pub(super) fn verify_ends(&self, topic: &str, ends: &[i64]) -> Result<(), MirrorError> {
         for (partition, known) in (0_i32..).zip(ends.iter().copied()) {
             let (_, found) = self.consumer.fetch_watermarks(topic, partition, ASK_WITHIN)?;
             if found < known {

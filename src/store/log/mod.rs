@@ -113,6 +113,30 @@ impl Ledger {
         Ok(Vec::new())
     }
 
+    /// The same of one tenant alone.
+    ///
+    /// # Errors
+    /// As [`Ledger::read`].
+    pub async fn read_of(
+        &self,
+        tenant: &TenantId,
+        after: Position,
+        through: Position,
+        max_rows: u32,
+        types: Option<&[AggregateType]>,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let mut from = after.0;
+        while from < through.0 {
+            let to = through.0.min(from.saturating_add(i64::from(max_rows.max(1))));
+            let rows = queries::window_of(self.reads(), tenant, from, to, types).await?;
+            if !rows.is_empty() {
+                return Ok(rows.into_iter().map(LogRow::from).collect());
+            }
+            from = to;
+        }
+        Ok(Vec::new())
+    }
+
     /// The first `max_rows` log rows with `after < position <= through` that say who wants what: neither those of
     /// deliveries, nor what a distribution goes through, unless it is stopped. An index holds no others, so the cost is
     /// theirs, however long the log.
