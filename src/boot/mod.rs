@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
 use store::{Ledger, LedgerConfig, VaultConfig};
 
+pub use self::held::{SYSTEM, accepted_through};
 pub use self::running::Running;
 
 use crate::config::Config;

@@ -13,6 +13,7 @@ mod output;
 mod projections;
 mod publish;
 mod queue;
+mod recover;
 mod serve;
 mod subscriptions;
 
@@ -59,6 +60,8 @@ enum Command {
     Deliveries(deliveries::DeliveriesArgs),
     /// The log's mirror on Kafka: status, verify, backfill.
     Mirror(mirror::MirrorArgs),
+    /// After an older backup was restored: list what it lacks, bring it back, or go on without.
+    Recover(recover::RecoverArgs),
     /// Read models: status, rebuild, skip.
     Projections(projections::ProjectionsArgs),
     /// The write side's to-do list: check it against the log, rebuild it.
@@ -112,6 +115,7 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Deliveries(args) => deliveries::run(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,
+        Command::Recover(args) => recover::run(&Config::load(file)?, args, output).await,
         Command::Queue(args) => queue::run(&Config::load(file)?, args, output).await,
         Command::Audit(args) => audit::run(&Config::load(file)?, args, output).await,
         Command::Log(args) => log::run(&Config::load(file)?, args, output).await,

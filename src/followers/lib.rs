@@ -23,9 +23,9 @@ pub use config::FollowerConfig;
 pub use error::{FollowerError, FollowersError};
 pub use follower::{Follower, Mark};
 pub use mirror::{
-    Backfill, BackfillOrder, Backfilled, Mirror, MirrorConfig, MirrorDifference, MirrorError,
-    MirrorMark, MirrorPartition, MirrorStatus, MirrorTopic, MirrorView, Place, Retained, Tell,
-    Verification,
+    Backfill, BackfillOrder, Backfilled, Beyond, HearAhead, Mirror, MirrorConfig, MirrorDifference,
+    MirrorError, MirrorMark, MirrorPartition, MirrorStatus, MirrorTopic, MirrorView, Place,
+    Retained, Tell, Verification,
 };
 pub use projector::{Projector, projectors};
 pub use rebuild::{RebuildOptions, RebuildProgress, RebuildReport, Rebuilder};

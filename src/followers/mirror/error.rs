@@ -2,6 +2,8 @@ use rdkafka::error::KafkaError;
 use schema::{CodecError, Position};
 use store::StoreError;
 
+use super::difference::Place;
+
 /// Why the mirror does not go on. It tries again by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
@@ -122,8 +124,8 @@ pub enum MirrorError {
     },
     /// A topic that nobody has begun to fill holds records.
     #[error(
-        "topic {topic} holds records, and no backfill of this mirror.name has written there: name a topic that is empty \
-         or not there yet"
+        "topic {topic} holds records, and no backfill of this mirror.name has written there: name a topic that is \
+         empty or not there yet"
     )]
     NotEmpty {
         /// Which.
@@ -140,6 +142,34 @@ pub enum MirrorError {
         begun: String,
         /// What is asked for.
         asked: String,
+    },
+    /// A record that the mirror of this ledger would not have written.
+    #[error("the record at {place} is foreign: {why}; see `waybill mirror verify`")]
+    Foreign {
+        /// Where it is.
+        place: Place,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The ledger is not an older state of what was mirrored.
+    #[error(
+        "event {position}, the ledger's last, is not the one that was mirrored there: something was appended after the \
+         backup was restored. Restore the backup again and bring the events back before anything else is done"
+    )]
+    Diverged {
+        /// Where the ledger ends.
+        position: Position,
+    },
+    /// What the ledger lacks may be among what retention has taken.
+    #[error(
+        "{place} is where the partition begins, behind event {head}, the ledger's last: retention may have taken \
+         events that the ledger lacks"
+    )]
+    Retention {
+        /// Where the partition begins.
+        place: Place,
+        /// Where the ledger ends.
+        head: Position,
     },
     /// The mirror is further than the ledger, or of another one.
     #[error(

@@ -2,6 +2,7 @@
 //! it is stored as. Each transaction there carries its own checkpoint, which is believed over the one in Postgres.
 
 mod backfill;
+mod beyond;
 mod checkpoint;
 mod config;
 mod difference;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
-use schema::{AggregateType, Timestamp};
+use schema::{AggregateType, Position, Timestamp};
 use store::{Ledger, LogIdentity, LogRow};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -31,11 +32,15 @@ use self::topics::{Names, Topics};
 use crate::{Follower, FollowerError, Mark};
 
 pub use self::backfill::{Backfill, BackfillOrder, Backfilled};
+pub use self::beyond::Beyond;
 pub use self::config::MirrorConfig;
 pub use self::difference::{MirrorDifference, Place};
 pub use self::error::MirrorError;
 pub use self::verify::{Retained, Tell, Verification};
 pub use self::view::{MirrorMark, MirrorPartition, MirrorStatus, MirrorTopic, MirrorView};
+
+/// Hears that the mirror's last event, at this position, is none of the ledger's.
+pub type HearAhead = Arc<dyn Fn(Position) + Send + Sync>;
 
 /// Mirrors the log to Kafka.
 pub struct Mirror {
@@ -45,6 +50,7 @@ pub struct Mirror {
     follower: String,
     names: Names,
     stop: CancellationToken,
+    hear_ahead: HearAhead,
     open: Option<Open>,
 }
 
@@ -58,15 +64,18 @@ struct Open {
 
 impl Mirror {
     /// The mirror of `ledger` at the brokers that `client` names. It gives up waiting for them once `stop` is called.
+    /// `hear_ahead` is told when it finds itself ahead of the ledger, or of another one.
     #[must_use]
     pub fn new(
         ledger: &Arc<Ledger>,
         config: MirrorConfig,
         client: ClientConfig,
         stop: CancellationToken,
+        hear_ahead: HearAhead,
     ) -> Self {
         let (follower, names) = (Self::follower_of(&config), Names::of(&config));
-        Self { ledger: Arc::clone(ledger), config, client, follower, names, stop, open: None }
+        let ledger = Arc::clone(ledger);
+        Self { ledger, config, client, follower, names, stop, hear_ahead, open: None }
     }
 
     /// The name of its checkpoint in Postgres: another name is another mirror.
@@ -87,6 +96,11 @@ impl Mirror {
             Ok((outlet, Topics::connect(&client, &names)?.verify(partitions, reached)?))
         })
         .await?;
+        if let Some(known) = &found.known
+            && self.ledger.event_hash(known.position).await? != Some(known.hash)
+        {
+            (self.hear_ahead)(known.position);
+        }
         topics::make(&self.client, &self.names, &found.missing, partitions).await?;
         let mark = found.known.as_ref().map(Checkpoint::mark);
         let ends = found.known.map(|known| known.ends).unwrap_or_default();

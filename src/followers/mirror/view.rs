@@ -103,6 +103,19 @@ impl MirrorView {
         Ok(MirrorStatus { name: self.names.to_string(), checkpoint, head, lag, topics })
     }
 
+    /// The mirror's last event, when it is none of the ledger's.
+    ///
+    /// # Errors
+    /// [`MirrorError`] when Kafka or the ledger is away.
+    pub async fn ahead(&self) -> Result<Option<Position>, MirrorError> {
+        let known = match self.known().await {
+            Err(MirrorError::NothingMirrored { .. }) => return Ok(None),
+            known => known?,
+        };
+        let found = self.ledger.event_hash(known.position).await?;
+        Ok((found != Some(known.hash)).then_some(known.position))
+    }
+
     /// The mirror's checkpoint, with each of its topics.
     pub(super) async fn known(&self) -> Result<Checkpoint, MirrorError> {
         let (client, names) = (self.client.clone(), self.names.clone());

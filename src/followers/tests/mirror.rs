@@ -58,7 +58,7 @@ async fn run_at(house: &House, config: &MirrorConfig, node: &str, client: Client
     let stop = CancellationToken::new();
     let ledger = Arc::clone(house.ledger());
     let tail = Tail::start(&ledger, TailConfig::default(), stop.clone()).await.unwrap();
-    let mirror = Mirror::new(&ledger, config.clone(), client, stop.clone());
+    let mirror = Mirror::new(&ledger, config.clone(), client, stop.clone(), Arc::new(|_| {}));
     let (tail, node, token) = (Arc::new(tail), node.to_owned(), stop.clone());
     let quick = FollowerConfig { batch_events: 100, ..quick() };
     let task = tokio::spawn(async move {
