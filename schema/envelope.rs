@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::{CodecError, Position, Timestamp};
+use crate::{CodecError, Invalid, Position, Timestamp};
 
 /// An event exactly as it is stored: nothing in it has been understood, so it may be of a newer program.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +59,86 @@ impl StoredEvent<'_> {
     }
 }
 
+/// An event as others were told of it, its payload apart: what [`StoredEvent::attributes`] says, read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldEvent {
+    /// Which ledger's it is.
+    pub source: String,
+    /// Where it stands in the log.
+    pub position: Position,
+    /// When the database took it.
+    pub recorded_at: Timestamp,
+    /// The kind of its stream.
+    pub aggregate_type: String,
+    /// Which stream of that kind.
+    pub aggregate_id: String,
+    /// Its place in its stream, from 1.
+    pub sequence: i64,
+    /// Its name.
+    pub event_type: String,
+    /// The version it was written with.
+    pub event_version: String,
+    /// The metadata, byte for byte as they are stored.
+    pub metadata: String,
+}
+
+impl ToldEvent {
+    /// Reads attributes by name.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the attribute that is missing or says what none of this ledger's would.
+    pub fn read(mut told: BTreeMap<String, String>) -> Result<Self, Invalid> {
+        let mut take =
+            |name: &str| told.remove(name).ok_or_else(|| Invalid::new(name, "", "must be there"));
+        let (source, aggregate_id) = (take("source")?, take("subject")?);
+        let (position, sequence) = (take("position")?, take("sequence")?);
+        let (recorded_at, name) = (take("time")?, take("type")?);
+        for unused in ["specversion", "id", "datacontenttype", "dataschema"] {
+            take(unused)?;
+        }
+        let parts = name.strip_prefix("waybill.").and_then(|name| {
+            let (kind, name) = name.split_once('.')?;
+            let (name, version) = name.rsplit_once(".v")?;
+            Some((kind.to_owned(), name.to_owned(), version.to_owned()))
+        });
+        let rule = "must be waybill.<kind>.<event>.v<version>";
+        let (aggregate_type, event_type, event_version) =
+            parts.ok_or_else(|| Invalid::new("type", &name, rule))?;
+        let metadata = serde_json::to_string(&told)
+            .map_err(|error| Invalid::new("metadata", "", error.to_string()))?;
+        Ok(Self {
+            source,
+            position: Position(whole("position", &position)?),
+            recorded_at: recorded_at.parse()?,
+            aggregate_type,
+            aggregate_id,
+            sequence: whole("sequence", &sequence)?,
+            event_type,
+            event_version,
+            metadata,
+        })
+    }
+
+    /// The event as it is stored.
+    #[must_use]
+    pub fn stored(&self) -> StoredEvent<'_> {
+        StoredEvent {
+            position: self.position,
+            recorded_at: self.recorded_at,
+            aggregate_type: &self.aggregate_type,
+            aggregate_id: &self.aggregate_id,
+            sequence: self.sequence,
+            event_type: &self.event_type,
+            event_version: &self.event_version,
+            metadata: &self.metadata,
+        }
+    }
+}
+
+fn whole(name: &str, text: &str) -> Result<i64, Invalid> {
+    text.parse().map_err(|_| Invalid::new(name, text, "must be a whole number"))
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
@@ -105,5 +185,24 @@ mod tests {
         let damaged = StoredEvent { metadata: "[]", ..STORED };
         let said = damaged.attributes("s").unwrap_err().to_string();
         assert!(said.starts_with("the payload is no metadata of TenantCreated"), "{said}");
+    }
+
+    #[test]
+    fn what_was_told_is_read_back_byte_for_byte() {
+        let told = STORED.attributes("urn:uuid:ledger").unwrap();
+        let told: BTreeMap<String, String> =
+            told.into_iter().map(|(name, value)| (name.into_owned(), value)).collect();
+        let read = ToldEvent::read(told.clone()).unwrap();
+        assert_eq!(read.source, "urn:uuid:ledger");
+        assert_eq!(format!("{:?}", read.stored()), format!("{STORED:?}"));
+        for (name, value) in [("type", "other"), ("position", "x"), ("time", "noon")] {
+            let mut wrong = told.clone();
+            wrong.insert(name.to_owned(), value.to_owned());
+            let refused = ToldEvent::read(wrong).unwrap_err();
+            assert_eq!(refused.value, value);
+        }
+        let mut less = told;
+        less.remove("subject");
+        assert_eq!(ToldEvent::read(less).unwrap_err().to_string(), "subject: \"\" must be there");
     }
 }

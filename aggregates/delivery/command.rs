@@ -57,6 +57,11 @@ pub enum Command {
         /// A random number, even over all of `u64`, for the wait.
         draw: u64,
     },
+    /// What was recorded of it may be lost, a send included: nobody knows, so a person must say.
+    DoubtAfterLoss {
+        /// Who puts it in doubt.
+        node: String,
+    },
     /// A person found out about an attempt in doubt.
     ResolveDoubt {
         /// Which attempt.

@@ -1,7 +1,7 @@
 use schema::events::{DeliveryPlan, Evidence, Resolution};
 use schema::{Invalid, Timestamp};
 
-use super::doubt::{hold_at_deadline, in_doubt};
+use super::doubt::{doubt_after_loss, hold_at_deadline, in_doubt};
 use super::ending::{Moment, after_not_arrived, end_attempt};
 use super::{
     AttemptEnd, AttemptResult, Closed, Command, Course, Delivery, Event, LEASE_ENDED, Outcome,
@@ -26,6 +26,7 @@ impl Decider for Rules {
             Command::LoseAttempt { attempt, now, draw } => {
                 end_attempt(delivery, lost(attempt, now, draw))
             }
+            Command::DoubtAfterLoss { node } => doubt_after_loss(delivery, node),
             Command::ResolveDoubt { attempt, resolution, note, now, draw } => {
                 resolve(delivery, attempt, resolution, note, Moment { now, draw })
             }

@@ -3,7 +3,8 @@
 use schema::events::{AttemptOutcome, DeadLetterReason, NextStep};
 use schema::{ChannelKind, FailureClass, Fault};
 
-use super::{Course, DEADLINE_PASSED, Delivery, Event};
+use super::{Course, DEADLINE_PASSED, Delivery, Event, LOG_LOST, Refusal};
+use crate::form;
 
 /// Whether a refusal of a later attempt leaves open what became of an earlier one in doubt. A webhook is asked again
 /// under the same `webhook-id`: a receiver that had taken it would say so. A relay that refuses a mail knows nothing of
@@ -49,4 +50,23 @@ pub(super) fn hold_at_deadline(doubtful: u32, unsent: Option<u32>) -> Event {
     };
     let attempt = unsent.unwrap_or(doubtful);
     Event::AttemptEnded { attempt, sent_at: None, elapsed_us: None, outcome }
+}
+
+/// After a loss: an open delivery may have been sent once more than its log says. That attempt is held in doubt;
+/// which revision of the address it would have used nobody knows (0).
+pub(super) fn doubt_after_loss(delivery: &Delivery, node: String) -> Result<Vec<Event>, Refusal> {
+    form::opaque("node", &node)?;
+    let before = delivery.attempt_count();
+    let (attempt, started) = match delivery {
+        Delivery::Unplanned => return Err(Refusal::NotScheduled),
+        Delivery::Held { .. } | Delivery::Closed(_) => return Ok(vec![]),
+        Delivery::Attempting { .. } => (before, None),
+        Delivery::Scheduled { .. } | Delivery::Retrying { .. } | Delivery::InDoubt { .. } => {
+            let attempt = before + 1;
+            (attempt, Some(Event::AttemptStarted { attempt, node, address_revision: 0 }))
+        }
+    };
+    let outcome = AttemptOutcome::InDoubt { code: LOG_LOST.to_owned(), next: NextStep::Held };
+    let ended = Event::AttemptEnded { attempt, sent_at: None, elapsed_us: None, outcome };
+    Ok(started.into_iter().chain([ended]).collect())
 }

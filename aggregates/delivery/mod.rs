@@ -28,5 +28,7 @@ pub struct Rules;
 
 /// The code of an attempt whose sender was never heard of again.
 pub const LEASE_ENDED: &str = "lease_ended";
+/// The code of an attempt that may have been made and recorded in a part of the log that was lost.
+pub const LOG_LOST: &str = "log_lost";
 /// The code of what is held because its deadline came while it was in doubt.
 pub const DEADLINE_PASSED: &str = "deadline_passed";

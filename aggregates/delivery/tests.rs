@@ -5,8 +5,8 @@ use schema::events::{
 use schema::{ChannelKind, FailureClass, Fault, Invalid, Proof, Receipt, RetrySchedule};
 
 use super::{
-    AttemptEnd, AttemptResult, Command, DEADLINE_PASSED, Delivery, Due, Event, LEASE_ENDED, Lane,
-    Outcome, Refusal, Rules, ToDo,
+    AttemptEnd, AttemptResult, Command, DEADLINE_PASSED, Delivery, Due, Event, LEASE_ENDED,
+    LOG_LOST, Lane, Outcome, Refusal, Rules, ToDo,
 };
 use crate::decider::fold;
 use crate::given::{Given, given as given_events};

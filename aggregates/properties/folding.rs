@@ -30,6 +30,7 @@ fn tenants() -> Vec<tenant::Event> {
         tenant::Event::DispatchPaused { scope: PauseScope::All, reason: text() },
         tenant::Event::DispatchResumed { scope },
         tenant::Event::EventSkipped { follower, position, reason: text() },
+        tenant::Event::LossAccepted { head: Position(1), known: position, reason: text() },
     ]
 }
 

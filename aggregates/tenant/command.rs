@@ -30,4 +30,13 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Go on without what a restored backup lacks. To be sent to the tenant `system`.
+    AcceptLoss {
+        /// The last event that the log holds.
+        head: Position,
+        /// The last event that it is known to have held.
+        known: Position,
+        /// Why.
+        reason: String,
+    },
 }

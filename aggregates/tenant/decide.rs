@@ -21,6 +21,7 @@ impl Decider for Rules {
             Command::SkipEvent { follower, position, reason } => {
                 skip(tenant, follower, position, reason)
             }
+            Command::AcceptLoss { head, known, reason } => accept_loss(tenant, head, known, reason),
         }
     }
 
@@ -73,6 +74,23 @@ fn skip(
         return Ok(vec![]);
     }
     Ok(vec![Event::EventSkipped { follower, position, reason }])
+}
+
+fn accept_loss(
+    tenant: &Tenant,
+    head: Position,
+    known: Position,
+    reason: String,
+) -> Result<Vec<Event>, Refusal> {
+    let Tenant::Known { lost_through, .. } = tenant else { return Err(Refusal::NotCreated) };
+    form::reason(&reason)?;
+    if known <= *lost_through {
+        return Ok(vec![]);
+    }
+    if known < head {
+        return Err(Refusal::NothingLost { head, known });
+    }
+    Ok(vec![Event::LossAccepted { head, known, reason }])
 }
 
 fn known(tenant: &Tenant) -> Result<(&BTreeSet<PauseScope>, &BTreeSet<Skip>), Refusal> {

@@ -1,4 +1,4 @@
-use schema::Invalid;
+use schema::{Invalid, Position};
 
 /// Why an operator is told no.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -14,6 +14,14 @@ pub enum Refusal {
     AlreadyCreated {
         /// Its title.
         title: String,
+    },
+    /// A loss that is none.
+    #[error("the log ends at {head} and was last known at {known}: nothing is lost")]
+    NothingLost {
+        /// The last event that the log holds.
+        head: Position,
+        /// The last event that it is known to have held.
+        known: Position,
     },
     /// Pauses are limited by [`MAX_PAUSES`](super::MAX_PAUSES).
     #[error("{pause_count} pauses hold already, which is the most allowed; pause a whole channel")]

@@ -30,6 +30,9 @@ pub enum Tenant {
         pauses: BTreeSet<PauseScope>,
         /// What followers were told to leave out (tenant `system` only).
         skips: BTreeSet<Skip>,
+        /// Up to where losses of the log were accepted (tenant `system` only).
+        #[serde(default)]
+        lost_through: Position,
     },
 }
 
@@ -50,9 +53,10 @@ impl Tenant {
     pub(super) fn evolve(&mut self, event: &Event) {
         if let Event::TenantCreated { title } = event {
             let (pauses, skips) = (BTreeSet::new(), BTreeSet::new());
-            *self = Self::Known { title: title.clone(), pauses, skips };
+            let lost_through = Position::START;
+            *self = Self::Known { title: title.clone(), pauses, skips, lost_through };
         }
-        let Self::Known { pauses, skips, .. } = self else { return };
+        let Self::Known { pauses, skips, lost_through, .. } = self else { return };
         match event {
             Event::TenantCreated { .. } => {}
             Event::DispatchPaused { scope, .. } => {
@@ -64,6 +68,7 @@ impl Tenant {
             Event::EventSkipped { follower, position, .. } => {
                 skips.insert(Skip { follower: follower.clone(), position: *position });
             }
+            Event::LossAccepted { known, .. } => *lost_through = (*lost_through).max(*known),
         }
     }
 }

@@ -40,6 +40,30 @@ fn skipped() -> Event {
     Event::EventSkipped { follower, position: Position(7), reason }
 }
 
+fn accept(known: i64) -> Command {
+    let reason = "no mirror".to_owned();
+    Command::AcceptLoss { head: Position(7), known: Position(known), reason }
+}
+
+fn accepted(known: i64) -> Event {
+    let reason = "no mirror".to_owned();
+    Event::LossAccepted { head: Position(7), known: Position(known), reason }
+}
+
+#[test]
+fn a_loss_is_accepted_once() {
+    given(vec![created()]).when(accept(11)).then(vec![accepted(11)]);
+    given(vec![created(), accepted(11)]).when(accept(9)).then(vec![]);
+    given(vec![created(), accepted(11)]).when(accept(12)).then(vec![accepted(12)]);
+}
+
+#[test]
+fn a_loss_that_is_none_is_not_accepted() {
+    let refusal = Refusal::NothingLost { head: Position(7), known: Position(6) };
+    given(vec![created()]).when(accept(6)).refused(refusal);
+    given(vec![]).when(accept(11)).refused(Refusal::NotCreated);
+}
+
 #[test]
 fn a_tenant_is_created() {
     given(vec![]).when(create("Acme")).then(vec![created()]);

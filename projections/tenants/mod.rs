@@ -67,8 +67,8 @@ async fn tenant(
         TenantEvent::DispatchResumed { scope } => {
             writes::resume(conn, event, &scope_text(scope)).await?;
         }
-        // An operator's note to a follower: it changes nothing a tenant sees.
-        TenantEvent::EventSkipped { .. } => {}
+        // An operator's notes on the log itself: they change nothing a tenant sees.
+        TenantEvent::EventSkipped { .. } | TenantEvent::LossAccepted { .. } => {}
     }
     Ok(())
 }

@@ -38,7 +38,12 @@ fn tenants(log: &mut Log) {
     }
     log.tell(acme.clone(), TenantEvent::DispatchResumed { scope: mail });
     let (follower, position) = ("live".to_owned(), Position(3));
-    log.tell(acme, TenantEvent::EventSkipped { follower, position, reason });
+    log.tell(
+        acme.clone(),
+        TenantEvent::EventSkipped { follower, position, reason: reason.clone() },
+    );
+    let (head, known) = (Position(3), Position(5));
+    log.tell(acme, TenantEvent::LossAccepted { head, known, reason });
     for key in ["one", "two"] {
         log.tell(
             StreamId::api_key(&self::acme(), &key.parse().unwrap()),

@@ -67,6 +67,11 @@ fn tenants() -> Vec<TenantEvent> {
         position: Position(7),
         reason: text("unreadable"),
     });
+    events.push(TenantEvent::LossAccepted {
+        head: Position(7),
+        known: Position(11),
+        reason: text("no mirror"),
+    });
     events
 }
 

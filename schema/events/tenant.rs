@@ -50,6 +50,16 @@ pub enum TenantEvent {
         /// Why.
         reason: String,
     },
+    /// An older backup was restored, and an operator goes on without what was recorded after it (tenant `system` only).
+    LossAccepted {
+        /// The last event the restored log held.
+        head: Position,
+        /// The last event that is known to have been there: what lies between is lost, and these positions are not
+        /// used again.
+        known: Position,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl EventBody for TenantEvent {
@@ -61,6 +71,7 @@ impl EventBody for TenantEvent {
             Self::DispatchPaused { .. } => "DispatchPaused",
             Self::DispatchResumed { .. } => "DispatchResumed",
             Self::EventSkipped { .. } => "EventSkipped",
+            Self::LossAccepted { .. } => "LossAccepted",
         }
     }
 }

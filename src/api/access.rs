@@ -18,7 +18,7 @@ pub enum Access {
 }
 
 use Access::{Installation, Needs, Public};
-use Scope::{Operate, Publish, Read, Subscribe};
+use Scope::{Audit, Operate, Publish, Read, Subscribe};
 
 /// Every route there is.
 #[rustfmt::skip]
@@ -30,6 +30,7 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::DELETE, "/v1/reports/{report}", Needs(Publish)),
     (Method::POST,   "/v1/reports/{report}/versions/{version}/withdraw", Needs(Publish)),
     (Method::GET,    "/v1/distributions/{distribution}", Needs(Read)),
+    (Method::GET,    "/v1/events", Needs(Audit)),
     (Method::POST,   "/v1/artifacts", Needs(Publish)),
     (Method::GET,    "/v1/artifacts/{sha256}", Needs(Read)),
     (Method::GET,    "/v1/recipients", Needs(Read)),

@@ -189,6 +189,7 @@ refusals! {
         "tenant_not_created" => Refusal::NotCreated,
         "tenant_already_created" => Refusal::AlreadyCreated { .. },
         "too_many_pauses" => Refusal::TooManyPauses { .. },
+        "nothing_lost" => Refusal::NothingLost { .. },
     }
     api_key {
         "key_without_scopes" => Refusal::NoScopes,

@@ -7,6 +7,7 @@ use artifacts::ArtifactStore;
 use intake::Intake;
 use sqlx::PgPool;
 use store::{Ledger, Tail, Vault};
+use tokio::sync::Semaphore;
 
 use crate::ApiConfig;
 use crate::ops::Latest;
@@ -15,6 +16,9 @@ use crate::walls::{AddressRules, DeliveryCommands, ReadPosition, Readiness};
 /// The text of `/metrics`, made when asked for.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
+/// Streams of events under way at once, at most: each reads the log for itself.
+const EVENT_STREAMS: usize = 16;
+
 /// What handlers work with. Cheap to clone: one pointer.
 #[derive(Clone)]
 pub struct ApiState(Arc<Whole>);
@@ -22,6 +26,7 @@ pub struct ApiState(Arc<Whole>);
 struct Whole {
     parts: ApiParts,
     latest: Latest,
+    event_streams: Arc<Semaphore>,
 }
 
 /// The parts, as boot puts them together.
@@ -60,7 +65,13 @@ impl ApiState {
     /// The state over these parts.
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
-        Self(Arc::new(Whole { parts, latest: Latest::default() }))
+        let event_streams = Arc::new(Semaphore::new(EVENT_STREAMS));
+        Self(Arc::new(Whole { parts, latest: Latest::default(), event_streams }))
+    }
+
+    /// Places for streams of events.
+    pub(crate) fn event_streams(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.event_streams)
     }
 
     /// How the parts were when they were last asked.

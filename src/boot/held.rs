@@ -1,7 +1,14 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
-use schema::Position;
+use aggregates::fold;
+use aggregates::tenant::{Rules, Tenant};
+use anyhow::Result;
+use schema::{LedgerEvent, Position, StreamId};
+use store::Ledger;
 use tracing::error;
+
+/// The tenant that stands for the installation itself.
+pub const SYSTEM: &str = "system";
 
 /// Whether nothing may be taken in or sent, and why: known at start, or found out while running. Once held, a process
 /// stays so: what is due may have been sent already, and only a person can say.
@@ -29,10 +36,31 @@ impl Held {
     }
 }
 
+/// Up to where an operator has accepted that events are lost.
+pub async fn accepted_through(ledger: &Ledger) -> Result<Position> {
+    let events = ledger.load_stream(&StreamId::tenant(&SYSTEM.parse()?), 0).await?;
+    let state = fold::<Rules>(events.iter().filter_map(|recorded| match &recorded.event {
+        LedgerEvent::Tenant(event) => Some(event),
+        _ => None,
+    }));
+    Ok(match state {
+        Tenant::Known { lost_through, .. } => lost_through,
+        Tenant::Unknown => Position::START,
+    })
+}
+
+/// What is said of a log that is behind its own mirror.
+pub fn behind_mirror(known: Position) -> String {
+    format!(
+        "the mirror on Kafka was written up to {known}, and the log does not hold that event: an older backup was \
+         restored, or this is another database; nothing is taken in or sent (see `waybill recover list`)"
+    )
+}
+
 /// What is said of a log that does not hold the event we last knew.
 pub fn other_log(known: Position) -> String {
     format!(
         "the log does not hold the event we last knew at {known}: an older backup was restored, or this is another \
-         database; nothing is taken in or sent (see `waybill doctor`)"
+         database; nothing is taken in or sent (see `waybill recover list`)"
     )
 }

@@ -17,6 +17,7 @@ use schema::Position;
 use store::{Ledger, LedgerConfig, Tail, TailConfig, VaultConfig};
 use tokio_util::sync::CancellationToken;
 
+pub use self::held::{SYSTEM, accepted_through};
 pub use self::parts::analyst;
 pub use self::running::Running;
 

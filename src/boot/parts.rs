@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use aggregates::retry::Schedules;
 use analysis::Analyst;
@@ -8,20 +9,25 @@ use artifacts::ArtifactStore;
 use channels::{Channel, EmailChannel, WebhookChannel, WebhookGuard};
 use dispatch::{DeliveryDesk, Dispatcher, Parts as DispatchParts};
 use export::Exporter;
-use followers::{Checkpoints, Follower, Mirror, projectors};
+use followers::{Checkpoints, Follower, HearAhead, Mirror, MirrorView, projectors};
 use intake::kafka::KafkaIntake;
 use intake::{Intake, Neighbours};
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::Rng;
-use schema::ChannelKind;
+use schema::{ChannelKind, Position};
 use store::{Identity, Ledger, Subscription, Tail, TailConfig, Vault};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-use super::held::{Held, other_log};
+use super::held::{Held, accepted_through, behind_mirror, other_log};
 use super::index::{self, SharedIndex};
 use super::{desk, identity_file, open_ledger, vault_config, walls};
 use crate::config::Config;
-use crate::telemetry;
+use crate::{clock, telemetry};
+
+/// How long the mirror's brokers may take to say how far it is, at start.
+const ASK_MIRROR_WITHIN: Duration = Duration::from_secs(5);
 
 /// Every part, built and wired, none of them running but the tail.
 pub struct Parts {
@@ -39,6 +45,8 @@ pub struct Parts {
     pub api: ApiState,
     /// Whether nothing may be sent, and why.
     pub held: Held,
+    /// Up to where losses of the log were accepted.
+    pub lost_through: Position,
     /// Ends the tail and all that follows it.
     pub rest: CancellationToken,
 }
@@ -61,7 +69,8 @@ impl Parts {
         let ledger = open_ledger(&config).await?;
         let vault = Vault::connect(vault_config(&config)).await.context("the vault (vault.url)")?;
         let artifacts = ArtifactStore::open(&config.artifacts)?;
-        let held = held_back(&ledger, &config).await?;
+        let lost_through = accepted_through(&ledger).await?;
+        let held = held_back(&ledger, &config, lost_through).await?;
         let rest = CancellationToken::new();
         let tail = Arc::new(Tail::start(&ledger, TailConfig::default(), rest.clone()).await?);
         let (index, subscription) = index::load(&ledger, &tail).await?;
@@ -96,6 +105,7 @@ impl Parts {
             kafka,
             api,
             held,
+            lost_through,
             rest,
         })
     }
@@ -106,10 +116,11 @@ pub fn all_followers(
     ledger: &Arc<Ledger>,
     config: &Config,
     stop: &CancellationToken,
+    hear_ahead: HearAhead,
 ) -> Vec<Box<dyn Follower>> {
-    let mirror = config.mirror.enabled.then(|| {
+    let mirror = config.mirror.enabled.then(move || {
         let client = intake::kafka::client(&config.kafka);
-        let mirror = Mirror::new(ledger, config.mirror.clone(), client, stop.clone());
+        let mirror = Mirror::new(ledger, config.mirror.clone(), client, stop.clone(), hear_ahead);
         Box::new(mirror) as Box<dyn Follower>
     });
     let exporter = config.export.enabled.then(|| {
@@ -126,7 +137,7 @@ pub fn analyst(ledger: &Arc<Ledger>, config: &Config) -> Analyst {
 }
 
 fn follower_names(ledger: &Arc<Ledger>, config: &Config) -> Vec<String> {
-    let all = all_followers(ledger, config, &CancellationToken::new());
+    let all = all_followers(ledger, config, &CancellationToken::new(), Arc::new(|_| {}));
     all.iter().map(|follower| follower.name().to_owned()).collect()
 }
 
@@ -134,14 +145,47 @@ fn random_name() -> String {
     format!("n{:06x}", rand::rng().random::<u32>() >> 8)
 }
 
-/// Nothing may be sent when the log is not the one we knew: some of what is due may have been sent already.
-async fn held_back(ledger: &Ledger, config: &Config) -> Result<Held> {
+/// Nothing may be sent when the log is not the one we knew: some of what is due may have been sent already. What an
+/// operator has given up counts as known no more.
+async fn held_back(ledger: &Arc<Ledger>, config: &Config, lost_through: Position) -> Result<Held> {
     let held = Held::default();
-    match ledger.verify_identity(&identity_file(config)).await? {
+    let file = identity_file(config);
+    match ledger.verify_identity(&file).await? {
         Identity::Same | Identity::Unknown => {}
+        Identity::RestoredBackup { stored, .. } if stored.position <= lost_through => {
+            warn!("goes on without the events up to {lost_through}: their loss was accepted");
+            let now = ledger.identity().await?;
+            if let Some(hash) = now.event_hash {
+                ledger.store_identity(&file, now.position, hash, clock::now()).await?;
+            }
+        }
         Identity::RestoredBackup { stored, .. } => held.hold(other_log(stored.position)),
     }
+    if let Some(known) = ahead(ledger, config).await.filter(|known| *known > lost_through) {
+        held.hold(behind_mirror(known));
+    }
     Ok(held)
+}
+
+/// The mirror's last event, when the log does not hold it. A start does not wait for brokers that are away: the mirror
+/// finds out as soon as they are back.
+async fn ahead(ledger: &Arc<Ledger>, config: &Config) -> Option<Position> {
+    if !config.mirror.enabled {
+        return None;
+    }
+    let client = intake::kafka::client(&config.kafka);
+    let view = MirrorView::new(ledger, &config.mirror, client);
+    match timeout(ASK_MIRROR_WITHIN, view.ahead()).await {
+        Ok(Ok(known)) => known,
+        Ok(Err(error)) => {
+            warn!("whether the mirror is ahead of the log is not known: {error}");
+            None
+        }
+        Err(_) => {
+            warn!("whether the mirror is ahead of the log is not known: Kafka does not answer");
+            None
+        }
+    }
 }
 
 /// Each channel there is: a new one is registered here.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use dispatch::Dispatcher;
+use followers::HearAhead;
 use metrics_exporter_prometheus::PrometheusHandle;
 use store::Ledger;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
@@ -84,7 +86,7 @@ struct Work {
 }
 
 impl Work {
-    fn start(parts: &Parts, failed: &CancellationToken) -> Self {
+    fn start(parts: &Parts, failed: &CancellationToken, hear_ahead: HearAhead) -> Self {
         let crew = || Crew::new(CancellationToken::new(), failed);
         let mut work = Self { intake: crew(), sends: crew(), followers: crew() };
         let (intake, stop) = (Arc::clone(&parts.intake), work.intake.stop.clone());
@@ -101,7 +103,7 @@ impl Work {
         let (ledger, tail) = (Arc::clone(&parts.ledger), Arc::clone(&parts.tail));
         let (node, config) = (parts.node.clone(), parts.config.followers);
         let stop = work.followers.stop.clone();
-        let all = all_followers(&ledger, &parts.config, &stop);
+        let all = all_followers(&ledger, &parts.config, &stop, hear_ahead);
         work.followers.add("followers", async move {
             followers::run(&ledger, &tail, all, config, &node, &stop).await;
             Ok(())
@@ -127,12 +129,18 @@ pub async fn start(parts: Parts) -> Result<Running> {
     let mut readers = Crew::new(parts.rest.clone(), &failed);
     let mut work = None;
     if !parts.held.is_held() {
-        let started = Work::start(&parts, &failed);
+        let (sender, mirror_ahead) = watch::channel(None);
+        let lost_through = parts.lost_through;
+        let hear_ahead: HearAhead = Arc::new(move |known| {
+            sender.send_replace(Some(known).filter(|known| *known > lost_through));
+        });
+        let started = Work::start(&parts, &failed, hear_ahead);
         let watch = Watch {
             ledger: Arc::clone(&parts.ledger),
             tail: Arc::clone(&parts.tail),
             file: identity_file(&parts.config),
             held: parts.held.clone(),
+            mirror_ahead,
             work: started.stops(),
         };
         readers.add("log identity", watch.run(readers.stop.clone()));

@@ -10,7 +10,7 @@ use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::held::{Held, other_log};
+use super::held::{Held, behind_mirror, other_log};
 use crate::clock;
 
 /// How often the newest checkpoint is written outside of the database.
@@ -26,6 +26,8 @@ pub struct Watch {
     /// Where the checkpoint is kept.
     pub file: PathBuf,
     pub held: Held,
+    /// The mirror's last event, once it is found to be none of the log's.
+    pub mirror_ahead: watch::Receiver<Option<Position>>,
     /// What ends the work.
     pub work: [CancellationToken; 3],
 }
@@ -33,9 +35,13 @@ pub struct Watch {
 impl Watch {
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
         let Some(known) = stop.run_until_cancelled(self.until_replaced()).await else {
+            // All work has ended: what it recorded is known from now on.
+            if let Err(problem) = self.write().await {
+                not_written(&problem);
+            }
             return Ok(());
         };
-        self.held.hold(other_log(known.position()));
+        self.held.hold(known.said());
         self.work.iter().for_each(CancellationToken::cancel);
         if let Known::Unwritten(known) = known {
             stop.run_until_cancelled(self.remember(known)).await;
@@ -48,10 +54,12 @@ impl Watch {
     async fn until_replaced(&self) -> Known {
         let mut every = interval(EVERY);
         let mut replaced = self.tail.replaced();
+        let mut mirror_ahead = self.mirror_ahead.clone();
         loop {
             tokio::select! {
                 biased;
                 Some(known) = found(&mut replaced) => return Known::Unwritten(known),
+                Some(known) = found(&mut mirror_ahead) => return Known::Mirrored(known),
                 _ = every.tick() => match self.write().await {
                     Ok(Identity::RestoredBackup { stored, .. }) => {
                         return Known::Written(stored.position);
@@ -88,20 +96,23 @@ enum Known {
     Written(Position),
     /// The tail had handed it on; the file names an earlier one.
     Unwritten(Replaced),
+    /// The mirror holds it.
+    Mirrored(Position),
 }
 
 impl Known {
-    fn position(&self) -> Position {
+    fn said(&self) -> String {
         match self {
-            Self::Written(position) => *position,
-            Self::Unwritten(known) => known.position,
+            Self::Written(position) => other_log(*position),
+            Self::Unwritten(known) => other_log(known.position),
+            Self::Mirrored(position) => behind_mirror(*position),
         }
     }
 }
 
-/// Nothing when the tail has ended.
-async fn found(replaced: &mut watch::Receiver<Option<Replaced>>) -> Option<Replaced> {
-    *replaced.wait_for(Option::is_some).await.ok()?
+/// Nothing when nobody is left to find something.
+async fn found<T: Copy>(heard: &mut watch::Receiver<Option<T>>) -> Option<T> {
+    *heard.wait_for(Option::is_some).await.ok()?
 }
 
 fn not_written(problem: &StoreError) {

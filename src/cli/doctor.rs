@@ -65,10 +65,10 @@ async fn ledger(config: &Config, findings: &mut Vec<Value>) {
             false,
             format!(
                 "the log ends at {head} and does not hold the event we last knew at {}: an older backup was restored, \
-                 or this is another database. Nothing is taken in or sent. Restore the newer log; or, when you have \
-                 judged that what is due was not sent before, move {} away and start again.",
-                stored.position,
-                boot::identity_file(config).display()
+                 or this is another database. Nothing is taken in or sent. `waybill recover list` says what is \
+                 lacking; `waybill recover import` brings it back from the mirror, `waybill recover accept-loss` goes \
+                 on without.",
+                stored.position
             ),
         ),
         Err(error) => finding("log identity", false, error.to_string()),

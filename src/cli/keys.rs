@@ -136,7 +136,8 @@ fn scope(word: &str) -> Result<Scope> {
     })
 }
 
-fn by_hand(tenant: &TenantId) -> CommandScope {
+/// By whoever sits at the command line.
+pub fn by_hand(tenant: &TenantId) -> CommandScope {
     CommandScope::new(Metadata::new(tenant.clone(), Actor::new("cli", "operator")))
 }
 

@@ -10,10 +10,12 @@ mod export;
 mod keys;
 mod log;
 mod migrate;
+mod mirror;
 mod output;
 mod projections;
 mod publish;
 mod queue;
+mod recover;
 mod serve;
 mod subscriptions;
 
@@ -58,6 +60,10 @@ enum Command {
     Subscriptions(subscriptions::SubscriptionsArgs),
     /// Look at deliveries, cancel, resend, resolve.
     Deliveries(deliveries::DeliveriesArgs),
+    /// The log's mirror on Kafka: status, verify, backfill.
+    Mirror(mirror::MirrorArgs),
+    /// After an older backup was restored: list what it lacks, bring it back, or go on without.
+    Recover(recover::RecoverArgs),
     /// Read models: status, rebuild, skip.
     Projections(projections::ProjectionsArgs),
     /// The write side's to-do list: check it against the log, rebuild it.
@@ -114,6 +120,8 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Subscriptions(args) => subscriptions::run(args, output).await,
         Command::Deliveries(args) => deliveries::run(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
+        Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,
+        Command::Recover(args) => recover::run(&Config::load(file)?, args, output).await,
         Command::Queue(args) => queue::run(&Config::load(file)?, args, output).await,
         Command::Audit(args) => audit::run(&Config::load(file)?, args, output).await,
         Command::Log(args) => log::run(&Config::load(file)?, args, output).await,

@@ -72,7 +72,7 @@ pub async fn run(config: &Config, args: QueueArgs, output: Output) -> Result<boo
 const LEASE_SLACK_MS: u64 = 10_000;
 
 /// The row that a delivery's events add up to. An attempt under way is leased for as long as any may take.
-fn fold(config: &Config) -> impl Fn(&[RecordedEvent]) -> Option<(QueueRow, Due)> + use<> {
+pub fn fold(config: &Config) -> impl Fn(&[RecordedEvent]) -> Option<(QueueRow, Due)> + use<> {
     let longest_ms = config.mail.send_timeout_ms.max(config.webhook.timeout_ms);
     let lease_ms = longest_ms + config.dispatch.lease_margin_ms + LEASE_SLACK_MS;
     move |events| dispatch::fold_queue(events, lease_ms)

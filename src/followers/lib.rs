@@ -22,7 +22,11 @@ pub use checkpoint::{Checkpoints, FollowerStatus, NotReached, Poison};
 pub use config::FollowerConfig;
 pub use error::{FollowerError, FollowersError};
 pub use follower::{Follower, Mark};
-pub use mirror::{Mirror, MirrorConfig};
+pub use mirror::{
+    Backfill, BackfillOrder, Backfilled, Beyond, HearAhead, Mirror, MirrorConfig, MirrorDifference,
+    MirrorError, MirrorMark, MirrorPartition, MirrorStatus, MirrorTopic, MirrorView, Place,
+    Retained, Tell, Verification,
+};
 pub use projector::{Projector, projectors};
 pub use rebuild::{
     Kept, Rate, RebuildOptions, RebuildProgress, RebuildReport, RebuildStatus, Rebuilder,

@@ -2,7 +2,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use schema::{Position, Sha256, Timestamp};
+use schema::{Position, Sha256, StoredEvent, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,16 +24,22 @@ impl LogIdentity {
     /// bytes.
     #[must_use]
     pub fn hash(row: &LogRow) -> Sha256 {
-        let mut bytes = Vec::with_capacity(row.payload.len() + row.metadata.len() + 160);
-        bytes.extend_from_slice(&row.position.0.to_be_bytes());
-        bytes.extend_from_slice(&row.sequence.to_be_bytes());
+        Self::hash_of(&row.stored(), &row.payload)
+    }
+
+    /// The same of an event and its payload, wherever they were read.
+    #[must_use]
+    pub fn hash_of(event: &StoredEvent<'_>, payload: &str) -> Sha256 {
+        let mut bytes = Vec::with_capacity(payload.len() + event.metadata.len() + 160);
+        bytes.extend_from_slice(&event.position.0.to_be_bytes());
+        bytes.extend_from_slice(&event.sequence.to_be_bytes());
         for part in [
-            &row.aggregate_type,
-            &row.aggregate_id,
-            &row.event_type,
-            &row.event_version,
-            &row.payload,
-            &row.metadata,
+            event.aggregate_type,
+            event.aggregate_id,
+            event.event_type,
+            event.event_version,
+            payload,
+            event.metadata,
         ] {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
             bytes.extend_from_slice(part.as_bytes());

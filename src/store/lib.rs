@@ -20,6 +20,7 @@ mod migrate;
 mod nodes;
 mod precondition;
 mod queue;
+mod returning;
 mod scope;
 mod tail;
 #[cfg(feature = "testing")]
@@ -41,6 +42,7 @@ pub use queue::{
     AddressChange, ClaimRequest, Claimed, Due, PlanningChange, PlanningRow, QueueChange,
     QueueDepth, QueueRow,
 };
+pub use returning::{ReturnError, Returning, Told, pass_positions};
 pub use scope::CommandScope;
 pub use tail::{Batch, Blocked, Replaced, Subscription, Tail, TailStep};
 pub use unit::{Append, Appended, CommandOutcome, CommandRecord, Unit};

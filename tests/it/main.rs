@@ -19,6 +19,7 @@ mod mirror;
 mod neighbours_gone;
 mod operations;
 mod postgres_dies;
+mod restore;
 mod restored_backup;
 mod secrets;
 mod several_nodes;

@@ -23,6 +23,7 @@ fn committed(brokers: &str, name: &str) -> BTreeMap<i64, Vec<String>> {
         .set("group.id", "downstream")
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "20")
         .create()
         .unwrap();
     let mut places = TopicPartitionList::new();

@@ -43,6 +43,23 @@ fn one_doubt_too_many_is_held_for_a_person() {
 }
 
 #[test]
+fn after_a_loss_whatever_is_open_may_have_been_sent_once_more() {
+    let lost = || Command::DoubtAfterLoss { node: "n1".to_owned() };
+    let begun =
+        |attempt| Event::AttemptStarted { attempt, node: "n1".to_owned(), address_revision: 0 };
+    let held = |attempt| {
+        let outcome = AttemptOutcome::InDoubt { code: LOG_LOST.to_owned(), next: NextStep::Held };
+        Event::AttemptEnded { attempt, sent_at: None, elapsed_us: None, outcome }
+    };
+    given(vec![scheduled()]).when(lost()).then(vec![begun(1), held(1)]);
+    given(attempting()).when(lost()).then(vec![held(1)]);
+    given(in_doubt()).when(lost()).then(vec![begun(2), held(2)]);
+    given(vec![scheduled(), begun(1), held(1)]).when(lost()).then(vec![]);
+    given(closed()).when(lost()).then(vec![]);
+    given(vec![]).when(lost()).refused(Refusal::NotScheduled);
+}
+
+#[test]
 fn a_doubt_in_the_last_attempt_is_held() {
     let failed = |n| failure(n, FailureClass::Transient, retry());
     let events = after(attempting(), &[failed(1), started(2), failed(2), started(3)]);

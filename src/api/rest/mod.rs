@@ -4,6 +4,7 @@
 mod artifacts;
 mod deliveries;
 mod distributions;
+mod events;
 mod keys;
 mod listing;
 mod pauses;
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(reports::routes())
         .merge(artifacts::routes())
         .merge(distributions::routes())
+        .merge(events::routes())
         .merge(recipients::routes())
         .merge(subscriptions::routes())
         .merge(deliveries::routes())

@@ -6,7 +6,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use schema::{Position, Sha256};
+use schema::{Position, Sha256, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::MirrorError;
@@ -30,6 +31,9 @@ pub(super) struct Checkpoint {
     pub hash: Sha256,
     /// By topic, for each partition the offset behind the last event written there.
     pub ends: BTreeMap<String, Vec<i64>>,
+    /// When it was written, as Kafka has it.
+    #[serde(skip)]
+    pub written_at: Timestamp,
 }
 
 impl Checkpoint {
@@ -38,18 +42,34 @@ impl Checkpoint {
     }
 }
 
+/// A record's value, and when it was written.
+type Written = (Vec<u8>, Timestamp);
+
 /// The newest checkpoint that was committed, if there is one. Blocks.
-pub(super) fn read(client: &ClientConfig, topic: &str) -> Result<Option<Checkpoint>, MirrorError> {
-    let consumer: BaseConsumer = reader(client).create()?;
+pub(super) fn read(
+    consumer: &BaseConsumer,
+    topic: &str,
+) -> Result<Option<Checkpoint>, MirrorError> {
+    let newest = read_keyed::<Checkpoint>(consumer, topic, KEY)?;
+    Ok(newest.map(|(known, written_at)| Checkpoint { written_at, ..known }))
+}
+
+/// The newest record under a key, and when it was written. Blocks.
+pub(super) fn read_keyed<T: DeserializeOwned>(
+    consumer: &BaseConsumer,
+    topic: &str,
+    key: &str,
+) -> Result<Option<(T, Timestamp)>, MirrorError> {
     let (low, high) = consumer.fetch_watermarks(topic, 0, ASK_WITHIN)?;
     let near = low.max(high - NEAR_END);
-    let mut newest = newest_from(&consumer, topic, near)?;
+    let mut newest = newest_from(consumer, topic, key, near)?;
     if newest.is_none() && near > low {
-        newest = newest_from(&consumer, topic, low)?;
+        newest = newest_from(consumer, topic, key, low)?;
     }
-    let parse = |bytes: Vec<u8>| {
-        serde_json::from_slice(&bytes)
-            .map_err(|source| MirrorError::CheckpointDamaged { topic: topic.to_owned(), source })
+    let parse = |(bytes, written_at): (Vec<u8>, Timestamp)| {
+        let known = serde_json::from_slice(&bytes)
+            .map_err(|source| MirrorError::CheckpointDamaged { topic: topic.to_owned(), source })?;
+        Ok((known, written_at))
     };
     newest.map(parse).transpose()
 }
@@ -62,6 +82,9 @@ pub(super) fn reader(client: &ClientConfig) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
+        // A broker answers a client's questions one after the other: those behind a look at an end that has nothing new
+        // wait as long as it does.
+        .set("fetch.wait.max.ms", "20")
         .set("auto.offset.reset", "earliest");
     reader
 }
@@ -69,17 +92,26 @@ pub(super) fn reader(client: &ClientConfig) -> ClientConfig {
 fn newest_from(
     consumer: &BaseConsumer,
     topic: &str,
+    key: &str,
     from: i64,
-) -> Result<Option<Vec<u8>>, MirrorError> {
+) -> Result<Option<Written>, MirrorError> {
     let mut place = TopicPartitionList::new();
     place.add_partition_offset(topic, 0, Offset::Offset(from))?;
     consumer.assign(&place)?;
+    let newest = newest_assigned(consumer, key);
+    consumer.unassign()?;
+    newest
+}
+
+fn newest_assigned(consumer: &BaseConsumer, key: &str) -> Result<Option<Written>, MirrorError> {
     let until = Instant::now() + READ_WITHIN;
     let mut newest = None;
     while Instant::now() < until {
         match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(record)) if record.key() == Some(KEY.as_bytes()) => {
-                newest = record.payload().map(<[u8]>::to_vec);
+            Some(Ok(record)) if record.key() == Some(key.as_bytes()) => {
+                let millis = record.timestamp().to_millis().unwrap_or_default();
+                let at = Timestamp::from_unix_micros(millis.saturating_mul(1_000));
+                newest = record.payload().map(|payload| (payload.to_vec(), at));
             }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(newest),
             Some(Err(error)) => return Err(error.into()),

@@ -1,11 +1,19 @@
 //! The log on Kafka: every event exactly once for whoever reads what was committed, in order per stream, as the bytes
 //! it is stored as. Each transaction there carries its own checkpoint, which is believed over the one in Postgres.
 
+mod backfill;
+mod beyond;
 mod checkpoint;
 mod config;
+mod difference;
 mod error;
 mod outlet;
+mod partition;
+mod reading;
+mod sums;
 mod topics;
+mod verify;
+mod view;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -13,18 +21,26 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
-use schema::{AggregateType, Position};
+use schema::{AggregateType, Position, Timestamp};
 use store::{Ledger, LogIdentity, LogRow};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use self::checkpoint::Checkpoint;
-use self::error::MirrorError;
 use self::outlet::{Ends, Outlet, Record};
 use self::topics::{Names, Topics};
 use crate::{Follower, FollowerError, Mark};
 
+pub use self::backfill::{Backfill, BackfillOrder, Backfilled};
+pub use self::beyond::Beyond;
 pub use self::config::MirrorConfig;
+pub use self::difference::{MirrorDifference, Place};
+pub use self::error::MirrorError;
+pub use self::verify::{Retained, Tell, Verification};
+pub use self::view::{MirrorMark, MirrorPartition, MirrorStatus, MirrorTopic, MirrorView};
+
+/// Hears that the mirror's last event, at this position, is none of the ledger's.
+pub type HearAhead = Arc<dyn Fn(Position) + Send + Sync>;
 
 /// Mirrors the log to Kafka.
 pub struct Mirror {
@@ -34,6 +50,7 @@ pub struct Mirror {
     follower: String,
     names: Names,
     stop: CancellationToken,
+    hear_ahead: HearAhead,
     open: Option<Open>,
 }
 
@@ -47,15 +64,18 @@ struct Open {
 
 impl Mirror {
     /// The mirror of `ledger` at the brokers that `client` names. It gives up waiting for them once `stop` is called.
+    /// `hear_ahead` is told when it finds itself ahead of the ledger, or of another one.
     #[must_use]
     pub fn new(
         ledger: &Arc<Ledger>,
         config: MirrorConfig,
         client: ClientConfig,
         stop: CancellationToken,
+        hear_ahead: HearAhead,
     ) -> Self {
         let (follower, names) = (Self::follower_of(&config), Names::of(&config));
-        Self { ledger: Arc::clone(ledger), config, client, follower, names, stop, open: None }
+        let ledger = Arc::clone(ledger);
+        Self { ledger, config, client, follower, names, stop, hear_ahead, open: None }
     }
 
     /// The name of its checkpoint in Postgres: another name is another mirror.
@@ -67,46 +87,25 @@ impl Mirror {
     async fn begin(&mut self, checkpoint: Mark) -> Result<Option<Mark>, MirrorError> {
         self.open = None;
         let source = format!("urn:uuid:{}", self.ledger.installation().await?);
-        let (client, id, stop) = (self.client.clone(), self.follower.clone(), self.stop.clone());
-        let outlet = blocking(move || Outlet::open(&client, &id, &stop)).await?;
-        let known = self.known(checkpoint.position).await?;
-        let ends = known.as_ref().map(|known| known.ends.clone()).unwrap_or_default();
-        let mark = known.as_ref().map(Checkpoint::mark);
         let (client, names) = (self.client.clone(), self.names.clone());
-        let partitions = self.config.partitions;
-        let missing =
-            blocking(move || Topics::connect(&client, &names)?.verify(partitions, known.as_ref()))
-                .await?;
-        Topics::connect(&self.client, &self.names)?.make(&missing, partitions).await?;
+        let (id, stop) = (self.follower.clone(), self.stop.clone());
+        let (reached, partitions) = (checkpoint.position, self.config.partitions);
+        let (outlet, found) = blocking(move || {
+            // Whoever wrote before is fenced off first: what is read then stays true.
+            let outlet = Outlet::open(&client, &id, &stop)?;
+            Ok((outlet, Topics::connect(&client, &names)?.verify(partitions, reached)?))
+        })
+        .await?;
+        if let Some(known) = &found.known
+            && self.ledger.event_hash(known.position).await? != Some(known.hash)
+        {
+            (self.hear_ahead)(known.position);
+        }
+        topics::make(&self.client, &self.names, &found.missing, partitions).await?;
+        let mark = found.known.as_ref().map(Checkpoint::mark);
+        let ends = found.known.map(|known| known.ends).unwrap_or_default();
         self.open = Some(Open { outlet, source, ends });
         Ok(mark)
-    }
-
-    /// The checkpoint on Kafka, which must not be older than what Postgres knows of it. Its topic is made when nothing
-    /// was ever mirrored.
-    async fn known(&self, reached: Position) -> Result<Option<Checkpoint>, MirrorError> {
-        let topic = self.names.checkpoint();
-        let (client, names, asked) = (self.client.clone(), self.names.clone(), topic.clone());
-        let known = blocking(move || {
-            let exists = Topics::connect(&client, &names)?.partitions(&asked)?.is_some();
-            let known = if exists { checkpoint::read(&client, &asked)? } else { None };
-            Ok((exists, known))
-        });
-        match known.await? {
-            (_, Some(known)) if known.position < reached => {
-                let (found, known) = (known.position, reached);
-                Err(MirrorError::CheckpointOld { topic, found, known })
-            }
-            (_, Some(known)) => Ok(Some(known)),
-            (_, None) if reached > Position::START => {
-                Err(MirrorError::CheckpointLost { topic, known: reached })
-            }
-            (true, None) => Ok(None),
-            (false, None) => {
-                Topics::connect(&self.client, &self.names)?.make_checkpoint().await?;
-                Ok(None)
-            }
-        }
     }
 
     async fn write(&mut self, rows: &[&LogRow]) -> Result<(), MirrorError> {
@@ -116,12 +115,15 @@ impl Mirror {
         let records = rows.iter().map(|row| self.record(row, &open.source));
         let records = records.collect::<Result<Vec<_>, _>>()?;
         let (position, hash) = (last.position, LogIdentity::hash(last));
-        let (topic, partitions) = (self.names.checkpoint(), self.config.partitions);
+        let topic = self.names.checkpoint();
+        let count = usize::try_from(self.config.partitions).unwrap_or_default();
         let open = blocking(move || {
             let Open { outlet, source, mut ends } = open;
             outlet.write(&records, |written| {
-                extend(&mut ends, written, partitions);
-                let checkpoint = Checkpoint { position, hash, ends: ends.clone() };
+                extend(&mut ends, written, count);
+                let ends = ends.clone();
+                let written_at = Timestamp::default();
+                let checkpoint = Checkpoint { position, hash, ends, written_at };
                 let payload = serde_json::to_string(&checkpoint).map_err(|source| {
                     MirrorError::CheckpointDamaged { topic: topic.clone(), source }
                 })?;
@@ -139,20 +141,20 @@ impl Mirror {
         if AggregateType::from_str(&kind).is_err() {
             return Err(MirrorError::UnknownKind { position: row.position, kind });
         }
-        Ok(Record {
-            topic: self.names.events(&kind),
-            key: row.aggregate_id.clone(),
-            attributes: row.stored().attributes(source)?,
-            payload: row.payload.clone(),
-        })
+        record(row, self.names.events(&kind), source)
     }
 }
 
+/// An event as it is told on a topic.
+fn record(row: &LogRow, topic: String, source: &str) -> Result<Record, MirrorError> {
+    let attributes = row.stored().attributes(source)?;
+    Ok(Record { topic, key: row.aggregate_id.clone(), attributes, payload: row.payload.clone() })
+}
+
 /// Adds where records came to.
-fn extend(ends: &mut BTreeMap<String, Vec<i64>>, written: Ends, partitions: i32) {
-    let count = usize::try_from(partitions).unwrap_or_default();
+fn extend(ends: &mut BTreeMap<String, Vec<i64>>, written: Ends, partitions: usize) {
     for ((topic, partition), end) in written {
-        let of_topic = ends.entry(topic).or_insert_with(|| vec![0; count]);
+        let of_topic = ends.entry(topic).or_insert_with(|| vec![0; partitions]);
         if let Some(known) = usize::try_from(partition).ok().and_then(|at| of_topic.get_mut(at)) {
             *known = end;
         }

@@ -16,6 +16,10 @@ use super::error::MirrorError;
 
 /// How long the brokers may take to begin, end or give up a transaction.
 const DECIDE_WITHIN: Duration = Duration::from_secs(10);
+/// Between looks at whether the beginning was called off.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long for giving one up, when we are to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
 /// How long they may take for the events of one.
 const TAKE_WITHIN: Duration = Duration::from_secs(20);
 /// Between looks at what they have taken. `flush` would sleep 100 ms each time.
@@ -110,7 +114,17 @@ impl Outlet {
             // What Kafka's own clients do, so that others find a stream where they look for it.
             .set("partitioner", "murmur2_random");
         let producer: BaseProducer<Reports> = client.create_with_context(Reports::default())?;
-        producer.init_transactions(DECIDE_WITHIN)?;
+        let until = Instant::now() + DECIDE_WITHIN;
+        // Asked again, it goes on with what it had begun.
+        while let Err(error) = producer.init_transactions(LOOK_EVERY) {
+            if stop.is_cancelled() {
+                return Err(MirrorError::CalledOff);
+            }
+            let late = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
+            if !late || Instant::now() >= until {
+                return Err(error.into());
+            }
+        }
         Ok(Self { producer, stop: stop.clone() })
     }
 
@@ -124,13 +138,26 @@ impl Outlet {
         self.producer.begin_transaction()?;
         let written = self.write_open(records, seal);
         if written.is_err() {
-            // What is still under way must have ended, or it would be counted in the next one.
-            let _ = self.drain();
-            if let Err(error) = self.producer.abort_transaction(DECIDE_WITHIN) {
-                tracing::debug!(%error, "a transaction of the mirror ends by its time limit");
-            }
+            self.give_up();
         }
         written
+    }
+
+    /// Nothing of the transaction is seen. What is still under way must have ended, or it would be counted in the next
+    /// one; and the brokers are told nothing while nobody polls.
+    fn give_up(&self) {
+        let within = if self.stop.is_cancelled() { STOP_WITHIN } else { DECIDE_WITHIN };
+        let until = Instant::now() + within;
+        let mut aborted = self.producer.abort_transaction(POLL);
+        while (aborted.is_err() || self.producer.in_flight_count() > 0) && Instant::now() < until {
+            self.producer.poll(POLL);
+            if aborted.is_err() {
+                aborted = self.producer.abort_transaction(POLL);
+            }
+        }
+        if let Err(error) = aborted {
+            tracing::debug!(%error, "a transaction of the mirror ends by its time limit");
+        }
     }
 
     fn write_open(

@@ -1,14 +1,18 @@
+use std::fmt;
+
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
-use schema::AggregateType;
+use schema::{AggregateType, Position};
+use serde::de::DeserializeOwned;
 
 use super::MirrorConfig;
-use super::checkpoint::{ASK_WITHIN, Checkpoint};
+use super::checkpoint::{self, ASK_WITHIN, Checkpoint};
 use super::error::MirrorError;
+use super::view::{MirrorPartition, MirrorTopic};
 
 /// As many replicas as the brokers make by default.
 const DEFAULT_REPLICATION: i32 = -1;
@@ -24,7 +28,18 @@ const COMPACTED: [(&str, &str); 4] = [
 #[derive(Clone, Debug)]
 pub(super) struct Names(String);
 
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Names {
+    /// Whether a topic is one of the mirror's own.
+    pub(super) fn has(&self, topic: &str) -> bool {
+        topic == self.checkpoint() || self.all_events().any(|own| own == topic)
+    }
+
     pub(super) fn of(config: &MirrorConfig) -> Self {
         Self(config.name.clone())
     }
@@ -37,21 +52,105 @@ impl Names {
         format!("{}.checkpoint", self.0)
     }
 
-    fn all_events(&self) -> impl Iterator<Item = String> + '_ {
+    pub(super) fn all_events(&self) -> impl Iterator<Item = String> + '_ {
         AggregateType::ALL.iter().map(|kind| self.events(kind.as_str()))
     }
 }
 
 /// The mirror's topics as the brokers have them. Its questions block.
 pub(super) struct Topics<'t> {
-    client: &'t ClientConfig,
     names: &'t Names,
     consumer: BaseConsumer,
 }
 
+/// What the mirror goes on from.
+pub(super) struct Found {
+    /// The newest checkpoint on Kafka; absent when nothing was ever mirrored.
+    pub known: Option<Checkpoint>,
+    /// Topics that are to be made.
+    pub missing: Vec<String>,
+}
+
 impl<'t> Topics<'t> {
-    pub(super) fn connect(client: &'t ClientConfig, names: &'t Names) -> Result<Self, MirrorError> {
-        Ok(Self { client, names, consumer: client.create()? })
+    pub(super) fn connect(client: &ClientConfig, names: &'t Names) -> Result<Self, MirrorError> {
+        Ok(Self { names, consumer: checkpoint::reader(client).create()? })
+    }
+
+    /// Refuses topics that are not as the mirror left them, and a checkpoint that is older than what Postgres knows.
+    pub(super) fn verify(self, partitions: i32, reached: Position) -> Result<Found, MirrorError> {
+        let topic = self.names.checkpoint();
+        let found = self.checkpoint()?;
+        let mut missing: Vec<_> = found.is_none().then(|| topic.clone()).into_iter().collect();
+        let known = found.flatten();
+        match &known {
+            None if reached > Position::START => {
+                return Err(MirrorError::CheckpointLost { topic, known: reached });
+            }
+            Some(Checkpoint { position: found, .. }) if *found < reached => {
+                return Err(MirrorError::CheckpointOld { topic, found: *found, known: reached });
+            }
+            _ => {}
+        }
+        for topic in self.names.all_events() {
+            let ends = known.as_ref().and_then(|known| known.ends.get(&topic));
+            match (self.partitions(&topic)?, ends) {
+                (None, Some(_)) => return Err(MirrorError::TopicGone { topic }),
+                (None, None) => missing.push(topic),
+                (Some(found), _) if usize::try_from(partitions) != Ok(found) => {
+                    return Err(MirrorError::OtherPartitions { topic, found, wanted: partitions });
+                }
+                (Some(_), Some(ends)) => self.verify_ends(&topic, ends)?,
+                (Some(_), None) => {}
+            }
+        }
+        Ok(Found { known, missing })
+    }
+
+    /// The newest checkpoint, if there is one; nothing at all when its topic is not there.
+    pub(super) fn checkpoint(&self) -> Result<Option<Option<Checkpoint>>, MirrorError> {
+        let topic = self.names.checkpoint();
+        match self.partitions(&topic)? {
+            Some(_) => Ok(Some(checkpoint::read(&self.consumer, &topic)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The newest checkpoint under a key of someone else's, if there is one.
+    pub(super) fn keyed<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, MirrorError> {
+        let topic = self.names.checkpoint();
+        if self.partitions(&topic)?.is_none() {
+            return Ok(None);
+        }
+        Ok(checkpoint::read_keyed(&self.consumer, &topic, key)?.map(|(known, _)| known))
+    }
+
+    /// Where each partition of a topic begins and ends.
+    pub(super) fn bounds(&self, topic: &str, count: usize) -> Result<Vec<(i64, i64)>, MirrorError> {
+        let bounds = (0..count).zip(0_i32..).map(|(_, partition)| {
+            Ok(self.consumer.fetch_watermarks(topic, partition, ASK_WITHIN)?)
+        });
+        bounds.collect()
+    }
+
+    /// Every topic of events with its partitions.
+    pub(super) fn describe(
+        &self,
+        known: Option<&Checkpoint>,
+    ) -> Result<Vec<MirrorTopic>, MirrorError> {
+        let mut described = Vec::new();
+        for topic in self.names.all_events() {
+            let count = self.partitions(&topic)?.unwrap_or_default();
+            let written = known.and_then(|known| known.ends.get(&topic));
+            let written = written.map(Vec::as_slice).unwrap_or_default();
+            let bounds = self.bounds(&topic, count)?.into_iter().enumerate();
+            let partitions = bounds.map(|(at, (begin, end))| {
+                let written = written.get(at).copied().unwrap_or_default();
+                MirrorPartition { begin, end, written }
+            });
+            let partitions = partitions.collect();
+            described.push(MirrorTopic { topic, partitions });
+        }
+        Ok(described)
     }
 
     /// How many partitions a topic has; absent when there is no such topic.
@@ -66,29 +165,7 @@ impl<'t> Topics<'t> {
         }
     }
 
-    /// Refuses topics that are not as the mirror left them.
-    pub(super) fn verify(
-        &self,
-        partitions: i32,
-        known: Option<&Checkpoint>,
-    ) -> Result<Vec<String>, MirrorError> {
-        let mut missing = Vec::new();
-        for topic in self.names.all_events() {
-            let ends = known.and_then(|known| known.ends.get(&topic));
-            match (self.partitions(&topic)?, ends) {
-                (None, Some(_)) => return Err(MirrorError::TopicGone { topic }),
-                (None, None) => missing.push(topic),
-                (Some(found), _) if usize::try_from(partitions) != Ok(found) => {
-                    return Err(MirrorError::OtherPartitions { topic, found, wanted: partitions });
-                }
-                (Some(_), Some(ends)) => self.verify_ends(&topic, ends)?,
-                (Some(_), None) => {}
-            }
-        }
-        Ok(missing)
-    }
-
-    fn verify_ends(&self, topic: &str, ends: &[i64]) -> Result<(), MirrorError> {
+    pub(super) fn verify_ends(&self, topic: &str, ends: &[i64]) -> Result<(), MirrorError> {
         for (partition, known) in (0_i32..).zip(ends.iter().copied()) {
             let (_, found) = self.consumer.fetch_watermarks(topic, partition, ASK_WITHIN)?;
             if found < known {
@@ -98,22 +175,25 @@ impl<'t> Topics<'t> {
         }
         Ok(())
     }
+}
 
-    /// Makes topics of events.
-    pub(super) async fn make(&self, topics: &[String], partitions: i32) -> Result<(), MirrorError> {
-        let new = topics.iter().map(|topic| {
-            NewTopic::new(topic, partitions, TopicReplication::Fixed(DEFAULT_REPLICATION))
-        });
-        create(self.client, new.collect()).await
-    }
-
-    /// Makes the topic of checkpoints.
-    pub(super) async fn make_checkpoint(&self) -> Result<(), MirrorError> {
-        let name = self.names.checkpoint();
-        let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(DEFAULT_REPLICATION));
-        let topic = COMPACTED.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
-        create(self.client, vec![topic]).await
-    }
+/// Makes those of the mirror's topics that are missing.
+pub(super) async fn make(
+    client: &ClientConfig,
+    names: &Names,
+    missing: &[String],
+    partitions: i32,
+) -> Result<(), MirrorError> {
+    let checkpoint = names.checkpoint();
+    let new = missing.iter().map(|topic| {
+        let replicas = TopicReplication::Fixed(DEFAULT_REPLICATION);
+        if *topic != checkpoint {
+            return NewTopic::new(topic, partitions, replicas);
+        }
+        let topic = NewTopic::new(topic, 1, replicas);
+        COMPACTED.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+    });
+    create(client, new.collect()).await
 }
 
 async fn create(client: &ClientConfig, topics: Vec<NewTopic<'_>>) -> Result<(), MirrorError> {

@@ -238,7 +238,12 @@ async fn follow(
                 () = stop.cancelled() => continue,
             }
         };
-        match tenure.apply(&portion, feed.head()).await? {
+        let applied = match tenure.apply(&portion, feed.head()).await {
+            // Called off with the rest: no trouble of the follower's.
+            Err(FollowerError::Again(_)) if stop.is_cancelled() => continue,
+            applied => applied?,
+        };
+        match applied {
             Applied::All => {}
             Applied::Fenced => return Ok(End::LookAgain),
             Applied::StandsStill => return wait_for_mercy(tenure, stop).await,

@@ -12,6 +12,9 @@ pub(super) fn tenant(event: &TenantEvent) -> String {
         TenantEvent::EventSkipped { follower, position, reason } => {
             format!("follower {follower} leaves out the event at position {position}: {reason}")
         }
+        TenantEvent::LossAccepted { head, known, reason } => {
+            format!("what stood after position {head} up to {known} is given up as lost: {reason}")
+        }
     }
 }
 

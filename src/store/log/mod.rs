@@ -66,14 +66,6 @@ impl Ledger {
         Ok(rows.into_iter().map(LogRow::from).collect())
     }
 
-    /// How many events the log has up to a position. Reads the index through: for checks, not for serving.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn count_through(&self, through: Position) -> Result<u64, StoreError> {
-        Ok(queries::count_through(self.pool(), through.0).await?.unsigned_abs())
-    }
-
     /// Folds a stream: what its events add up to, and the last one's sequence (0 when there is none).
     ///
     /// # Errors
@@ -136,6 +128,30 @@ impl Ledger {
         Ok(Vec::new())
     }
 
+    /// The same of one tenant alone.
+    ///
+    /// # Errors
+    /// As [`Ledger::read`].
+    pub async fn read_of(
+        &self,
+        tenant: &TenantId,
+        after: Position,
+        through: Position,
+        max_rows: u32,
+        types: Option<&[AggregateType]>,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let mut from = after.0;
+        while from < through.0 {
+            let to = through.0.min(from.saturating_add(i64::from(max_rows.max(1))));
+            let rows = queries::window_of(self.reads(), tenant, from, to, types).await?;
+            if !rows.is_empty() {
+                return Ok(rows.into_iter().map(LogRow::from).collect());
+            }
+            from = to;
+        }
+        Ok(Vec::new())
+    }
+
     /// The first `max_rows` log rows with `after < position <= through` that say who wants what: neither those of
     /// deliveries, nor what a distribution goes through, unless it is stopped. An index holds no others, so the cost is
     /// theirs, however long the log.
@@ -158,6 +174,19 @@ impl Ledger {
     /// [`StoreError::Unavailable`].
     pub async fn head(&self) -> Result<Position, StoreError> {
         Ok(Position(queries::head(self.reads()).await?))
+    }
+
+    /// How many events stand between two positions, the second one included.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn count_between(
+        &self,
+        after: Position,
+        through: Position,
+    ) -> Result<u64, StoreError> {
+        let count = queries::count(self.reads(), after.0, through.0).await?;
+        Ok(count.unsigned_abs())
     }
 
     /// The first `max_rows` events of a tenant's stream after a sequence (0 for its beginning) up to a position, in

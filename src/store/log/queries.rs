@@ -58,6 +58,29 @@ pub(super) async fn window(
     .await
 }
 
+pub(super) async fn window_of(
+    pool: Timely<'_>,
+    tenant: &TenantId,
+    after: i64,
+    through: i64,
+    types: Option<&[AggregateType]>,
+) -> sqlx::Result<Vec<RawRow>> {
+    let types: Option<Vec<&str>> =
+        types.map(|types| types.iter().map(|kind| kind.as_str()).collect());
+    sqlx::query_as(
+        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+         payload::text as payload, metadata::text as metadata \
+         from events where position > $1 and position <= $2 \
+         and ($3::text[] is null or aggregate_type = any($3)) and tenant = $4 order by position",
+    )
+    .bind(after)
+    .bind(through)
+    .bind(types)
+    .bind(tenant.as_str())
+    .fetch_all(pool)
+    .await
+}
+
 /// The condition is word for word that of the index `events_rest_routing`.
 pub(super) async fn routing(
     pool: Timely<'_>,
@@ -194,8 +217,9 @@ pub(super) async fn head(pool: Timely<'_>) -> sqlx::Result<i64> {
     sqlx::query_scalar("select coalesce(max(position), 0) from events").fetch_one(pool).await
 }
 
-pub(super) async fn count_through(pool: &sqlx::PgPool, through: i64) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select count(*) from events where position <= $1")
+pub(super) async fn count(pool: Timely<'_>, after: i64, through: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select count(*) from events where position > $1 and position <= $2")
+        .bind(after)
         .bind(through)
         .fetch_one(pool)
         .await

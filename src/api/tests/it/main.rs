@@ -7,6 +7,7 @@
 mod bad_input;
 mod deliveries;
 mod description;
+mod events;
 mod graphql;
 mod idempotency;
 mod keys;

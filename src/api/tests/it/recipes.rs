@@ -90,7 +90,7 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
     let (body, stranger) = match (method.as_str(), path) {
         ("GET", "/v1/reports" | "/v1/recipients" | "/v1/subscriptions") => (None, Empty),
         ("GET", "/v1/deliveries" | "/v1/pauses") => (None, Empty),
-        ("GET", "/v1/keys") => (None, Own),
+        ("GET", "/v1/keys" | "/v1/events") => (None, Own),
         ("GET", path) if path.starts_with("/v1/") && path.ends_with('}') => (None, Missing),
         ("DELETE", path) if path.starts_with("/v1/") => (None, Missing),
         ("POST", "/v1/reports") => {

@@ -77,7 +77,7 @@ async fn every_route_refuses_whoever_is_not_allowed_and_lets_the_right_key_pass(
     assert!(checked > 30, "only {checked} routes need a key");
 }
 
-async fn revoke(api: &Api, key: &str) {
+pub async fn revoke(api: &Api, key: &str) {
     let id = ApiKeyId::try_new(key.split('_').nth(1).unwrap()).unwrap();
     let stream = StreamId::api_key(&TenantId::try_new(ACME).unwrap(), &id);
     let revoked = ApiKeyEvent::ApiKeyRevoked { reason: "test".to_owned() };

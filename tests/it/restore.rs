@@ -1,0 +1,202 @@
+use std::fs;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sink::{WebhookSink, WebhookSinkConfig};
+
+use crate::support::{Api, Scene, env, until};
+
+/// How long nothing must be sent: several turns of every loop that could.
+const QUIET: Duration = Duration::from_millis(1_500);
+
+/// A scene whose log is mirrored to topics of its own.
+async fn mirrored() -> Scene {
+    let name = format!("it-{}", uuid::Uuid::new_v4().simple());
+    let scene = Scene::set().await;
+    scene
+        .with("kafka.brokers", env("WAYBILL_KAFKA__BROKERS"))
+        .with("mirror.enabled", true)
+        .with("mirror.name", name)
+        .with("mirror.partitions", 3)
+}
+
+async fn head(scene: &Scene) -> i64 {
+    scene.count("select coalesce(max(position), 0) from events where $1 = $1", "").await
+}
+
+/// Waits until all that is in the log is on Kafka.
+async fn mirror_at_head(scene: &Scene) {
+    let behind =
+        "select (select max(position) from events) - position from checkpoints where name = $1";
+    let name = format!("mirror-{}", scene.setting("mirror.name"));
+    until("the mirror is at the head", async || {
+        (scene.count(behind, &name).await == 0).then_some(())
+    })
+    .await;
+}
+
+/// The answer of a command that ends with this code.
+async fn answer(scene: &Scene, words: &[&str], code: i32) -> Value {
+    let ended = scene.waybill(&[words, &["--output", "json"]].concat()).await;
+    assert_eq!(ended.code, Some(code), "{words:?}: {}{}", ended.stdout, ended.stderr);
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+/// Every event as it is stored, with its place and time.
+async fn log(scene: &Scene) -> Vec<String> {
+    let sql = "select concat_ws(' ', position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, \
+               event_version, payload, metadata) from events where $1 = $1 order by position";
+    scene.texts(sql, "").await
+}
+
+/// Nothing is sent though there was time to.
+async fn quiet(sink: &WebhookSink) {
+    let sent = sink.records.taken();
+    tokio::time::sleep(QUIET).await;
+    assert_eq!(sink.records.taken(), sent, "something was sent");
+}
+
+fn sent_twice(sink: &WebhookSink) -> Vec<String> {
+    let all = sink.records.all().into_iter();
+    all.filter(|(_, arrival)| arrival.taken_count > 1).map(|(id, _)| id).collect()
+}
+
+#[tokio::test]
+async fn what_a_restored_backup_lacks_is_brought_back_and_nothing_is_sent_twice() {
+    let mut scene = mirrored().await;
+    let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("desk", "webhook", &sink.url("/ok"), "risk").await;
+    api.recipient("slow", "webhook", &sink.url("/sick"), "risk").await;
+    api.publish("risk", "v1").await;
+    until("one is taken", async || (sink.records.taken() == 1).then_some(())).await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.backup().await;
+    let at_backup = head(&scene).await;
+
+    let node = scene.serve("n1").await;
+    let api = api.at(&node);
+    sink.heal();
+    api.recipient("late", "webhook", &sink.url("/ok/late"), "risk").await;
+    scene.reconciled(&api.publish("risk", "v2").await).await;
+    until("the first version is taken by all", async || (sink.records.taken() == 5).then_some(()))
+        .await;
+    mirror_at_head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    let before = log(&scene).await;
+    let addresses = "select tag from address_index where $1 = $1 order by tag";
+    let tags = scene.texts(addresses, "").await;
+    let known = head(&scene).await;
+    scene.restore().await;
+    assert_eq!(head(&scene).await, at_backup);
+
+    // It is held, and says why: by the file beside the artifacts, and without it by the mirror.
+    let node = scene.start("n1").await;
+    let part = node.part("dispatch").await.expect("dispatch is named");
+    assert!(part.to_string().contains("recover list"), "{part}");
+    quiet(&sink).await;
+    assert_eq!(node.terminate().await, Some(0));
+    fs::remove_file(scene.path().join("artifacts/log-identity.json")).unwrap();
+    let node = scene.start("n1").await;
+    let part = node.part("dispatch").await.expect("dispatch is named");
+    assert!(part.to_string().contains("the mirror on Kafka was written up to"), "{part}");
+    quiet(&sink).await;
+    assert_eq!(node.terminate().await, Some(0));
+    assert_eq!(head(&scene).await, at_backup, "nothing was written");
+
+    let list = answer(&scene, &["recover", "list"], 1).await;
+    assert_eq!(list["mirrored_through"], known);
+    let counts =
+        list["lacking"].as_array().unwrap().iter().map(|one| one["count"].as_u64().unwrap());
+    let after_backup = before.len() as u64 - log(&scene).await.len() as u64;
+    assert_eq!(counts.sum::<u64>(), after_backup, "{list}");
+    let status = answer(&scene, &["mirror", "status"], 1).await;
+    assert_eq!(status["mirror"]["checkpoint"]["is_in_ledger"], json!(false));
+
+    let done = answer(&scene, &["recover", "import"], 0).await;
+    assert_eq!((&done["imported"], &done["through"]), (&json!(after_backup), &json!(known)));
+    assert_eq!(log(&scene).await, before, "the log is what it was, byte for byte");
+    assert_eq!(scene.texts(addresses, "").await, tags, "addresses are found again");
+    answer(&scene, &["recover", "list"], 0).await;
+    assert_eq!(answer(&scene, &["recover", "import"], 0).await["imported"], 0);
+    answer(&scene, &["queue", "check"], 0).await;
+
+    let node = scene.serve("n1").await;
+    let api = api.at(&node);
+    scene.reconciled(&api.publish("risk", "v3").await).await;
+    mirror_at_head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    assert_eq!(sink.records.taken(), 8, "three recipients took the third version");
+    assert_eq!(sent_twice(&sink), Vec::<String>::new());
+    let verified = answer(&scene, &["mirror", "verify"], 0).await;
+    assert_eq!(
+        (&verified["equal"], &verified["through"]),
+        (&json!(true), &json!(head(&scene).await))
+    );
+    assert!(head(&scene).await > known);
+}
+
+#[tokio::test]
+async fn a_loss_is_accepted_on_record_and_what_may_have_been_sent_waits_for_a_person() {
+    let mut scene = Scene::set().await;
+    let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("slow", "webhook", &sink.url("/sick"), "risk").await;
+    let version = api.publish("risk", "v1").await;
+    until("a first attempt has failed", async || (!sink.records.is_empty()).then_some(())).await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.backup().await;
+    let at_backup = head(&scene).await;
+    let node = scene.serve("n1").await;
+    sink.heal();
+    scene.reconciled(&version).await;
+    let known = head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    assert_eq!(sink.records.taken(), 1);
+    scene.restore().await;
+
+    let list = answer(&scene, &["recover", "list"], 1).await;
+    let lost = list["lost_through"].as_i64().unwrap();
+    assert!(at_backup < lost && lost <= known, "{list}");
+    let ended = scene.waybill(&["recover", "import"]).await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("kafka.brokers: must be set"), "{}", ended.stderr);
+    let words = ["recover", "accept-loss", "--reason", "the disk burned"];
+    let done = answer(&scene, &words, 0).await;
+    assert_eq!((&done["head"], &done["known"]), (&json!(at_backup), &json!(lost)));
+    assert_eq!((&done["held"], &done["paused_tenants"]), (&json!(1), &json!(0)));
+    assert_eq!(answer(&scene, &words, 0).await["accepted"], false, "it is on record once");
+    let told = "select payload::text from events where event_type = $1";
+    let told = scene.texts(told, "LossAccepted").await;
+    let expected = json!({ "head": at_backup, "known": lost, "reason": "the disk burned" });
+    assert_eq!(told.len(), 1);
+    assert_eq!(serde_json::from_str::<Value>(&told[0]).unwrap(), expected);
+    let used_again = "select count(*) from events where position > $1::bigint and position <= ";
+    let used_again = format!("{used_again}{lost}");
+    assert_eq!(scene.count(&used_again, &at_backup.to_string()).await, 0);
+
+    let node = scene.serve("n1").await;
+    let api = api.at(&node);
+    quiet(&sink).await;
+    answer(&scene, &["queue", "check"], 0).await;
+    let delivery = scene.delivery_to(&version, "slow").await;
+    let resolve = format!("/v1/deliveries/{delivery}/resolve");
+    let attempt = "select max((payload->>'attempt')::bigint) from events where aggregate_id = $1";
+    let attempt = scene.count(attempt, &delivery).await;
+    let found = json!({ "attempt": attempt, "resolution": "arrived", "note": "asked" });
+    api.post(&resolve, &found).await.ok();
+    scene.reconciled(&version).await;
+    scene.reconciled(&api.publish("risk", "v2").await).await;
+    assert_eq!(node.terminate().await, Some(0));
+    assert_eq!(sink.records.taken(), 2);
+    assert_eq!(sent_twice(&sink), Vec::<String>::new());
+    let node = scene.serve("n1").await;
+    assert_eq!(node.part("dispatch").await, None, "it is not held");
+    assert_eq!(node.terminate().await, Some(0));
+}
