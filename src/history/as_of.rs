@@ -30,7 +30,7 @@ impl AsOf {
     /// The moment it stands for, in the log up to `head`.
     ///
     /// # Errors
-    /// [`HistoryError::Invalid`] when the position is not reached yet, or the moment lies before the first event.
+    /// [`HistoryError::Invalid`] when the moment is not reached yet, or lies before the first event.
     pub async fn resolve(self, ledger: &Ledger, head: Position) -> Result<Moment, HistoryError> {
         let (position, instant) = match self {
             Self::Position(position) if position < Position(1) || position > head => {
@@ -38,7 +38,14 @@ impl AsOf {
                 return Err(Invalid::new("position", &position.to_string(), rule).into());
             }
             Self::Position(position) => (Some(position), None),
-            Self::Instant(instant) => (ledger.position_at(instant, head).await?, Some(instant)),
+            Self::Instant(instant) => {
+                let now = ledger.now().await?;
+                if instant > now {
+                    let rule = format!("must not lie behind {now}, the database's time");
+                    return Err(Invalid::new("at", &instant.to_string(), rule).into());
+                }
+                (ledger.position_at(instant, head).await?, Some(instant))
+            }
         };
         let Some(position) = position else { return Err(self.too_early().into()) };
         // The numbers before the first event may be those of a transaction that was rolled back.

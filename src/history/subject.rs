@@ -103,7 +103,8 @@ impl Concern {
     }
 }
 
-fn begins_for(event: &SubscriptionEvent, recipient: &RecipientId) -> bool {
+/// Whether a subscription of the recipient's begins: it never changes whose it is.
+pub(crate) fn begins_for(event: &SubscriptionEvent, recipient: &RecipientId) -> bool {
     matches!(event, SubscriptionEvent::Subscribed { body, .. } if body.recipient == *recipient)
 }
 

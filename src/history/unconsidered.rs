@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use aggregates::recipient::{self, Recipient};
 use aggregates::subscription::Subscription;
 use aggregates::{Decider, subscription};
-use schema::events::SubscriptionEvent;
 use schema::{
     AggregateType, GrantId, LedgerEvent, Position, RecipientId, ReportName, StreamId,
     SubscriptionId, TenantId,
@@ -14,6 +13,7 @@ use store::Ledger;
 use crate::pages::{Pages, Source};
 use crate::sentences::selected;
 use crate::standing::state_of;
+use crate::subject::begins_for;
 use crate::why::{Part, Question};
 use crate::{HistoryError, Moment};
 
@@ -162,9 +162,4 @@ async fn held(
         selects: state.body().map(|body| selected(&body.selector)),
     };
     Ok(states.into_iter().map(told).collect())
-}
-
-/// A subscription never changes its recipient.
-fn begins_for(event: &SubscriptionEvent, recipient: &RecipientId) -> bool {
-    matches!(event, SubscriptionEvent::Subscribed { body, .. } if body.recipient == *recipient)
 }

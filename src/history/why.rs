@@ -1,3 +1,4 @@
+use aggregates::Decider;
 use aggregates::delivery::{self, Delivery, Outcome};
 use schema::events::{
     DeliveryEvent, DeliveryPlan, DistributionEvent, NotPlannedReason, ReportVersion,
@@ -285,7 +286,7 @@ async fn read_delivery(
             if let DeliveryEvent::DeliveryScheduled(plan) = own {
                 scheduled = Some(((event.position, event.recorded_at), plan.clone()));
             }
-            <delivery::Rules as aggregates::Decider>::evolve(&mut state, own);
+            delivery::Rules::evolve(&mut state, own);
         }
     }
     Ok(scheduled.map(|(at, plan)| (at, plan, state.outcome())))

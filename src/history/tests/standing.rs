@@ -41,6 +41,14 @@ async fn each_position_and_its_instant_answer_with_the_fold_of_what_lies_before(
     let early = AsOf::Instant(Timestamp::from_unix_micros(0));
     let told = early.resolve(ledger, head).await.unwrap_err();
     assert!(told.to_string().starts_with("at: \"1970-01-01"), "{told}");
+    let ahead = AsOf::Instant(Timestamp::from_unix_micros(4_000_000_000_000_000));
+    let told = ahead.resolve(ledger, head).await.unwrap_err().to_string();
+    let rule = "at: \"2096-10-02T07:06:40.000000Z\" must not lie behind 20";
+    assert!(told.starts_with(rule) && told.ends_with(", the database's time"), "{told}");
+    let ahead = AsOf::Instant(Timestamp::from_unix_micros(4_000_000_000_000_000));
+    let told = ahead.resolve(ledger, head).await.unwrap_err().to_string();
+    let rule = "at: \"2096-10-02T07:06:40.000000Z\" must not lie behind 20";
+    assert!(told.starts_with(rule) && told.ends_with(", the database's time"), "{told}");
 }
 
 #[tokio::test]

@@ -263,6 +263,14 @@ impl Ledger {
         Ok((at > 0).then_some(Position(at)))
     }
 
+    /// What the database's clock shows.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp::from(queries::now(self.reads()).await?))
+    }
+
     /// Recipients whose address has this tag, with the address.
     ///
     /// # Errors

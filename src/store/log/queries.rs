@@ -212,6 +212,10 @@ pub(super) async fn recorded_from(
     .await
 }
 
+pub(super) async fn now(pool: Timely<'_>) -> sqlx::Result<DateTime<Utc>> {
+    sqlx::query_scalar("select clock_timestamp()").fetch_one(pool).await
+}
+
 /// Two probes of an index: `max` over a union would read both partitions.
 pub(super) async fn head(pool: Timely<'_>) -> sqlx::Result<i64> {
     sqlx::query_scalar("select coalesce(max(position), 0) from events").fetch_one(pool).await

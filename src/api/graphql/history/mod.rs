@@ -98,6 +98,8 @@ impl Past {
     ) -> Result<Option<Why>, Fault> {
         let session = Session::of(ctx)?;
         let (report, version, recipient) = (report.parse()?, version.parse()?, recipient.parse()?);
+        // The decisions' links lead to read models.
+        session.reach(None).await?;
         let tenant = session.tenant();
         let question =
             Question { tenant, report: &report, version: &version, recipient: &recipient };

@@ -14,8 +14,8 @@ use waybill_api::graphql::{FaultCode, sdl};
 use super::world::{World, codes};
 use crate::support::ACME;
 
-/// A moment that comes after everything.
-const LATE: &str = "{ at: \"2100-01-01T00:00:00Z\" }";
+/// A moment of the past.
+const FIRST: &str = "{ position: 1 }";
 
 /// The fields of each object type, each with the name of its type.
 pub fn objects() -> BTreeMap<String, Vec<(String, String)>> {
@@ -93,11 +93,11 @@ fn call(field: &str, run: &str, delivery: &str) -> String {
         "channelHealth" => {
             "channelHealth(filter: { from: \"2026-11-01T00:00:00Z\", until: \"2026-11-30T00:00:00Z\" })".to_owned()
         }
-        "asOf" => format!("asOf(kind: recipient, id: \"bob\", moment: {LATE})"),
+        "asOf" => format!("asOf(kind: recipient, id: \"bob\", moment: {FIRST})"),
         "difference" => {
-            format!("difference(kind: recipient, id: \"bob\", from: {{ position: 1 }}, to: {LATE})")
+            format!("difference(kind: recipient, id: \"bob\", from: {FIRST}, to: {FIRST})")
         }
-        "subscribedAt" => format!("subscribedAt(report: \"risk\", moment: {LATE})"),
+        "subscribedAt" => format!("subscribedAt(report: \"risk\", moment: {FIRST})"),
         "why" => "why(report: \"risk\", version: \"v1\", recipient: \"bob\")".to_owned(),
         "sql" => "sql(statement: \"select 1\")".to_owned(),
         other => other.to_owned(),
