@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use schema::events::{DistributionEvent, NotPlannedReason, ReportVersion, SliceSums};
+use schema::events::{DistributionEvent, NotPlanned, NotPlannedReason, ReportVersion, SliceSums};
 use schema::{DistributionId, LedgerEvent, Sha256, StreamId, TenantId, Timestamp};
 
 use self::course::Course;
@@ -105,14 +105,15 @@ impl Simulator {
             let who = (first + index) % self.shape.recipients;
             courses.push(Course::plan(&tenant, &received, run, number, who, &mut self.random));
         }
-        let sums = self.sums(u64::from(count));
         let (at, read_at) = (Timestamp::from_unix_micros(self.now), schema::Position(1));
+        let decisions = self.decisions(first);
+        let sums = sums(u64::from(count), &decisions);
         let mut tell = |sequence: i64, event: DistributionEvent| {
             let (tenant, stream, event) = (tenant.clone(), stream.clone(), event.into());
             self.told.push_back(Told { tenant, at, stream, sequence, event });
         };
         tell(1, DistributionEvent::ReportReceived(received));
-        let (slice, after, through, decisions) = (0, None, None, vec![]);
+        let (slice, after, through) = (0, None, None);
         let planned =
             DistributionEvent::SlicePlanned { slice, after, through, read_at, sums, decisions };
         tell(2, planned);
@@ -130,10 +131,16 @@ impl Simulator {
         }
     }
 
-    fn sums(&mut self, planned: u64) -> SliceSums {
-        let paused = self.random.random_range(0..3);
-        let not_planned = [(NotPlannedReason::Paused, paused)].into_iter().filter(|one| one.1 > 0);
-        SliceSums { considered: planned + paused, planned, not_planned: not_planned.collect() }
+    /// Some were looked at and left out.
+    fn decisions(&mut self, first: u32) -> Vec<NotPlanned> {
+        let left_out = self.random.random_range(0..3);
+        let decide = |index| NotPlanned {
+            recipient: people::recipient(first + index),
+            subscription: people::subscription(first + index),
+            subscription_version: 2,
+            reason: NotPlannedReason::Paused,
+        };
+        (0..left_out).map(decide).collect()
     }
 
     /// Short by day, long at night and on Sundays.
@@ -162,6 +169,12 @@ fn skewed(random: &mut SmallRng, count: u32) -> u32 {
     let draw: f64 = random.random();
     let most = f64::from(count.max(1));
     ((most.powf(draw) - 1.0) as u32).min(count.saturating_sub(1))
+}
+
+fn sums(planned: u64, decisions: &[NotPlanned]) -> SliceSums {
+    let paused = decisions.len() as u64;
+    let not_planned = [(NotPlannedReason::Paused, paused)].into_iter().filter(|one| one.1 > 0);
+    SliceSums { considered: planned + paused, planned, not_planned: not_planned.collect() }
 }
 
 fn received(report: &schema::ReportName, number: u64, now: i64) -> ReportVersion {

@@ -10,11 +10,13 @@ mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
 use schema::Position;
 use store::{Ledger, LedgerConfig, Tail, TailConfig, VaultConfig};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use self::held::{SYSTEM, accepted_through};
@@ -39,12 +41,16 @@ pub async fn open_ledger(config: &Config) -> Result<Arc<Ledger>> {
     Ledger::connect(ledger).await.context("the ledger's database (database.url)")
 }
 
-/// The log's end: below it nothing will appear any more. The tail alone knows it.
+/// How long a transaction under way may hold the log's end up.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The log's end, up to which it is complete: nothing will ever appear there any more. The tail alone knows it.
 pub async fn safe_head(ledger: &Arc<Ledger>) -> Result<Position> {
-    let asking = CancellationToken::new();
-    let tail = Tail::start(ledger, TailConfig::default(), asking.clone()).await?;
-    asking.cancel();
-    let head = *tail.head().borrow();
+    let stop = CancellationToken::new();
+    let _guard = stop.clone().drop_guard();
+    let tail = timeout(HEAD_PATIENCE, Tail::start(ledger, TailConfig::default(), stop)).await;
+    let held = "a transaction holds the log's end up; `waybill doctor` says whose it is";
+    let head = *tail.context(held)??.head().borrow();
     Ok(head)
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use dispatch::Dispatcher;
 use followers::HearAhead;
 use metrics_exporter_prometheus::PrometheusHandle;
+use reactors::last_mismatches;
 use store::Ledger;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ use tracing::error;
 use super::parts::{Parts, all_followers};
 use super::watch::Watch;
 use super::{identity_file, index};
+use crate::telemetry;
 
 /// How often the metrics' histograms are tidied.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -164,7 +166,8 @@ pub async fn start(parts: Parts) -> Result<Running> {
         readers.stop.clone(),
     );
     readers.add("routing index", feeding);
-    readers.add("metrics", upkeep(parts.metrics, readers.stop.clone()));
+    let upkeep = upkeep(parts.metrics, Arc::clone(&parts.ledger), readers.stop.clone());
+    readers.add("metrics", upkeep);
     let (node, ledger) = (parts.node, parts.ledger);
     Ok(Running { address, node, ledger, entrance, work, readers, failed })
 }
@@ -179,10 +182,17 @@ async fn run_dispatch(dispatcher: Arc<Dispatcher>, stop: CancellationToken) -> R
     Ok(())
 }
 
-async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
+async fn upkeep(
+    metrics: PrometheusHandle,
+    ledger: Arc<Ledger>,
+    stop: CancellationToken,
+) -> Result<()> {
     let mut every = interval(UPKEEP_EVERY);
     while stop.run_until_cancelled(every.tick()).await.is_some() {
         metrics.run_upkeep();
+        if let Ok(Some((count, _))) = last_mismatches(ledger.pool()).await {
+            telemetry::completeness_mismatches(count);
+        }
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use dispatch::{Dispatcher, Permit, Start};
 use followers::{Checkpoints, FollowerStatus};
 use intake::kafka::{KafkaIntake, KafkaReadiness};
 use intake::{PermitGuard, SendPermits, Started};
+use reactors::last_mismatches;
 use schema::{ChannelKind, DestinationKey, Invalid, Position, TenantId};
 use secrecy::SecretString;
 use store::{Ledger, Tail};
@@ -131,9 +132,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[async_trait]
 impl Readiness for Parts {
     async fn parts(&self) -> Vec<Part> {
-        let (artifacts, followers, held) =
-            tokio::join!(self.artifacts(), self.followers(), self.held_deliveries());
-        let mut parts = vec![self.tail_part(), artifacts, held];
+        let (artifacts, followers, held, sums) = tokio::join!(
+            self.artifacts(),
+            self.followers(),
+            self.held_deliveries(),
+            self.completeness()
+        );
+        let mut parts = vec![self.tail_part(), artifacts, held, sums];
         parts.extend(followers);
         if let Some(kafka) = &self.kafka {
             parts.push(match kafka.readiness() {
@@ -168,6 +173,26 @@ impl Parts {
             }
             Ok(Err(error)) => {
                 let plain = "it cannot be seen which deliveries wait for a person";
+                Part::failed(NAME, false, plain).because(error.to_string())
+            }
+            Err(_) => Part::failed(NAME, false, "the ledger does not answer"),
+        }
+    }
+
+    /// What the last `waybill distributions reconcile` found.
+    async fn completeness(&self) -> Part {
+        const NAME: &str = "completeness";
+        match timeout(PATIENCE, last_mismatches(self.ledger.pool())).await {
+            Ok(Ok(None | Some((0, _)))) => Part::ok(NAME, false),
+            Ok(Ok(Some((count, first)))) => {
+                let plain =
+                    "sums over deliveries do not hold: see `waybill distributions reconcile`";
+                let detail =
+                    format!("{count} mismatches, the first: {}", first.unwrap_or_default());
+                Part::failed(NAME, false, plain).because(detail)
+            }
+            Ok(Err(error)) => {
+                let plain = "it cannot be seen whether the sums hold";
                 Part::failed(NAME, false, plain).because(error.to_string())
             }
             Err(_) => Part::failed(NAME, false, "the ledger does not answer"),

@@ -5,6 +5,7 @@ mod audit;
 mod client;
 mod deliveries;
 mod demo;
+mod distributions;
 mod doctor;
 mod export;
 mod keys;
@@ -64,6 +65,8 @@ enum Command {
     Mirror(mirror::MirrorArgs),
     /// After an older backup was restored: list what it lacks, bring it back, or go on without.
     Recover(recover::RecoverArgs),
+    /// The completeness sums, proven from the log alone.
+    Distributions(distributions::DistributionsArgs),
     /// Read models: status, rebuild, skip.
     Projections(projections::ProjectionsArgs),
     /// The write side's to-do list: check it against the log, rebuild it.
@@ -122,6 +125,9 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,
         Command::Recover(args) => recover::run(&Config::load(file)?, args, output).await,
+        Command::Distributions(args) => {
+            distributions::run(&Config::load(file)?, args, output).await
+        }
         Command::Queue(args) => queue::run(&Config::load(file)?, args, output).await,
         Command::Audit(args) => audit::run(&Config::load(file)?, args, output).await,
         Command::Log(args) => log::run(&Config::load(file)?, args, output).await,

@@ -12,7 +12,7 @@ mod issue;
 mod reconciliation;
 mod retire_gone_addresses;
 
-pub use reconciliation::Reconciliation;
+pub use reconciliation::{Mismatch, Proof, ProofError, Reconciliation, last_mismatches};
 pub use retire_gone_addresses::RetireGoneAddresses;
 
 use std::sync::Arc;

@@ -38,3 +38,8 @@ pub fn start_metrics() -> Result<PrometheusHandle> {
         .install_recorder()
         .context("the metrics recorder is already installed")
 }
+
+/// Sums that the last proof of completeness found not to hold.
+pub fn completeness_mismatches(count: i64) {
+    metrics::gauge!("waybill_completeness_mismatches").set(count as f64);
+}

@@ -6,22 +6,16 @@ mod replay;
 mod standing;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use history::{AsOf, Moment};
 use schema::{Invalid, Position, TenantId};
-use store::{Ledger, Tail, TailConfig};
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use store::Ledger;
 
 use super::output::Output;
 use crate::boot;
 use crate::config::Config;
-
-/// How long a transaction under way may hold the log's end up.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to look back at.
 #[derive(Debug, Args)]
@@ -77,13 +71,7 @@ struct Past {
 impl Past {
     async fn open(config: &Config) -> Result<Self> {
         let ledger = boot::open_ledger(config).await?;
-        let stop = CancellationToken::new();
-        let _guard = stop.clone().drop_guard();
-        let tail = timeout(HEAD_PATIENCE, Tail::start(&ledger, TailConfig::default(), stop));
-        let tail = tail
-            .await
-            .context("a transaction holds the log's end up; `waybill doctor` says whose it is")??;
-        let head = *tail.head().borrow();
+        let head = boot::safe_head(&ledger).await?;
         Ok(Self { ledger, head })
     }
 

@@ -3,6 +3,7 @@
 
 mod counts;
 mod known;
+mod proof;
 mod queries;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use schema::{AggregateType, DistributionId, LedgerEvent, RecordedEvent, StreamId
 use sqlx::PgConnection;
 use store::{AppendError, Ledger};
 use uuid::Uuid;
+
+pub use self::proof::{Mismatch, Proof, ProofError, last_mismatches};
 
 use self::counts::Counts;
 use self::known::{Known, Place};

@@ -5,5 +5,6 @@
 extern crate waybill_reactors as reactors;
 
 mod gone;
+mod proof;
 mod reconciliation;
 mod support;
