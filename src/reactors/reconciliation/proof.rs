@@ -1,6 +1,6 @@
-//! The completeness sums proven from the log alone, over all tenants: no read model, no queue, no table of the reactor's
-//! is looked at. Streams are read in the order of their ids, in parts; what is held is a row of counts for each
-//! distribution.
+//! The completeness sums proven from the log alone, over all tenants: no read model, no queue, no table of the
+//! reactor's is looked at. Streams are read in the order of their ids, in parts; what is held is a row of counts for
+//! each distribution.
 
 use std::collections::HashMap;
 use std::fmt;
