@@ -47,6 +47,9 @@ const ARROWS: &[(&str, &[&str])] = &[
         "bench",
         &[
             "sink",
+            "simulator",
+            "analytics",
+            "export",
             "schema",
             "store",
             "aggregates",

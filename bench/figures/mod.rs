@@ -4,6 +4,7 @@
 
 mod append;
 mod bare;
+mod export;
 mod fanout;
 mod figure;
 mod house;
@@ -17,6 +18,7 @@ mod server;
 mod spread;
 mod stock;
 mod tail;
+mod views;
 
 use anyhow::Result;
 
@@ -48,8 +50,8 @@ impl Bench {
 }
 
 /// The groups of figures, in the order in which they are measured.
-pub const GROUPS: [&str; 8] =
-    ["append", "units", "tail", "latency", "intake", "fanout", "large", "mail"];
+pub const GROUPS: [&str; 10] =
+    ["append", "units", "tail", "latency", "intake", "fanout", "large", "mail", "export", "views"];
 
 /// Measures one group.
 ///
@@ -65,6 +67,8 @@ pub async fn measure(bench: &Bench, group: &str) -> Result<Vec<Figure>> {
         "fanout" => fanout::many_versions(bench).await,
         "large" => fanout::one_large_version(bench).await,
         "mail" => mail::figures(bench).await,
+        "export" => export::figures(bench).await,
+        "views" => views::figures(bench).await,
         other => anyhow::bail!("no figures are called {other}; there are {}", GROUPS.join(", ")),
     }
 }
