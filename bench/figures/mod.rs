@@ -13,6 +13,7 @@ mod machine;
 mod mail;
 mod meter;
 mod profile;
+mod rebuild;
 mod server;
 mod spread;
 mod stock;
@@ -48,8 +49,8 @@ impl Bench {
 }
 
 /// The groups of figures, in the order in which they are measured.
-pub const GROUPS: [&str; 8] =
-    ["append", "units", "tail", "latency", "intake", "fanout", "large", "mail"];
+pub const GROUPS: [&str; 9] =
+    ["append", "units", "tail", "latency", "intake", "fanout", "large", "rebuild", "mail"];
 
 /// Measures one group.
 ///
@@ -64,6 +65,7 @@ pub async fn measure(bench: &Bench, group: &str) -> Result<Vec<Figure>> {
         "intake" => intake::figures(bench).await,
         "fanout" => fanout::many_versions(bench).await,
         "large" => fanout::one_large_version(bench).await,
+        "rebuild" => rebuild::figures(bench).await,
         "mail" => mail::figures(bench).await,
         other => anyhow::bail!("no figures are called {other}; there are {}", GROUPS.join(", ")),
     }

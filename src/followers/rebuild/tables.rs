@@ -20,6 +20,9 @@ const COLUMNS: &str = "
         a.attcollation::regcollation), ', ' order by a.attnum), '')
     from pg_attribute a
     where a.attrelid = to_regclass('read.' || $1) and a.attnum > 0 and not a.attisdropped";
+const HAS_JSON: &str = "
+    select exists(select from pg_attribute
+                  where attrelid = ($1 || '.' || $2)::regclass and atttypid = 'jsonb'::regtype)";
 const IS_THERE: &str = "select to_regclass($1 || '.' || $2) is not null";
 const INDEXES: &str = "
     select c.relname as name, pg_get_indexdef(i.indexrelid) as definition, i.indisprimary as is_primary,
@@ -189,13 +192,15 @@ pub(super) async fn digest(
     Ok((Sha256::of(all.as_bytes()), each))
 }
 
-/// Count of rows and sums of their hashes: the same for the same rows, in whatever order they lie.
+/// Count of rows and sums of two hashes of each: the same for the same rows, in whatever order they lie. What can be
+/// written in more than one way is hashed as it is written.
 async fn digest_of(conn: &mut PgConnection, schema: &str, table: &Table) -> sqlx::Result<String> {
+    let name = table.name;
+    let has_json: bool =
+        sqlx::query_scalar(HAS_JSON).bind(schema).bind(name).fetch_one(&mut *conn).await?;
+    let hash = if has_json { "hashtextextended(t::text" } else { "hash_record_extended(t" };
     let statement = format!(
-        "select concat_ws(':', count(*), sum(('x' || substr(hash, 1, 15))::bit(60)::bigint),
-                          sum(('x' || substr(hash, 16, 15))::bit(60)::bigint))
-         from (select md5(t::text) as hash from {schema}.{} t) hashes",
-        table.name
+        "select concat_ws(':', count(*), sum({hash}, 0)), sum({hash}, 1))) from {schema}.{name} t"
     );
     sqlx::query_scalar(&statement).persistent(false).fetch_one(conn).await
 }
