@@ -38,22 +38,39 @@ const START_ANEW: &str = "
         updated_at = clock_timestamp()
     where name = $1";
 
-/// A table beside the live one: same columns and storage options, nothing in it; its indexes may come later.
+/// A table beside the live one: same columns, nothing in it. One that is only copied to gets indexes and storage options
+/// later, see [`complete`]: what the live table keeps free in its pages is for rows that change, and these have changed.
 pub(super) async fn create(
     conn: &mut PgConnection,
     schema: &str,
     table: &Table,
-    with_indexes: bool,
+    is_copied: bool,
 ) -> sqlx::Result<()> {
     let name = table.name;
-    let options: String = sqlx::query_scalar(OPTIONS).bind(name).fetch_one(&mut *conn).await?;
-    let with = if options.is_empty() { String::new() } else { format!("with ({options})") };
-    let but = if with_indexes { "" } else { " excluding indexes" };
+    let but = if is_copied { " excluding indexes" } else { "" };
     let statement = format!(
         "drop table if exists {schema}.{name};
-         create table {schema}.{name} (like read.{name} including all{but}) {with};"
+         create table {schema}.{name} (like read.{name} including all{but});"
     );
     conn.execute(statement.as_str()).await?;
+    if is_copied { Ok(()) } else { give_options(conn, schema, table).await }
+}
+
+/// The storage options of the live table, for what is written from here on.
+async fn give_options(conn: &mut PgConnection, schema: &str, table: &Table) -> sqlx::Result<()> {
+    let name = table.name;
+    let options: String = sqlx::query_scalar(OPTIONS).bind(name).fetch_one(&mut *conn).await?;
+    if !options.is_empty() {
+        let statement = format!("alter table {schema}.{name} set ({options})");
+        conn.execute(statement.as_str()).await?;
+    }
+    Ok(())
+}
+
+/// Gives a rebuilt table the live one's storage options and the planner its statistics; indexes come before.
+pub(super) async fn complete(conn: &mut PgConnection, table: &Table) -> sqlx::Result<()> {
+    give_options(conn, REBUILD, table).await?;
+    conn.execute(format!("analyze {REBUILD}.{}", table.name).as_str()).await?;
     Ok(())
 }
 
