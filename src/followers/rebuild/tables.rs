@@ -38,8 +38,8 @@ const START_ANEW: &str = "
         updated_at = clock_timestamp()
     where name = $1";
 
-/// A table beside the live one: same columns, nothing in it. One that is only copied to gets indexes and storage options
-/// later, see [`complete`]: what the live table keeps free in its pages is for rows that change, and these have changed.
+/// A table beside the live one: same columns, nothing in it. One that is only copied to gets indexes and storage
+/// options later, see [`complete`]: what the live table keeps free in its pages is for rows that change: these have.
 pub(super) async fn create(
     conn: &mut PgConnection,
     schema: &str,
