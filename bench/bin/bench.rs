@@ -13,7 +13,7 @@ use waybill_bench::soak::Scene;
 /// Measures Waybill on servers of its own.
 #[derive(Parser)]
 struct Args {
-    /// Only these groups: append, units, tail, latency, intake, fanout, large, mail, export, views.
+    /// Only these groups: append, units, tail, latency, intake, fanout, large, rebuild, mail, export, views.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// A tenth of the work: for looking at the bench, not at the figures.

@@ -21,6 +21,7 @@ const LAG_EVERY: Duration = Duration::from_millis(250);
 /// A running Waybill with databases of its own, at its default settings.
 pub(super) struct House {
     pub server: Server,
+    pub config: NodeConfig,
     pub node: Node,
     pub api: Api,
     pool: PgPool,
@@ -69,7 +70,7 @@ impl House {
         let node = config.serve().await?;
         let api = Api::new(&node.url, &key)?;
         let pool = database.app_pool(2).await?;
-        Ok(Self { server, node, api, pool })
+        Ok(Self { server, config, node, api, pool })
     }
 
     /// Recipients with one webhook each, subscribed to `report`; waits until followers have them.

@@ -16,7 +16,7 @@ const RATES: [(u64, f64); 3] = [(50, 2.0), (500, 2.0), (2_000, 25.0)];
 const REQUEST_RATE: u64 = 50;
 /// An fsync within this is a quiet disk, in milliseconds.
 const QUIET_FSYNC_MS: f64 = 0.5;
-const REPORT: &str = "latency";
+pub(super) const REPORT: &str = "latency";
 
 /// A version, when its request was sent, when it was acknowledged.
 type Sent = (String, Instant, Instant);
@@ -28,12 +28,12 @@ async fn publish(api: Api, version: String) -> Result<Sent> {
 }
 
 /// One rate's latencies.
-struct Latencies {
+pub(super) struct Latencies {
     /// From acknowledgement to arrival; zero when the webhook came first.
-    from_ack: Spread,
-    from_request: Spread,
-    to_ack: Spread,
-    usage: Usage,
+    pub from_ack: Spread,
+    pub from_request: Spread,
+    pub to_ack: Spread,
+    pub usage: Usage,
 }
 
 /// Reports of one delivery each, at acknowledgement and on the wire; and from request to webhook.
@@ -89,8 +89,19 @@ fn from_request(found: &Latencies) -> Figure {
 }
 
 async fn measure(house: &House, sink: &FastSink, rate: u64, seconds: u64) -> Result<Latencies> {
+    measure_named(house, sink, rate, seconds, &format!("at-{rate}-for-{seconds}")).await
+}
+
+/// Publishes versions of this name at a rate, each with one delivery, and takes the times of each.
+pub(super) async fn measure_named(
+    house: &House,
+    sink: &FastSink,
+    rate: u64,
+    seconds: u64,
+    name: &str,
+) -> Result<Latencies> {
     let meter = Meter::start(&house.server, Some(house.node.pid())).await?;
-    let version = |n| format!("at-{rate}-for-{seconds}-{n}");
+    let version = |n| format!("{name}-{n}");
     let sent = open_loop(rate, seconds, |n| publish(house.api.clone(), version(n))).await;
     let sent: Vec<Sent> = sent.into_iter().collect::<Result<_>>()?;
     let arrivals = await_all(sink, &sent).await?;

@@ -14,6 +14,7 @@ mod machine;
 mod mail;
 mod meter;
 mod profile;
+mod rebuild;
 mod server;
 mod spread;
 mod stock;
@@ -50,8 +51,10 @@ impl Bench {
 }
 
 /// The groups of figures, in the order in which they are measured.
-pub const GROUPS: [&str; 10] =
-    ["append", "units", "tail", "latency", "intake", "fanout", "large", "mail", "export", "views"];
+pub const GROUPS: [&str; 11] = [
+    "append", "units", "tail", "latency", "intake", "fanout", "large", "rebuild", "mail", "export",
+    "views",
+];
 
 /// Measures one group.
 ///
@@ -66,6 +69,7 @@ pub async fn measure(bench: &Bench, group: &str) -> Result<Vec<Figure>> {
         "intake" => intake::figures(bench).await,
         "fanout" => fanout::many_versions(bench).await,
         "large" => fanout::one_large_version(bench).await,
+        "rebuild" => rebuild::figures(bench).await,
         "mail" => mail::figures(bench).await,
         "export" => export::figures(bench).await,
         "views" => views::figures(bench).await,

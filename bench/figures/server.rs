@@ -75,6 +75,12 @@ impl Server {
         Ok(())
     }
 
+    /// So that statistics and visibility are those of tables that have lain for a while.
+    pub async fn vacuum(&self) -> Result<()> {
+        sqlx::query("vacuum analyze").execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Statements of the product since [`Server::reset`], the longest first.
     pub async fn statements(&self) -> Result<Vec<Statement>> {
         let sql = "select regexp_replace(query, '\\s+', ' ', 'g') as query, sum(calls)::bigint as calls, \

@@ -71,6 +71,17 @@ impl NodeConfig {
             .with_context(|| format!("waybill {}", words.join(" ")))
     }
 
+    /// Starts another command of the product on the same configuration; what it says goes to a log of its own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, words: &[&str]) -> Result<Child> {
+        let log = File::create(self.directory.join("command.log"))?;
+        let mut command = self.command()?;
+        command.args(words).args(["--output", "json"]);
+        Ok(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?)
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Errors

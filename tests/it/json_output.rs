@@ -111,6 +111,7 @@ async fn database_commands(program: &Program<'_>) {
     assert!(program.told(&["queue", "depth"]).await.is_array());
     assert!(program.told(&["projections", "status"]).await.is_array());
     assert_eq!(program.told(&["projections", "rebuild", "--all"]).await["equal"], json!(true));
+    rebuilding(program).await;
     looking_back(program, head).await;
     let spoil = "update checkpoints set position = $1 - 1, event_hash = null, \
         poison_position = $1, poison_error = 'spoilt' where name = 'reports'";
@@ -121,6 +122,36 @@ async fn database_commands(program: &Program<'_>) {
     let skipped = json!({ "follower": "reports", "skipped": head, "reason": "spoilt" });
     assert_eq!(program.told(&words).await, skipped);
     program.failure(&words).await;
+}
+
+/// A read model rebuilt beside the live one, put in its place, taken back, and the other one dropped.
+async fn rebuilding(program: &Program<'_>) {
+    let of_deliveries = async || {
+        let all = program.told(&["projections", "list"]).await;
+        let all = all.as_array().unwrap().clone();
+        assert_eq!(all.len(), 6, "{all:?}");
+        all.into_iter().find(|one| one["name"] == "deliveries").unwrap()["rebuild"].clone()
+    };
+    assert_eq!(of_deliveries().await["stage"], json!("equal"));
+    let words =
+        ["projections", "rebuild", "deliveries", "--hold", "--reference", "--rate", "50000"];
+    let told = program.told(&words).await;
+    assert_eq!(told["equal"], json!(true), "{told}");
+    let report = &told["reports"][0];
+    assert_eq!(report["reference"]["digest"], report["reference"]["rebuilt_digest"]);
+    let ready = of_deliveries().await;
+    assert_eq!((&ready["stage"], &ready["error"]), (&json!("ready"), &json!(null)));
+    let switched = program.told(&["projections", "switch", "deliveries"]).await;
+    assert_eq!(switched["stage"], json!("switched"));
+    assert_eq!(switched["kept"]["position"], switched["position"]);
+    let back = program.told(&["projections", "rollback", "deliveries"]).await;
+    assert_eq!(back["stage"], json!("rolled_back"));
+    let dropped = program.told(&["projections", "drop-old", "deliveries"]).await;
+    assert_eq!(dropped["kept"], json!(null));
+    for again in ["switch", "rollback", "drop-old"] {
+        let refused = program.failure(&["projections", again, "deliveries"]).await;
+        assert!(refused["error"].as_str().unwrap().contains("of deliveries"), "{refused}");
+    }
 }
 
 /// What the ledger knew at a moment.

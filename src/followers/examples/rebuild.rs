@@ -92,7 +92,7 @@ async fn follow(house: &House, last: Position) {
 
 /// CPU seconds used so far by this process and by Postgres' (which must be on this machine), ended ones included.
 fn cpu(postmaster: i32) -> (f64, f64) {
-    let used = |pid: i32| stat(pid)[11..15].iter().sum::<f64>() / 100.0;
+    let used = |pid: i32| stat(pid).get(11..15).map_or(0.0, |it| it.iter().sum::<f64>() / 100.0);
     let alive =
         |pid: &i32| stat(*pid).get(1).is_some_and(|parent| *parent == f64::from(postmaster));
     let pids = std::fs::read_dir("/proc")

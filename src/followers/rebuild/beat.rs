@@ -87,8 +87,9 @@ impl Beat {
             done = work => done,
             error = self.strike_on(control, &mut *tell) => Err(error),
         };
-        let head = self.ledger.head().await?;
-        tell(self.facts.progress(self.ticket.name, head, 0.0));
+        if let Ok(head) = self.ledger.head().await {
+            tell(self.facts.progress(self.ticket.name, head, 0.0));
+        }
         done
     }
 
@@ -119,7 +120,9 @@ impl Beat {
             } else {
                 of_late
             };
-            self.pace.look_at((head.0 - head_then.0) as f64 / seconds);
+            if head != head_then {
+                self.pace.traffic();
+            }
         }
         *seen = Some((now, head, applied, rate));
         let allowed = self.pace.allowed().and_then(|rate| i64::try_from(rate).ok());

@@ -7,7 +7,7 @@ use futures::{TryStreamExt, stream};
 use projections::Projection;
 use schema::{AggregateType, Position, RecordedEvent};
 use sqlx::PgPool;
-use store::{LAST_STREAM, Ledger, LogRow, StreamPart, StreamSpan};
+use store::{LAST_STREAM, Ledger, LogRow, StreamSpan};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -45,8 +45,8 @@ impl Fold {
     ) -> Result<(), FollowersError> {
         let spans = self.undone().await?;
         stream::try_unfold(spans, |spans| self.next(spans, stop))
-            .try_for_each_concurrent(SHARDS as usize, |(kind, part)| {
-                let writing = tokio::spawn(Arc::clone(&self).write(kind, part));
+            .try_for_each_concurrent(SHARDS as usize, |(kind, span)| {
+                let writing = tokio::spawn(Arc::clone(&self).write(kind, span));
                 async move { AbortOnDropHandle::new(writing).await.map_err(FollowerError::again)? }
             })
             .await
@@ -71,33 +71,33 @@ impl Fold {
         Ok(undone)
     }
 
-    /// Reads the next part, when it is time.
+    /// Cuts the next part, when it is time.
     async fn next(
         &self,
         mut spans: Spans,
         stop: &CancellationToken,
-    ) -> Result<Option<((AggregateType, StreamPart), Spans)>, FollowersError> {
+    ) -> Result<Option<((AggregateType, StreamSpan), Spans)>, FollowersError> {
         if stop.is_cancelled() {
             return Err(FollowersError::Cancelled);
         }
         let Some((kind, span)) = spans.pop_front() else { return Ok(None) };
         let events = self.pace.part(PART_EVENTS);
-        let part = self.ledger.read_streams(kind, &span, self.through, events).await?;
-        if part.span.through < span.through {
-            let rest = StreamSpan { after: part.span.through.clone(), through: span.through };
+        self.pace.wait(events as usize).await;
+        let part = self.ledger.cut_streams(kind, &span, events).await?;
+        if part.through < span.through {
+            let rest = StreamSpan { after: part.through.clone(), through: span.through };
             spans.push_front((kind, rest));
         }
-        self.pace.wait(part.count()).await;
         Ok(Some(((kind, part), spans)))
     }
 
-    /// Folds a part and writes its rows, with the note that they are written.
+    /// Reads a part, folds it and writes its rows, with the note that they are written.
     async fn write(
         self: Arc<Self>,
         kind: AggregateType,
-        part: StreamPart,
+        span: StreamSpan,
     ) -> Result<(), FollowersError> {
-        let span = part.span.clone();
+        let part = self.ledger.read_streams(kind, span.clone(), self.through).await?;
         let rows = spawn_blocking(|| part.decode()).await.map_err(FollowerError::again)?;
         let events = readable(&rows, &self.skipped)?;
         let mut tx = self.pool.begin().await?;

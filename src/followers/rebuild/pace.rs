@@ -1,4 +1,3 @@
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -6,15 +5,15 @@ use tokio::time::{Instant, sleep_until};
 
 /// So many events per second beside traffic, unless told otherwise: about a tenth of what two processors can do.
 const BESIDE_TRAFFIC: u64 = 20_000;
-/// What appends more than this many events per second is traffic.
-const TRAFFIC: f64 = 25.0;
+/// When nothing was appended for so long, there is no traffic.
+const QUIET: Duration = Duration::from_secs(2);
 /// Held back, a part is what may be applied in this time: short enough to be in nobody's way.
 const BREATH_MS: u64 = 50;
 
 /// How fast a rebuild may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rate {
-    /// As fast as it can while nothing is appended, and at 20,000 events per second while something is.
+    /// At 20,000 events per second, and as fast as it can once nothing was appended for two seconds.
     #[default]
     ByTraffic,
     /// At so many events per second at most, at least 1.
@@ -26,33 +25,32 @@ pub enum Rate {
 /// Holds a rebuild back.
 pub(super) struct Pace {
     rate: Rate,
-    /// Events per second; 0 for no limit.
-    allowed: AtomicU64,
+    /// When something was appended, as far as was seen; at first it is taken for granted.
+    traffic_at: Mutex<Instant>,
     next: Mutex<Instant>,
 }
 
 impl Pace {
     pub(super) fn new(rate: Rate) -> Self {
-        let allowed = match rate {
-            // Until it is known whether there is traffic.
-            Rate::ByTraffic => BESIDE_TRAFFIC,
-            Rate::Limited(rate) => u64::from(rate.max(1)),
-            Rate::Unlimited => 0,
-        };
-        Self { rate, allowed: AtomicU64::new(allowed), next: Mutex::new(Instant::now()) }
+        let now = Instant::now();
+        Self { rate, traffic_at: Mutex::new(now), next: Mutex::new(now) }
     }
 
-    /// So many events were appended per second, of late.
-    pub(super) fn look_at(&self, appended_per_second: f64) {
-        if self.rate == Rate::ByTraffic {
-            let allowed = if appended_per_second > TRAFFIC { BESIDE_TRAFFIC } else { 0 };
-            self.allowed.store(allowed, Ordering::Relaxed);
-        }
+    /// Something was appended just now.
+    pub(super) fn traffic(&self) {
+        *self.traffic_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Events per second that are allowed just now.
     pub(super) fn allowed(&self) -> Option<u64> {
-        Some(self.allowed.load(Ordering::Relaxed)).filter(|allowed| *allowed > 0)
+        match self.rate {
+            Rate::Limited(rate) => Some(u64::from(rate.max(1))),
+            Rate::Unlimited => None,
+            Rate::ByTraffic => {
+                let at = *self.traffic_at.lock().unwrap_or_else(PoisonError::into_inner);
+                (at.elapsed() < QUIET).then_some(BESIDE_TRAFFIC)
+            }
+        }
     }
 
     /// How large a part may be, of at most `most` events.

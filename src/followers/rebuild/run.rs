@@ -56,8 +56,8 @@ impl<'r> Run<'r> {
                 let beginning = Beginning { node, fingerprint, fold_through, fold_hash, expected };
                 let ticket = record::begin_anew(&mut tx, name, &beginning).await?;
                 for table in projection.tables() {
-                    let with_indexes = !projection.copied().contains(&table.name);
-                    tables::create(&mut tx, REBUILD, table, with_indexes).await?;
+                    let is_copied = projection.copied().contains(&table.name);
+                    tables::create(&mut tx, REBUILD, table, is_copied).await?;
                 }
                 (ticket, Stage::Folding, target, Position::START)
             }

@@ -40,7 +40,7 @@ const ROLLED_BACK: &str = "
     where projection = $1";
 const DROPPED: &str = "
     update public.rebuilds set replaced_position = null, replaced_hash = null, replaced_at = null
-    where projection = $1";
+    where projection = $1 and replaced_position is not null";
 
 /// Brings the rebuilt tables to the live follower's place and puts them in that of its tables. Returns the place.
 pub(super) async fn switch(

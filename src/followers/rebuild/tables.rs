@@ -20,6 +20,9 @@ const COLUMNS: &str = "
         a.attcollation::regcollation), ', ' order by a.attnum), '')
     from pg_attribute a
     where a.attrelid = to_regclass('read.' || $1) and a.attnum > 0 and not a.attisdropped";
+const HAS_JSON: &str = "
+    select exists(select from pg_attribute
+                  where attrelid = ($1 || '.' || $2)::regclass and atttypid = 'jsonb'::regtype)";
 const IS_THERE: &str = "select to_regclass($1 || '.' || $2) is not null";
 const INDEXES: &str = "
     select c.relname as name, pg_get_indexdef(i.indexrelid) as definition, i.indisprimary as is_primary,
@@ -35,22 +38,39 @@ const START_ANEW: &str = "
         updated_at = clock_timestamp()
     where name = $1";
 
-/// A table beside the live one: same columns and storage options, nothing in it; its indexes may come later.
+/// A table beside the live one: same columns, nothing in it. One that is only copied to gets indexes and storage
+/// options later, see [`complete`]: what the live table keeps free in its pages is for rows that change: these have.
 pub(super) async fn create(
     conn: &mut PgConnection,
     schema: &str,
     table: &Table,
-    with_indexes: bool,
+    is_copied: bool,
 ) -> sqlx::Result<()> {
     let name = table.name;
-    let options: String = sqlx::query_scalar(OPTIONS).bind(name).fetch_one(&mut *conn).await?;
-    let with = if options.is_empty() { String::new() } else { format!("with ({options})") };
-    let but = if with_indexes { "" } else { " excluding indexes" };
+    let but = if is_copied { " excluding indexes" } else { "" };
     let statement = format!(
         "drop table if exists {schema}.{name};
-         create table {schema}.{name} (like read.{name} including all{but}) {with};"
+         create table {schema}.{name} (like read.{name} including all{but});"
     );
     conn.execute(statement.as_str()).await?;
+    if is_copied { Ok(()) } else { give_options(conn, schema, table).await }
+}
+
+/// The storage options of the live table, for what is written from here on.
+async fn give_options(conn: &mut PgConnection, schema: &str, table: &Table) -> sqlx::Result<()> {
+    let name = table.name;
+    let options: String = sqlx::query_scalar(OPTIONS).bind(name).fetch_one(&mut *conn).await?;
+    if !options.is_empty() {
+        let statement = format!("alter table {schema}.{name} set ({options})");
+        conn.execute(statement.as_str()).await?;
+    }
+    Ok(())
+}
+
+/// Gives a rebuilt table the live one's storage options and the planner its statistics; indexes come before.
+pub(super) async fn complete(conn: &mut PgConnection, table: &Table) -> sqlx::Result<()> {
+    give_options(conn, REBUILD, table).await?;
+    conn.execute(format!("analyze {REBUILD}.{}", table.name).as_str()).await?;
     Ok(())
 }
 
@@ -189,13 +209,15 @@ pub(super) async fn digest(
     Ok((Sha256::of(all.as_bytes()), each))
 }
 
-/// Count of rows and sums of their hashes: the same for the same rows, in whatever order they lie.
+/// Count of rows and sums of two hashes of each: the same for the same rows, in whatever order they lie. What can be
+/// written in more than one way is hashed as it is written.
 async fn digest_of(conn: &mut PgConnection, schema: &str, table: &Table) -> sqlx::Result<String> {
+    let name = table.name;
+    let has_json: bool =
+        sqlx::query_scalar(HAS_JSON).bind(schema).bind(name).fetch_one(&mut *conn).await?;
+    let hash = if has_json { "hashtextextended(t::text" } else { "hash_record_extended(t" };
     let statement = format!(
-        "select concat_ws(':', count(*), sum(('x' || substr(hash, 1, 15))::bit(60)::bigint),
-                          sum(('x' || substr(hash, 16, 15))::bit(60)::bigint))
-         from (select md5(t::text) as hash from {schema}.{} t) hashes",
-        table.name
+        "select concat_ws(':', count(*), sum({hash}, 0)), sum({hash}, 1))) from {schema}.{name} t"
     );
     sqlx::query_scalar(&statement).persistent(false).fetch_one(conn).await
 }

@@ -173,7 +173,7 @@ impl<'r> Work<'r> {
             })
             .await?;
         for table in self.projection.tables() {
-            conn.execute(format!("analyze {REBUILD}.{}", table.name).as_str()).await?;
+            tables::complete(&mut conn, table).await?;
         }
         self.took(Stage::Indexing, before, 0);
         Ok(())
@@ -229,7 +229,7 @@ impl<'r> Work<'r> {
         let projection = Arc::clone(&self.projection);
         let mut plain = self.catch_up(REFERENCE, None, Position::START).await?;
         for table in projection.tables() {
-            tables::create(&mut plain.conn, REFERENCE, table, true).await?;
+            tables::create(&mut plain.conn, REFERENCE, table, false).await?;
         }
         projection.forget();
         plain.reach(position).await?;

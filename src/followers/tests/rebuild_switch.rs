@@ -36,6 +36,16 @@ async fn indexes(house: &House, schema: &str) -> Vec<(String, String)> {
     .unwrap()
 }
 
+async fn options(house: &House) -> Vec<(String, Vec<String>)> {
+    sqlx::query_as(
+        "select relname::text, reloptions from pg_class
+         where relnamespace = 'read'::regnamespace and reloptions is not null order by 1",
+    )
+    .fetch_all(&mut house.test.owner().await)
+    .await
+    .unwrap()
+}
+
 #[tokio::test]
 async fn what_is_ready_is_switched_to_and_back_while_the_follower_goes_on() {
     let house = House::start().await;
@@ -47,7 +57,7 @@ async fn what_is_ready_is_switched_to_and_back_while_the_follower_goes_on() {
     assert!(refused.to_string().contains("never begun"), "{refused}");
     // The fold of another program, as it were.
     house.test.app().await.execute("update read.deliveries set attempts = 7").await.unwrap();
-    let before = indexes(&house, "read").await;
+    let before = (indexes(&house, "read").await, options(&house).await);
     held(&house).await;
     assert_eq!(attempts(&house).await, (100, 700), "held is not live");
 
@@ -56,7 +66,8 @@ async fn what_is_ready_is_switched_to_and_back_while_the_follower_goes_on() {
     let switched = rebuilder.switch("deliveries", &stop).await.unwrap();
     assert_eq!((switched.stage, switched.position), (Stage::Switched, second));
     assert_eq!(attempts(&house).await, (110, 110));
-    assert_eq!(indexes(&house, "read").await, before, "the same indexes under the same names");
+    let after = (indexes(&house, "read").await, options(&house).await);
+    assert_eq!(after, before, "the same indexes under the same names, and the same options");
     let third = house.append(delivered("v3", 5)).await;
     house.reached(&NAMES, third).await;
     assert_eq!(attempts(&house).await, (115, 115), "the follower goes on in the new tables");

@@ -23,12 +23,6 @@ pub struct StreamPart {
 }
 
 impl StreamPart {
-    /// How many events there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.rows.len()
-    }
-
     /// The events, stream by stream. One that cannot be decoded is a value in its row. Takes processor time.
     #[must_use]
     pub fn decode(self) -> Vec<LogRow> {
@@ -37,37 +31,33 @@ impl StreamPart {
 }
 
 impl Ledger {
-    /// The first streams of `span` that have about `events` events together, each whole up to `through`, which must be
-    /// a position the tail has reached. The part's span ends where that of the question does when there are no more.
+    /// The first streams of `span`, whole ones, that have about `events` events together. Reads an index alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn cut_streams(
+        &self,
+        kind: AggregateType,
+        span: &StreamSpan,
+        events: u32,
+    ) -> Result<StreamSpan, StoreError> {
+        let cut = queries::cut(self.reads(), kind, span, i64::from(events)).await?;
+        let through = cut.unwrap_or_else(|| span.through.clone());
+        Ok(StreamSpan { after: span.after.clone(), through })
+    }
+
+    /// The streams of `span`, each up to `through`, which must be a position the tail has reached.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn read_streams(
         &self,
         kind: AggregateType,
-        span: &StreamSpan,
+        span: StreamSpan,
         through: Position,
-        events: u32,
     ) -> Result<StreamPart, StoreError> {
-        let mut limit = i64::from(events.max(1));
-        loop {
-            let mut rows = queries::part(self.reads(), kind, span, through.0, limit).await?;
-            let mut ends = span.through.clone();
-            if i64::try_from(rows.len()).is_ok_and(|count| count == limit) {
-                // The last stream may go on: it is for the next part, unless it is the only one.
-                let last = rows.pop().map(|row| row.aggregate_id).unwrap_or_default();
-                while rows.last().is_some_and(|row| row.aggregate_id == last) {
-                    rows.pop();
-                }
-                let Some(before) = rows.last() else {
-                    limit *= 4;
-                    continue;
-                };
-                ends.clone_from(&before.aggregate_id);
-            }
-            let span = StreamSpan { after: span.after.clone(), through: ends };
-            return Ok(StreamPart { span, rows });
-        }
+        let rows = queries::part(self.reads(), kind, &span, through.0).await?;
+        Ok(StreamPart { span, rows })
     }
 
     /// About how many events there are of these kinds, as the database's statistics have it.

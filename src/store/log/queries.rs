@@ -108,20 +108,37 @@ pub(super) async fn part(
     kind: AggregateType,
     span: &StreamSpan,
     through_position: i64,
-    limit: i64,
 ) -> sqlx::Result<Vec<RawRow>> {
     sqlx::query_as(
         "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
          payload::text as payload, metadata::text as metadata \
          from events where aggregate_type = $1 and aggregate_id > $2 and aggregate_id <= $3 and position <= $4 \
-         order by aggregate_id, sequence limit $5",
+         order by aggregate_id, sequence",
     )
     .bind(kind.as_str())
     .bind(&span.after)
     .bind(&span.through)
     .bind(through_position)
-    .bind(limit)
     .fetch_all(pool)
+    .await
+}
+
+/// The stream that has the event so many behind the span's beginning.
+pub(super) async fn cut(
+    pool: Timely<'_>,
+    kind: AggregateType,
+    span: &StreamSpan,
+    events: i64,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "select aggregate_id from events where aggregate_type = $1 and aggregate_id > $2 and aggregate_id <= $3 \
+         order by aggregate_id, sequence offset $4 limit 1",
+    )
+    .bind(kind.as_str())
+    .bind(&span.after)
+    .bind(&span.through)
+    .bind(events)
+    .fetch_optional(pool)
     .await
 }
 
