@@ -178,6 +178,45 @@ async fn a_log_behind_its_mirror_is_held_as_soon_as_kafka_can_say_so() {
 }
 
 #[tokio::test]
+async fn after_an_accepted_loss_the_log_goes_on_and_is_mirrored_under_another_name() {
+    let mut scene = mirrored().await;
+    let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("desk", "webhook", &sink.url("/ok"), "risk").await;
+    mirror_at_head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.backup().await;
+    let node = scene.serve("n1").await;
+    scene.reconciled(&api.at(&node).publish("risk", "v1").await).await;
+    mirror_at_head(&scene).await;
+    let known = head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.restore().await;
+    let done = answer(&scene, &["recover", "accept-loss", "--reason", "a drill"], 0).await;
+    assert_eq!((&done["known"], &done["held"]), (&json!(known), &json!(0)));
+
+    let node = scene.serve("n1").await;
+    assert_eq!(node.part("dispatch").await, None, "it is not held");
+    let follower = format!("follower mirror-{}", scene.setting("mirror.name"));
+    let part = until("its mirror stands still", async || {
+        node.part(&follower).await.filter(|part| part["ok"] == json!(false))
+    });
+    assert!(part.await.to_string().contains("the log is not the one"));
+    assert_eq!(node.terminate().await, Some(0));
+    let anew = format!("{}-2", scene.setting("mirror.name"));
+    scene.put("mirror.name", anew);
+    let node = scene.serve("n1").await;
+    scene.reconciled(&api.at(&node).publish("risk", "v2").await).await;
+    mirror_at_head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    assert_eq!(answer(&scene, &["mirror", "verify"], 0).await["through"], head(&scene).await);
+    assert_eq!((sink.records.taken(), sent_twice(&sink)), (2, vec![]));
+}
+
+#[tokio::test]
 async fn a_loss_is_accepted_on_record_and_what_may_have_been_sent_waits_for_a_person() {
     let mut scene = Scene::set().await;
     let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
