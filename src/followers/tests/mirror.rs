@@ -241,8 +241,15 @@ async fn other_partitions_and_a_lost_topic_are_refused_with_what_to_do() {
     let status = house.until(&follower, |status| status.trouble.is_some()).await;
     let trouble = status.trouble.unwrap();
     assert!(trouble.contains(&format!("topic {lost} is gone")), "{trouble}");
+    let said = view(&house, &config).verify(Arc::new(|_, _| {})).await.unwrap_err().to_string();
+    assert!(said.contains(&format!("topic {lost} is gone")), "{said}");
+    assert_eq!(view(&house, &config).ahead().await.unwrap(), None);
     running.shut_down().await;
 
+    make(&lost, 2).await;
+    let said = view(&house, &config).verify(Arc::new(|_, _| {})).await.unwrap_err().to_string();
+    assert!(said.contains("has 2 partitions"), "{said}");
+    lose(&lost).await;
     make(&lost, 3).await;
     let running = run(&house, &config, "n1").await;
     let status = house.until(&follower, |status| {
