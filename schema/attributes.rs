@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Invalid, ReportName};
@@ -9,7 +10,9 @@ use crate::{Invalid, ReportName};
 pub type Attributes = BTreeMap<String, AttributeValue>;
 
 /// A plain value. Numbers are whole: nobody should route on a rounding error.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(untagged)]
 pub enum AttributeValue {
     /// true or false
@@ -31,7 +34,9 @@ impl fmt::Display for AttributeValue {
 }
 
 /// Which report a subscription or an entitlement speaks of: one by name, or all (`"*"`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub enum ReportSelector {
     /// Every report of the tenant.
@@ -74,7 +79,7 @@ impl From<ReportSelector> for String {
 }
 
 /// Which report versions a subscription wants: of a report, with each named attribute being one of the listed values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Selector {
     /// The report, or all.
     pub report: ReportSelector,

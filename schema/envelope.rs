@@ -28,6 +28,12 @@ pub struct StoredEvent<'e> {
 pub type Attribute = (Cow<'static, str>, String);
 
 impl StoredEvent<'_> {
+    /// What the published schema of an event's payload is called: its `$id`.
+    #[must_use]
+    pub fn schema_name(kind: &str, event_type: &str, event_version: &str) -> String {
+        format!("urn:waybill:schema:{kind}:{event_type}:{event_version}")
+    }
+
     /// What other systems are told of it besides its payload: the context attributes of CloudEvents 1.0 and, as
     /// extensions, `position`, `sequence` and each value of its metadata (`tenant`, `actor`, …). `source` is the
     /// ledger's: with `id`, the position, it makes the event unique.
@@ -49,7 +55,7 @@ impl StoredEvent<'_> {
             ("subject", self.aggregate_id.to_owned()),
             ("time", self.recorded_at.to_string()),
             ("datacontenttype", "application/json".to_owned()),
-            ("dataschema", format!("urn:waybill:schema:{kind}:{name}:{version}")),
+            ("dataschema", Self::schema_name(kind, name, version)),
             ("position", self.position.to_string()),
             ("sequence", self.sequence.to_string()),
         ];

@@ -8,6 +8,7 @@
 
 mod attributes;
 mod channel;
+pub mod contract;
 mod digest;
 mod envelope;
 pub mod events;

@@ -1,8 +1,9 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When to try again, as data: exponential backoff with full jitter ("Exponential Backoff And Jitter", AWS Architecture
 /// Blog, 2015). The n-th retry waits a random time between 0 and min(`cap_ms`, `base_ms` · 2ⁿ⁻¹).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RetrySchedule {
     /// Upper bound of the first wait, in milliseconds.
     pub base_ms: u64,

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Personal data at rest: AES-256-GCM under its subject's own key. The key lives in another database; when it is
@@ -5,7 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Two values are the same exactly when their tags are; [`PartialEq`] compares key and tag, never the ciphertext,
 /// which differs each time.
-#[derive(Clone, Debug, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sealed {
     /// Which of the subject's keys sealed it: 16 random bytes, base64url.
     pub key: String,

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// What is to be sent, to whom, on what grounds: the decision "planned", whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryPlan {
     /// The run it belongs to.
     pub distribution: DistributionId,
@@ -55,7 +56,7 @@ const fn is_zero(count: &u32) -> bool {
 }
 
 /// What follows a failed attempt or one in doubt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum NextStep {
     /// Tried again, under the same idempotency key.
@@ -73,7 +74,7 @@ pub enum NextStep {
 }
 
 /// Why a delivery is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadLetterReason {
     /// This kind of failure does not pass.
@@ -100,7 +101,7 @@ impl DeadLetterReason {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AttemptOutcome {
     /// It worked: the delivery is closed as the receipt's proof says.
@@ -125,7 +126,7 @@ pub enum AttemptOutcome {
 }
 
 /// Why a delivery was called off.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum CancelReason {
     /// Someone asked for it.
@@ -152,7 +153,7 @@ impl CancelReason {
 }
 
 /// Which rule held a delivery back at the moment of sending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SuppressReason {
     /// The subscription ended.
@@ -182,7 +183,7 @@ impl SuppressReason {
 }
 
 /// What a person found out about an attempt in doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// It had arrived: closed as accepted.
@@ -192,7 +193,7 @@ pub enum Resolution {
 }
 
 /// What is learned after a delivery is closed, or beside its course.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Evidence {
     /// An attempt thought lost did work.
@@ -224,7 +225,7 @@ pub enum Evidence {
 }
 
 /// What has happened to a delivery.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum DeliveryEvent {
     /// It was planned.
     DeliveryScheduled(DeliveryPlan),

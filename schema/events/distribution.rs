@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
@@ -9,7 +10,7 @@ use crate::{
 };
 
 /// A file of a report version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArtifactRef {
     /// File name, without path.
     pub name: String,
@@ -22,7 +23,7 @@ pub struct ArtifactRef {
 }
 
 /// One published result of a report.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportVersion {
     /// Which report.
     pub report: ReportName,
@@ -48,7 +49,9 @@ pub struct ReportVersion {
 }
 
 /// Why a considered pair of subscription and recipient leads to no delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NotPlannedReason {
     /// The version's attributes are not those asked for.
@@ -100,7 +103,7 @@ impl NotPlannedReason {
 
 /// The decision on one considered pair that leads to no delivery. A pair that leads to one has its decision in
 /// `DeliveryScheduled`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotPlanned {
     /// Whose subscription.
     pub recipient: RecipientId,
@@ -113,7 +116,7 @@ pub struct NotPlanned {
 }
 
 /// What one planning slice adds up to: considered = planned + not planned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SliceSums {
     /// Pairs looked at.
     pub considered: u64,
@@ -125,7 +128,7 @@ pub struct SliceSums {
 }
 
 /// How the planned deliveries of a distribution ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutcomeCounts {
     /// The receiver confirmed it.
     pub delivered: u64,
@@ -155,7 +158,7 @@ impl OutcomeCounts {
 }
 
 /// What has happened to a report version and its run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum DistributionEvent {
     /// A version came in and is ours to deliver.
     ReportReceived(ReportVersion),

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
@@ -7,7 +8,7 @@ use crate::{
 };
 
 /// What kind of recipient it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecipientKind {
     /// A human being.
@@ -19,7 +20,7 @@ pub enum RecipientKind {
 }
 
 /// What is known of a recipient besides addresses and entitlements.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RecipientProfile {
     /// What kind.
     pub kind: RecipientKind,
@@ -33,7 +34,7 @@ pub struct RecipientProfile {
 }
 
 /// Why an address is used no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RetireReason {
     /// Someone asked for it.
@@ -43,7 +44,7 @@ pub enum RetireReason {
 }
 
 /// What has happened to a recipient.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum RecipientEvent {
     /// The recipient was made known.
     RecipientRegistered(RecipientProfile),

@@ -1,10 +1,11 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
 use crate::AggregateType;
 
 /// What is known of a kind of report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportProfile {
     /// Its name for people; the mail's subject begins with it.
     pub title: String,
@@ -15,7 +16,7 @@ pub struct ReportProfile {
 }
 
 /// What has happened to a kind of report.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum ReportEvent {
     /// The report was made known.
     ReportRegistered(ReportProfile),

@@ -1,10 +1,11 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
 use crate::{AggregateType, Preferences, RecipientId, Selector, Timestamp};
 
 /// What a subscription says, as a whole.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SubscriptionBody {
     /// Who gets it. Never changes within a subscription.
     pub recipient: RecipientId,
@@ -16,7 +17,7 @@ pub struct SubscriptionBody {
 
 /// What has happened to a subscription. `version` counts every change of what it says or whether it holds, from 1:
 /// decisions name it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum SubscriptionEvent {
     /// Someone subscribed.
     Subscribed {

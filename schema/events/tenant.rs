@@ -1,10 +1,13 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
 use crate::{AggregateType, ChannelKind, DestinationKey, Position};
 
 /// What an operator's pause holds back.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PauseScope {
     /// Every send of the tenant.
@@ -22,7 +25,7 @@ pub enum PauseScope {
 }
 
 /// What has happened to a tenant. The tenant `system` stands for the installation itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum TenantEvent {
     /// A tenant was set up.
     TenantCreated {

@@ -1,12 +1,13 @@
 //! `waybill doctor`: looks at each neighbour and each part, and says in sentences what is wrong and what to do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use artifacts::ArtifactStore;
 use intake::kafka::missing_topics;
 use serde_json::{Value, json};
-use store::{DoctorFacts, Identity, Vault};
+use store::{DoctorFacts, Identity, Ledger, Vault};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -73,6 +74,32 @@ async fn ledger(config: &Config, findings: &mut Vec<Value>) {
         ),
         Err(error) => finding("log identity", false, error.to_string()),
     });
+    if config.mirror.enabled {
+        findings.push(mirror(&ledger, config).await);
+    }
+}
+
+/// Whether the mirror knows of events that the ledger does not hold.
+async fn mirror(ledger: &Arc<Ledger>, config: &Config) -> Value {
+    const PART: &str = "mirror";
+    let view = match super::mirror::view(ledger, config) {
+        Ok(view) => view,
+        Err(error) => return finding(PART, false, error.to_string()),
+    };
+    match timeout(PATIENCE, view.ahead()).await {
+        Ok(Ok(None)) => finding(PART, true, "the ledger holds the event that was mirrored last"),
+        Ok(Ok(Some(known))) => finding(
+            PART,
+            false,
+            format!(
+                "it was written up to {known}, and the ledger does not hold that event: an older backup was restored, \
+                 or this is another database. `waybill recover list` says more; when the loss was accepted, give \
+                 mirror.name another value."
+            ),
+        ),
+        Ok(Err(error)) => finding(PART, false, error.to_string()),
+        Err(_) => finding(PART, false, "Kafka does not answer within 3 s. Deliveries go on."),
+    }
 }
 
 fn of_facts(facts: &DoctorFacts) -> Vec<Value> {

@@ -6,7 +6,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use serde_json::json;
+use serde_json::{Value, json};
 use sink::{WebhookSink, WebhookSinkConfig};
 
 use crate::support::{Api, OwnServer, Scene, until};
@@ -103,6 +103,60 @@ async fn while_the_broker_is_dead_deliveries_go_on_and_afterwards_each_event_is_
         stored.into_iter().map(|(position, payload)| (position, vec![payload])).collect();
     assert_eq!(seen, stored);
     assert_eq!(sink.records.taken(), 3);
+}
+
+#[tokio::test]
+async fn a_broker_that_dies_in_the_middle_of_transactions_costs_no_event_and_tells_none_twice() {
+    let (broker, scene) = futures::join!(OwnServer::start("kafka"), Scene::set());
+    let brokers = broker.whereabouts().of("WAYBILL_KAFKA__BROKERS");
+    let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
+    let scene = scene
+        .with("kafka.brokers", &brokers)
+        .with("mirror.enabled", true)
+        .with("mirror.name", "it")
+        .with("mirror.partitions", PARTITIONS)
+        .with("followers.retry_cap_ms", 500);
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    for recipient in ["a", "b", "c"] {
+        api.recipient(recipient, "webhook", &sink.url("/ok"), "risk").await;
+    }
+    let mut last = String::new();
+    for turn in 0..2 {
+        let publishing = async {
+            for version in 0..40 {
+                last = api.publish("risk", &format!("v{turn}-{version}")).await;
+            }
+        };
+        // Long before the last one is told.
+        futures::join!(publishing, broker.kill());
+        broker.start_again().await;
+    }
+    scene.reconciled(&last).await;
+    let behind =
+        "select (select max(position) from events) - position from checkpoints where name = $1";
+    until("the mirror is at the head", async || {
+        (scene.count(behind, "mirror-it").await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(node.terminate().await, Some(0));
+    let verified = scene.waybill(&["mirror", "verify"]).await;
+    assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
+    assert!(verified.stdout.contains("mirror and ledger are equal"), "{}", verified.stdout);
+    assert_eq!(sink.records.taken(), 240);
+
+    let words = ["mirror", "backfill", "--topic", "late", "--aggregates", "delivery"];
+    let words = [&words[..], &["--output", "json"]].concat();
+    let deliveries = "select count(*) from events where aggregate_type = $1";
+    let deliveries = scene.count(deliveries, "delivery").await;
+    for expected in [deliveries, 0] {
+        let filled = scene.waybill(&words).await;
+        assert_eq!(filled.code, Some(0), "{}", filled.stderr);
+        let filled: Value = serde_json::from_str(&filled.stdout).unwrap();
+        assert_eq!(filled["events"], expected);
+    }
 }
 
 #[tokio::test]

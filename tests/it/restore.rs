@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sink::{WebhookSink, WebhookSinkConfig};
 
-use crate::support::{Api, Scene, env, until};
+use crate::support::{Api, OwnServer, Scene, env, until};
 
 /// How long nothing must be sent: several turns of every loop that could.
 const QUIET: Duration = Duration::from_millis(1_500);
@@ -137,6 +137,83 @@ async fn what_a_restored_backup_lacks_is_brought_back_and_nothing_is_sent_twice(
         (&json!(true), &json!(head(&scene).await))
     );
     assert!(head(&scene).await > known);
+}
+
+#[tokio::test]
+async fn a_log_behind_its_mirror_is_held_as_soon_as_kafka_can_say_so() {
+    let (broker, mut scene) = futures::join!(OwnServer::start("kafka"), mirrored());
+    scene.put("kafka.brokers", broker.whereabouts().of("WAYBILL_KAFKA__BROKERS"));
+    scene.put("followers.retry_cap_ms", 500);
+    let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    mirror_at_head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.backup().await;
+    let node = scene.serve("n1").await;
+    let api = api.at(&node);
+    api.recipient("desk", "webhook", &sink.url("/ok"), "risk").await;
+    scene.reconciled(&api.publish("risk", "v1").await).await;
+    mirror_at_head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.restore().await;
+    fs::remove_file(scene.path().join("artifacts/log-identity.json")).unwrap();
+    broker.kill().await;
+
+    let node = scene.serve("n1").await;
+    assert_eq!(node.part("dispatch").await, None, "nobody knows better yet");
+    broker.start_again().await;
+    let part = until("the node is held", async || node.part("dispatch").await).await;
+    assert!(part.to_string().contains("the mirror on Kafka was written up to"), "{part}");
+    let body = json!({ "report": "risk", "version": "v1" });
+    api.at(&node).post("/v1/reports", &body).await.problem(503, "unavailable");
+    assert_eq!(node.terminate().await, Some(0));
+    answer(&scene, &["recover", "import"], 0).await;
+    let node = scene.serve("n1").await;
+    scene.reconciled(&api.at(&node).publish("risk", "v2").await).await;
+    assert_eq!(node.terminate().await, Some(0));
+    assert_eq!((sink.records.taken(), sent_twice(&sink)), (2, vec![]));
+}
+
+#[tokio::test]
+async fn after_an_accepted_loss_the_log_goes_on_and_is_mirrored_under_another_name() {
+    let mut scene = mirrored().await;
+    let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("desk", "webhook", &sink.url("/ok"), "risk").await;
+    mirror_at_head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.backup().await;
+    let node = scene.serve("n1").await;
+    scene.reconciled(&api.at(&node).publish("risk", "v1").await).await;
+    mirror_at_head(&scene).await;
+    let known = head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    scene.restore().await;
+    let done = answer(&scene, &["recover", "accept-loss", "--reason", "a drill"], 0).await;
+    assert_eq!((&done["known"], &done["held"]), (&json!(known), &json!(0)));
+
+    let node = scene.serve("n1").await;
+    assert_eq!(node.part("dispatch").await, None, "it is not held");
+    let follower = format!("follower mirror-{}", scene.setting("mirror.name"));
+    let part = until("its mirror stands still", async || {
+        node.part(&follower).await.filter(|part| part["ok"] == json!(false))
+    });
+    assert!(part.await.to_string().contains("the log is not the one"));
+    assert_eq!(node.terminate().await, Some(0));
+    let anew = format!("{}-2", scene.setting("mirror.name"));
+    scene.put("mirror.name", anew);
+    let node = scene.serve("n1").await;
+    scene.reconciled(&api.at(&node).publish("risk", "v2").await).await;
+    mirror_at_head(&scene).await;
+    assert_eq!(node.terminate().await, Some(0));
+    assert_eq!(answer(&scene, &["mirror", "verify"], 0).await["through"], head(&scene).await);
+    assert_eq!((sink.records.taken(), sent_twice(&sink)), (2, vec![]));
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::MirrorError;
 use super::outlet::{Outlet, Record};
+use super::reading::{Read, Reading};
 use super::topics::{self, Names, Topics};
 use super::verify::Tell;
 use super::{MirrorConfig, blocking, extend, record};
@@ -149,9 +150,10 @@ impl Backfill {
                 }
                 (Some(known), Some(_)) => asked.verify_ends(&topic, &known.ends)?,
                 (None, Some(count)) => {
-                    if asked.bounds(&topic, count)?.iter().any(|(_, end)| *end > 0) {
-                        return Err(MirrorError::NotEmpty { topic });
-                    }
+                    // What was begun and given up is there, too, but not seen: only what was committed counts.
+                    let occupied =
+                        |_: Read<'_>| Err(MirrorError::NotEmpty { topic: topic.clone() });
+                    Reading::connect(&client)?.topic(&topic, &vec![0; count], &mut { occupied })?;
                 }
                 (None, None) => {}
             }

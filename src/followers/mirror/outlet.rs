@@ -120,8 +120,9 @@ impl Outlet {
             if stop.is_cancelled() {
                 return Err(MirrorError::CalledOff);
             }
-            let late = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
-            if !late || Instant::now() >= until {
+            // Late, or what was open under this id is not yet given up.
+            let passes = matches!(&error, KafkaError::Transaction(said) if said.is_retriable());
+            if !passes || Instant::now() >= until {
                 return Err(error.into());
             }
         }

@@ -103,37 +103,47 @@ impl MirrorView {
         Ok(MirrorStatus { name: self.names.to_string(), checkpoint, head, lag, topics })
     }
 
-    /// The mirror's last event, when it is none of the ledger's.
+    /// The mirror's last event, when it is none of the ledger's. Its other topics do not matter here.
     ///
     /// # Errors
     /// [`MirrorError`] when Kafka or the ledger is away.
     pub async fn ahead(&self) -> Result<Option<Position>, MirrorError> {
-        let known = match self.known().await {
-            Err(MirrorError::NothingMirrored { .. }) => return Ok(None),
-            known => known?,
-        };
+        let (client, names) = (self.client.clone(), self.names.clone());
+        let known = blocking(move || Topics::connect(&client, &names)?.checkpoint()).await?;
+        let Some(known) = known.flatten() else { return Ok(None) };
         let found = self.ledger.event_hash(known.position).await?;
         Ok((found != Some(known.hash)).then_some(known.position))
     }
 
-    /// The mirror's checkpoint, with each of its topics.
+    /// The mirror's checkpoint, with each of its topics, which must be as they were.
     pub(super) async fn known(&self) -> Result<Checkpoint, MirrorError> {
         let (client, names) = (self.client.clone(), self.names.clone());
-        let topic = names.checkpoint();
-        let known = blocking(move || {
+        blocking(move || {
             let asked = Topics::connect(&client, &names)?;
-            let Some(mut known) = asked.checkpoint()?.flatten() else { return Ok(None) };
+            let Some(mut known) = asked.checkpoint()?.flatten() else {
+                return Err(MirrorError::NothingMirrored { topic: names.checkpoint() });
+            };
             for topic in names.all_events() {
-                // Where nothing was written nothing may be.
-                if let Entry::Vacant(unwritten) = known.ends.entry(topic)
-                    && let Some(count) = asked.partitions(unwritten.key())?
-                {
-                    unwritten.insert(vec![0; count]);
+                match (asked.partitions(&topic)?, known.ends.entry(topic)) {
+                    (None, Entry::Vacant(_)) => {}
+                    (None, Entry::Occupied(gone)) => {
+                        return Err(MirrorError::TopicGone { topic: gone.key().clone() });
+                    }
+                    // Where nothing was written nothing may be.
+                    (Some(count), Entry::Vacant(unwritten)) => {
+                        unwritten.insert(vec![0; count]);
+                    }
+                    (Some(found), Entry::Occupied(written)) if written.get().len() != found => {
+                        let wanted = i32::try_from(written.get().len()).unwrap_or(i32::MAX);
+                        let topic = written.key().clone();
+                        return Err(MirrorError::OtherPartitions { topic, found, wanted });
+                    }
+                    (Some(_), Entry::Occupied(_)) => {}
                 }
             }
-            Ok(Some(known))
-        });
-        known.await?.ok_or(MirrorError::NothingMirrored { topic })
+            Ok(known)
+        })
+        .await
     }
 
     /// As CloudEvents' `source`.

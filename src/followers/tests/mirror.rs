@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use followers::{
-    Backfill, BackfillOrder, FollowerConfig, Mirror, MirrorConfig, MirrorView, Tell, Verification,
+    Backfill, BackfillOrder, FollowerConfig, HearAhead, Mirror, MirrorConfig, MirrorView, Tell,
+    Verification,
 };
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -14,6 +15,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schema::{AggregateType, Position};
 use store::{LogRow, Tail, TailConfig};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -51,14 +53,20 @@ impl Running {
 }
 
 async fn run(house: &House, config: &MirrorConfig, node: &str) -> Running {
-    run_at(house, config, node, client()).await
+    run_at(house, config, node, client(), Arc::new(|_| {})).await
 }
 
-async fn run_at(house: &House, config: &MirrorConfig, node: &str, client: ClientConfig) -> Running {
+async fn run_at(
+    house: &House,
+    config: &MirrorConfig,
+    node: &str,
+    client: ClientConfig,
+    hear_ahead: HearAhead,
+) -> Running {
     let stop = CancellationToken::new();
     let ledger = Arc::clone(house.ledger());
     let tail = Tail::start(&ledger, TailConfig::default(), stop.clone()).await.unwrap();
-    let mirror = Mirror::new(&ledger, config.clone(), client, stop.clone(), Arc::new(|_| {}));
+    let mirror = Mirror::new(&ledger, config.clone(), client, stop.clone(), hear_ahead);
     let (tail, node, token) = (Arc::new(tail), node.to_owned(), stop.clone());
     let quick = FollowerConfig { batch_events: 100, ..quick() };
     let task = tokio::spawn(async move {
@@ -233,8 +241,15 @@ async fn other_partitions_and_a_lost_topic_are_refused_with_what_to_do() {
     let status = house.until(&follower, |status| status.trouble.is_some()).await;
     let trouble = status.trouble.unwrap();
     assert!(trouble.contains(&format!("topic {lost} is gone")), "{trouble}");
+    let said = view(&house, &config).verify(Arc::new(|_, _| {})).await.unwrap_err().to_string();
+    assert!(said.contains(&format!("topic {lost} is gone")), "{said}");
+    assert_eq!(view(&house, &config).ahead().await.unwrap(), None);
     running.shut_down().await;
 
+    make(&lost, 2).await;
+    let said = view(&house, &config).verify(Arc::new(|_, _| {})).await.unwrap_err().to_string();
+    assert!(said.contains("has 2 partitions"), "{said}");
+    lose(&lost).await;
     make(&lost, 3).await;
     let running = run(&house, &config, "n1").await;
     let status = house.until(&follower, |status| {
@@ -268,7 +283,7 @@ async fn a_mirror_that_is_stopped_while_kafka_is_away_ends_at_once_and_tells_no_
     let config = config();
     let follower = Mirror::follower_of(&config);
     let away = client().set("bootstrap.servers", "127.0.0.1:9").clone();
-    let running = run_at(&house, &config, "n1", away).await;
+    let running = run_at(&house, &config, "n1", away, Arc::new(|_| {})).await;
     house.until(&follower, |status| status.node.is_some()).await;
     let told = Instant::now();
     running.shut_down().await;
@@ -456,4 +471,73 @@ async fn a_topic_that_may_not_be_filled_is_refused_with_why() {
     lose(&late).await;
     let said = refused(&late, &order).await;
     assert!(said.contains("is gone"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_is_ahead_of_its_ledger_says_so_and_stands_still() {
+    let (_newer, config, follower, end) = mirrored_one().await;
+    let older = House::start().await;
+    let (heard, hearing) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
+    let said = Arc::clone(&heard);
+    let hear: HearAhead = Arc::new(move |known| *said.lock().unwrap() = Some(known));
+    let running = run_at(&older, &config, "n1", client(), hear).await;
+    let status = older.until(&follower, |status| status.poison.is_some()).await;
+    assert!(status.poison.unwrap().is_other_log);
+    assert_eq!(*heard.lock().unwrap(), Some(end));
+    running.shut_down().await;
+    assert_eq!(view(&older, &config).ahead().await.unwrap(), Some(end));
+
+    let (same, config, _, _) = mirrored_one().await;
+    let said = Arc::clone(&hearing);
+    let hear: HearAhead = Arc::new(move |known| *said.lock().unwrap() = Some(known));
+    let running = run_at(&same, &config, "n1", client(), hear).await;
+    let end = same.append(vec![register("bob")]).await;
+    same.reached(&[&Mirror::follower_of(&config)], end).await;
+    running.shut_down().await;
+    assert_eq!(*hearing.lock().unwrap(), None::<Position>);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_went_on_after_its_restore_is_not_taken_for_an_older_one() {
+    let (house, config, follower, _) = mirrored_one().await;
+    let running = run(&house, &config, "n1").await;
+    let end = house.append(delivered("v1", 3)).await;
+    house.reached(&[&follower], end).await;
+    running.shut_down().await;
+    let beyond = async |head: Position, hash| {
+        let (sender, mut receiver) = mpsc::channel(4);
+        let (view, mut all) = (view(&house, &config), Vec::new());
+        let taking = async {
+            while let Some(portion) = receiver.recv().await {
+                all.extend(portion);
+            }
+        };
+        let (found, ()) = tokio::join!(view.beyond(head, hash, sender), taking);
+        (found, all)
+    };
+    let rows = log(&house).await;
+    let head = rows[4].position;
+    let hash = house.ledger().event_hash(head).await.unwrap();
+    let (found, mut told) = beyond(head, hash).await;
+    let found = found.unwrap();
+    assert_eq!((found.through, found.last), (end, Some((end, found.hash))));
+    told.sort_by_key(|(event, _)| event.position);
+    let told: Vec<_> = told.iter().map(|(event, payload)| (event.position, payload)).collect();
+    let lacking: Vec<_> = rows[5..].iter().map(|row| (row.position, &row.payload)).collect();
+    assert_eq!(told, lacking);
+    let (_, none) = beyond(end, None).await;
+    assert_eq!(none, vec![]);
+    let other = house.ledger().event_hash(end).await.unwrap();
+    let said = beyond(head, other).await.0.unwrap_err().to_string();
+    assert!(said.contains("something was appended after the backup was restored"), "{said}");
+
+    let topic = format!("{}.delivery", config.name);
+    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+    let mut gone = TopicPartitionList::new();
+    for partition in 0..3 {
+        gone.add_partition_offset(&topic, partition, Offset::End).unwrap();
+    }
+    admin.delete_records(&gone, &AdminOptions::new()).await.unwrap();
+    let said = beyond(head, hash).await.0.unwrap_err().to_string();
+    assert!(said.contains("retention may have taken events"), "{said}");
 }

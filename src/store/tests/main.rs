@@ -11,6 +11,7 @@ mod execute;
 mod immutable;
 mod lost;
 mod nodes;
+mod returning;
 mod support;
 mod tail;
 mod vault;
