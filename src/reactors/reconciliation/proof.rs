@@ -111,10 +111,11 @@ impl Proof {
             let (mut after, end) = (String::new(), LAST_STREAM.to_owned());
             while after < end {
                 let span = StreamSpan { after, through: end.clone() };
-                let part = ledger.read_streams(kind, &span, through, PART).await?;
-                after = part.span.through.clone();
-                read += part.count() as u64;
-                for stream in part.decode().chunk_by(|a, b| a.aggregate_id == b.aggregate_id) {
+                let span = ledger.cut_streams(kind, &span, PART).await?;
+                after = span.through.clone();
+                let part = ledger.read_streams(kind, span, through).await?.decode();
+                read += part.len() as u64;
+                for stream in part.chunk_by(|a, b| a.aggregate_id == b.aggregate_id) {
                     proof.count(&mut rows, stream)?;
                 }
                 tell(read);
