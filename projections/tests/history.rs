@@ -24,6 +24,7 @@ pub fn history() -> Log {
     subscriptions(&mut log);
     distributions(&mut log);
     deliveries(&mut log);
+    loss(&mut log);
     log
 }
 
@@ -38,12 +39,7 @@ fn tenants(log: &mut Log) {
     }
     log.tell(acme.clone(), TenantEvent::DispatchResumed { scope: mail });
     let (follower, position) = ("live".to_owned(), Position(3));
-    log.tell(
-        acme.clone(),
-        TenantEvent::EventSkipped { follower, position, reason: reason.clone() },
-    );
-    let (head, known) = (Position(3), Position(5));
-    log.tell(acme, TenantEvent::LossAccepted { head, known, reason });
+    log.tell(acme, TenantEvent::EventSkipped { follower, position, reason });
     for key in ["one", "two"] {
         log.tell(
             StreamId::api_key(&self::acme(), &key.parse().unwrap()),
@@ -57,6 +53,11 @@ fn tenants(log: &mut Log) {
     }
     let two = StreamId::api_key(&self::acme(), &"two".parse().unwrap());
     log.tell(two, ApiKeyEvent::ApiKeyRevoked { reason: "lost".to_owned() });
+}
+
+fn loss(log: &mut Log) {
+    let (head, known, reason) = (Position(3), Position(5), "no mirror".to_owned());
+    log.tell(StreamId::tenant(&acme()), TenantEvent::LossAccepted { head, known, reason });
 }
 
 fn reports(log: &mut Log) {
