@@ -3,7 +3,7 @@
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use waybill_bench::soak::Scene;
 use waybill_bench::soak::aftermath::Finding;
 use waybill_bench::soak::kill::{Arena, KillVerdict, PERMITS, SIZE};
@@ -11,6 +11,9 @@ use waybill_bench::soak::tail::{self, TailVerdict, WRITERS};
 
 /// Share of kills that must fall between 5 and 95 percent of the work.
 const WELL_PLACED: f64 = 0.9;
+
+/// Columns of a terminal that long findings are broken for.
+const WIDTH: u16 = 120;
 
 /// Kills and races against real servers.
 #[derive(Parser)]
@@ -81,8 +84,8 @@ fn line(verdict: &KillVerdict) -> String {
         .broker_share
         .map_or_else(String::new, |share| format!("broker at {:4.1} %", share * 100.0));
     format!(
-        "seed {:4}  done at kill {:5.1} %  {broker:16}  lost {}  duplicate events {}  duplicate sends {} (unmarked {})  \
-         in doubt {}  {}",
+        "seed {:4}  done at kill {:5.1} %  {broker:16}  lost {}  duplicate events {}  duplicate sends {} (unmarked \
+         {})  in doubt {}  {}",
         verdict.seed,
         verdict.share_done * 100.0,
         verdict.lost,
@@ -126,6 +129,7 @@ fn sums(verdicts: &[KillVerdict], well_placed: usize) -> Table {
 fn aftermath(findings: &[Finding]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table.set_header(["afterwards", "compared by", "found", "verdict"]);
     for Finding { what, by, found, holds } in findings {
         let verdict = if *holds { "kept" } else { "BROKEN" };

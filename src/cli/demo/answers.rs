@@ -43,7 +43,7 @@ const COMPLETENESS: [Shown; 8] = [
     ("delivered", "delivered", plain),
     ("accepted", "accepted", plain),
     ("dead_lettered", "dead letters", plain),
-    ("closes", "closes", plain),
+    ("closes", "closes", yes),
 ];
 
 /// Has DuckDB answer three standing questions over the export and what the log has beyond it, prints them, and
@@ -114,6 +114,10 @@ fn sum(answer: &Answer, column: &str) -> u64 {
 
 fn plain(value: &Value) -> String {
     text_at(value, "")
+}
+
+fn yes(value: &Value) -> String {
+    if value == &Value::Bool(true) { "yes" } else { "NO" }.to_owned()
 }
 
 fn number(value: &Value) -> String {
