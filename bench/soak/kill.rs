@@ -6,8 +6,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sqlx::{PgPool, Row};
 
+use super::aftermath::{self, Finding};
 use super::{Api, Node, NodeConfig, Population, Scene};
-use crate::sink::{WebhookSink, WebhookSinkConfig};
+use crate::sink::{Records, WebhookSink, WebhookSinkConfig};
 
 /// Deliveries of one distribution.
 pub const SIZE: usize = 5_000;
@@ -25,6 +26,8 @@ pub struct KillVerdict {
     pub seed: u64,
     /// Share of the distribution closed at the kill, as the ledger has it.
     pub share_done: f64,
+    /// Share of the distribution that the sink had taken when the Kafka broker was killed, too.
+    pub broker_share: Option<f64>,
     /// Deliveries planned twice, not at all or not closed, or closed as delivered and unknown to the sink.
     pub lost: u64,
     /// Streams with an attempt started or ended twice, or closed twice.
@@ -50,6 +53,7 @@ impl KillVerdict {
 
 /// A running system that is killed again and again.
 pub struct Arena {
+    scene: Scene,
     config: NodeConfig,
     node: Option<Node>,
     api: Api,
@@ -95,7 +99,10 @@ impl Arena {
         let sink =
             WebhookSink::start(WebhookSinkConfig { delay: SINK_DELAY, keep_bodies: false }).await?;
         let pool = database.app_pool(2).await?;
-        let config = NodeConfig { id: "n1".to_owned(), database, directory, settings: settings() };
+        let settings = [settings(), aftermath::settings(scene, &directory)].concat();
+        // Files of an earlier run are none of this ledger's.
+        drop(std::fs::remove_dir_all(&directory));
+        let config = NodeConfig { id: "n1".to_owned(), database, directory, settings };
         let key = issue_key(&config)?;
         let node = config.serve().await?;
         let api = Api::new(&node.url, &key)?;
@@ -106,42 +113,46 @@ impl Arena {
             address: sink.url("/ok/{}"),
         };
         population.settle(&api).await?;
-        Ok(Self { config, node: Some(node), api, sink, pool, report: population.report })
+        let (scene, report) = (scene.clone(), population.report);
+        Ok(Self { scene, config, node: Some(node), api, sink, pool, report })
     }
 
-    /// Publishes one version, kills the node at a share drawn from `seed`, restarts it, and compares.
+    /// Publishes one version, kills the node at a share drawn from `seed`, restarts it, and compares. With `broker` the
+    /// Kafka broker is killed and restarted at a share of its own, before, while or after the node is down.
     ///
     /// # Errors
     /// When the system does not come back or does not finish.
-    pub async fn round(&mut self, seed: u64) -> Result<KillVerdict> {
-        let share = StdRng::seed_from_u64(seed).random_range(0.06..0.94);
+    pub async fn round(&mut self, seed: u64, broker: bool) -> Result<KillVerdict> {
+        let mut draw = StdRng::seed_from_u64(seed);
+        let share = draw.random_range(0.06..0.94);
+        let broker_share = broker.then(|| draw.random_range(0.06..0.94));
         self.sink.records.clear();
         let distribution = self.api.publish(&self.report, &format!("seed-{seed}")).await?;
-        self.await_taken((share * SIZE as f64) as usize).await?;
+        let crash = broker_share.map(|share| {
+            tokio::spawn(crash_broker(self.scene.clone(), self.sink.records.clone(), share))
+        });
+        await_taken(&self.sink.records, share).await?;
         self.node.take().context("no node")?.kill()?;
         let share_done = self.closed(&distribution).await? as f64 / SIZE as f64;
         let node = self.config.serve().await?;
         self.api = self.api.at(&node.url);
         self.node = Some(node);
         self.await_reconciled(&distribution).await?;
-        self.compare(seed, share_done, &distribution).await
+        if let Some(crash) = crash {
+            crash.await??;
+        }
+        let verdict = self.compare(seed, share_done, &distribution).await?;
+        Ok(KillVerdict { broker_share, ..verdict })
     }
 
-    /// Stops the node politely.
+    /// Waits until mirror and export are at the log's end, stops the node politely, and looks at what it left behind.
     ///
     /// # Errors
-    /// When it does not end well.
-    pub fn finish(mut self) -> Result<()> {
-        self.node.take().context("no node")?.stop()
-    }
-
-    async fn await_taken(&self, count: usize) -> Result<()> {
-        let started = Instant::now();
-        while self.sink.records.len() < count {
-            ensure!(started.elapsed() < CLOSED_WITHIN, "{count} webhooks did not arrive");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        Ok(())
+    /// When they do not come there, the node does not end well, or something cannot be compared.
+    pub async fn finish(mut self) -> Result<(Duration, Vec<Finding>)> {
+        let took = aftermath::await_caught_up(&self.pool).await?;
+        self.node.take().context("no node")?.stop()?;
+        Ok((took, aftermath::look(&self.scene, &self.config).await?))
     }
 
     async fn closed(&self, distribution: &str) -> Result<i64> {
@@ -173,6 +184,7 @@ impl Arena {
         let mut verdict = KillVerdict {
             seed,
             share_done,
+            broker_share: None,
             lost: (deliveries.len() as u64).abs_diff(SIZE as u64),
             duplicate_events: 0,
             duplicate_sends: 0,
@@ -225,6 +237,21 @@ impl Arena {
             })
             .collect()
     }
+}
+
+/// Kills the broker once the sink has taken that share, and starts it again.
+async fn crash_broker(scene: Scene, records: Records, share: f64) -> Result<()> {
+    await_taken(&records, share).await?;
+    scene.crash("kafka").await
+}
+
+async fn await_taken(records: &Records, share: f64) -> Result<()> {
+    let (started, count) = (Instant::now(), (share * SIZE as f64) as usize);
+    while records.len() < count {
+        ensure!(started.elapsed() < CLOSED_WITHIN, "{count} webhooks did not arrive");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(())
 }
 
 /// What plain SQL says of one delivery.

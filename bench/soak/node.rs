@@ -64,11 +64,21 @@ impl NodeConfig {
     /// # Errors
     /// When it fails.
     pub fn run(&self, words: &[&str]) -> Result<Value> {
+        let (answer, is_well) = self.ask(words)?;
+        ensure!(is_well, "waybill {}: {answer}", words.join(" "));
+        Ok(answer)
+    }
+
+    /// As [`NodeConfig::run`], where the answer may be that something is wrong: false then.
+    ///
+    /// # Errors
+    /// When it has no answer.
+    pub fn ask(&self, words: &[&str]) -> Result<(Value, bool)> {
         let ended = self.command()?.args(words).args(["--output", "json"]).output()?;
         let said = String::from_utf8_lossy(&ended.stderr);
-        ensure!(ended.status.success(), "waybill {}: {said}", words.join(" "));
-        serde_json::from_slice(&ended.stdout)
-            .with_context(|| format!("waybill {}", words.join(" ")))
+        let answer = serde_json::from_slice(&ended.stdout)
+            .with_context(|| format!("waybill {}: {said}", words.join(" ")))?;
+        Ok((answer, ended.status.success()))
     }
 
     /// Starts another command of the product on the same configuration; what it says goes to a log of its own.

@@ -1,17 +1,23 @@
 use std::env;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 use store::{Ledger, LedgerConfig};
+use tokio::process::Command;
 
 /// The servers this runs against, from the variables `scripts/services` writes.
 #[derive(Clone, Debug)]
 pub struct Scene {
     /// The servers' run directory.
     pub run_dir: String,
+    /// The Kafka brokers.
+    pub brokers: String,
+    /// The Python that has the outside judges.
+    pub python: String,
     admin: String,
     owner: String,
     app: String,
@@ -53,6 +59,8 @@ impl Scene {
     pub fn from_env() -> Result<Self> {
         Ok(Self {
             run_dir: variable("WAYBILL_TEST_RUN_DIR")?,
+            brokers: variable("WAYBILL_KAFKA__BROKERS")?,
+            python: variable("WAYBILL_TEST_PYTHON")?,
             admin: variable("WAYBILL_TEST_ADMIN_URL")?,
             owner: variable("WAYBILL_DATABASE__OWNER_URL")?,
             app: variable("WAYBILL_DATABASE__URL")?,
@@ -86,6 +94,21 @@ impl Scene {
         let (owner, vault) = (database.owner_url.clone().into(), database.vault_url.clone().into());
         store::migrate(&owner, &vault).await?;
         Ok(database)
+    }
+
+    /// Ends a server as kill -9 does, and starts it again on its data and port.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub async fn crash(&self, server: &str) -> Result<()> {
+        for words in [["stop", server, "-9"].as_slice(), ["start", server].as_slice()] {
+            let mut services = Command::new("scripts/services");
+            services.args(["--run-dir", &self.run_dir]).args(words).stderr(Stdio::piped());
+            let ended = services.output().await.context("scripts/services")?;
+            let said = String::from_utf8_lossy(&ended.stderr);
+            ensure!(ended.status.success(), "scripts/services {}: {said}", words.join(" "));
+        }
+        Ok(())
     }
 
     /// A directory for this run's files.

@@ -1,9 +1,8 @@
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use futures::TryStreamExt;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -80,7 +79,7 @@ pub async fn run(scene: &Scene, seed: u64, events: u64) -> Result<TailVerdict> {
     while progress.committed.load(Ordering::Relaxed) < events / 2 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    crash_postgres(scene)?;
+    scene.crash("postgres").await?;
     while let Some(ended) = writers.join_next().await {
         ended?;
     }
@@ -88,18 +87,6 @@ pub async fn run(scene: &Scene, seed: u64, events: u64) -> Result<TailVerdict> {
     verdict.rolled_back = progress.rolled_back.load(Ordering::Relaxed);
     verdict.took = started.elapsed();
     Ok(verdict)
-}
-
-fn crash_postgres(scene: &Scene) -> Result<()> {
-    for words in [["stop", "postgres", "-9"].as_slice(), ["start", "postgres"].as_slice()] {
-        let status = Command::new("scripts/services")
-            .args(["--run-dir", &scene.run_dir])
-            .args(words)
-            .status()
-            .context("scripts/services")?;
-        ensure!(status.success(), "scripts/services {} failed", words.join(" "));
-    }
-    Ok(())
 }
 
 #[derive(Default)]

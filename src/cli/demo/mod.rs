@@ -1,8 +1,10 @@
 //! `waybill demo`: the whole product at work on real data, in one process, against real servers. Shows what a newcomer
-//! would want to see and proves at the end that the sinks' own records equal the ledger. Uses the public API as anyone
-//! would; only the proof reads the events table itself.
+//! would want to see and proves at the end that the sinks' own records equal the ledger, and so do mirror, export and
+//! analytics. Uses the public API as anyone would; only what proves and compares reads the ledger itself.
 
+mod answers;
 mod audience;
+mod derived;
 mod proof;
 mod publishing;
 mod stage;
@@ -16,6 +18,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::stage::Stage;
+use crate::boot;
 
 /// How long the demo may take until everything is closed.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -39,7 +42,8 @@ pub struct DemoArgs {
     mail_page: String,
 }
 
-/// Runs the demo; true when everything is closed, the sums close and the sinks agree.
+/// Runs the demo; true when everything is closed, the sums close, the sinks agree, and mirror, export and analytics
+/// hold what the log does.
 pub async fn run(file: Option<&Path>, args: DemoArgs) -> Result<bool> {
     ensure!(args.data.is_dir(), "{} is no directory; run from the clone", args.data.display());
     let stage = Stage::set(file, args.mail_page).await?;
@@ -55,12 +59,23 @@ pub async fn run(file: Option<&Path>, args: DemoArgs) -> Result<bool> {
     let closed = watch(&stage, &distributions).await?;
     summary::print(&stage, &distributions).await?;
     let proven = proof::prove(&stage, &distributions).await?;
+    let derived = derive(&stage).await?;
     summary::where_to_look(&stage, &distributions).await?;
     if !args.exit {
         say("The demo stays up. Ctrl-C ends it.");
         tokio::signal::ctrl_c().await?;
     }
-    Ok(stage.leave().await? && closed && proven)
+    Ok(stage.leave().await? && closed && proven && derived)
+}
+
+/// Shows what is derived from the log, all of it as of one position; true when it is right.
+async fn derive(stage: &Stage) -> Result<bool> {
+    let head = boot::safe_head(&stage.ledger).await?;
+    say(&format!("\nWhat is derived from the log, which ends at position {head}"));
+    let same = derived::compare(stage, head).await?;
+    let (holds, sums) = derived::prove_sums(stage, head).await?;
+    let answered = answers::show(stage, head, &sums).await?;
+    Ok(same && holds && answered)
 }
 
 /// Says a sentence to the person watching.

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use intake::TopicConfig;
@@ -7,6 +8,7 @@ use secrecy::ExposeSecret;
 use sink::{WebhookSink, WebhookSinkConfig};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use store::Ledger;
 
 use crate::boot::{self, Running};
 use crate::cli::client::{Client, ClientArgs};
@@ -18,6 +20,9 @@ use crate::telemetry;
 pub const TENANT: &str = "demo";
 /// The topic its reports come in by.
 pub const TOPIC: &str = "reports.ready";
+
+/// So few that the demo's log makes several files.
+const BLOCK_EVENTS: u32 = 1_000;
 
 /// Retries at a newcomer's pace instead of a network's.
 const QUICK: RetrySchedule = RetrySchedule {
@@ -40,6 +45,10 @@ pub struct Stage {
     pub broken: WebhookSink,
     /// Plain SQL on the ledger, for the proof.
     pub pool: PgPool,
+    /// The ledger, for what is compared with it.
+    pub ledger: Arc<Ledger>,
+    /// How everything runs.
+    pub config: Config,
     /// The mail sink's web page and API.
     pub mail_url: String,
     /// Kafka, as the demo's publisher sees it.
@@ -69,10 +78,24 @@ impl Stage {
             .connect(config.database.url.expose_secret())
             .await?;
         let key = keys::first_key(&config, TENANT, "Demo").await?;
-        let running = boot::start(config, metrics).await?;
+        let ledger = boot::open_ledger(&config).await?;
+        let running = boot::start(config.clone(), metrics).await?;
         let url = format!("http://{}", running.address);
         let client = Client::new(&ClientArgs { url: url.clone(), key: Some(key.clone()) })?;
-        Ok(Self { client, good, sick, broken, pool, mail_url, brokers, key, url, running })
+        Ok(Self {
+            client,
+            good,
+            sick,
+            broken,
+            pool,
+            ledger,
+            config,
+            mail_url,
+            brokers,
+            key,
+            url,
+            running,
+        })
     }
 
     /// Where the API is.
@@ -100,6 +123,9 @@ fn adapt(mut config: Config) -> Config {
     config.webhook.allow_http = true;
     config.webhook.allow = vec!["127.0.0.1/32".to_owned()];
     config.kafka.topics = vec![TopicConfig { topic: TOPIC.to_owned(), tenant: tenant() }];
+    config.mirror.enabled = true;
+    config.export.enabled = true;
+    config.export.block_events = BLOCK_EVENTS;
     config.retry.mail = RetrySchedule { doubt_limit: 1, ..QUICK };
     config.retry.webhook = QUICK;
     config.log.format = LogFormat::Text;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::MirrorError;
+use super::hearing::Reader;
 use crate::Mark;
 
 /// The key of the mirror's own record on the topic of checkpoints.
@@ -46,17 +47,14 @@ impl Checkpoint {
 type Written = (Vec<u8>, Timestamp);
 
 /// The newest checkpoint that was committed, if there is one. Blocks.
-pub(super) fn read(
-    consumer: &BaseConsumer,
-    topic: &str,
-) -> Result<Option<Checkpoint>, MirrorError> {
+pub(super) fn read(consumer: &Reader, topic: &str) -> Result<Option<Checkpoint>, MirrorError> {
     let newest = read_keyed::<Checkpoint>(consumer, topic, KEY)?;
     Ok(newest.map(|(known, written_at)| Checkpoint { written_at, ..known }))
 }
 
 /// The newest record under a key, and when it was written. Blocks.
 pub(super) fn read_keyed<T: DeserializeOwned>(
-    consumer: &BaseConsumer,
+    consumer: &Reader,
     topic: &str,
     key: &str,
 ) -> Result<Option<(T, Timestamp)>, MirrorError> {
@@ -90,7 +88,7 @@ pub(super) fn reader(client: &ClientConfig) -> ClientConfig {
 }
 
 fn newest_from(
-    consumer: &BaseConsumer,
+    consumer: &Reader,
     topic: &str,
     key: &str,
     from: i64,
@@ -103,7 +101,7 @@ fn newest_from(
     newest
 }
 
-fn newest_assigned(consumer: &BaseConsumer, key: &str) -> Result<Option<Written>, MirrorError> {
+fn newest_assigned(consumer: &Reader, key: &str) -> Result<Option<Written>, MirrorError> {
     let until = Instant::now() + READ_WITHIN;
     let mut newest = None;
     while Instant::now() < until {

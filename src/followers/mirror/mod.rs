@@ -7,6 +7,7 @@ mod checkpoint;
 mod config;
 mod difference;
 mod error;
+mod hearing;
 mod outlet;
 mod partition;
 mod reading;

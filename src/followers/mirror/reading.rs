@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -14,6 +14,7 @@ use store::LogIdentity;
 use super::checkpoint::{self, ASK_WITHIN};
 use super::difference::Place;
 use super::error::MirrorError;
+use super::hearing::{Hearing, Reader};
 
 /// How long nothing may come before the end.
 const COME_WITHIN: Duration = Duration::from_secs(20);
@@ -39,7 +40,7 @@ impl Read<'_> {
 
 /// A client that reads topics one after the other.
 pub(super) struct Reading {
-    consumer: BaseConsumer,
+    consumer: Reader,
 }
 
 impl Reading {
@@ -47,7 +48,7 @@ impl Reading {
         let mut client = checkpoint::reader(client);
         // A whole topic is read: large portions, and not much of it in memory.
         client.set("queued.max.messages.kbytes", "16384");
-        Ok(Self { consumer: client.create()? })
+        Ok(Self { consumer: client.create_with_context(Hearing)? })
     }
 
     /// Reads a topic from its beginning to where it ends now, which must not be before `ends`; gives the offset each

@@ -3,7 +3,7 @@ use std::fmt;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use schema::{AggregateType, Position};
@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::MirrorConfig;
 use super::checkpoint::{self, ASK_WITHIN, Checkpoint};
 use super::error::MirrorError;
+use super::hearing::{Hearing, Reader};
 use super::view::{MirrorPartition, MirrorTopic};
 
 /// As many replicas as the brokers make by default.
@@ -60,7 +61,7 @@ impl Names {
 /// The mirror's topics as the brokers have them. Its questions block.
 pub(super) struct Topics<'t> {
     names: &'t Names,
-    consumer: BaseConsumer,
+    consumer: Reader,
 }
 
 /// What the mirror goes on from.
@@ -73,7 +74,7 @@ pub(super) struct Found {
 
 impl<'t> Topics<'t> {
     pub(super) fn connect(client: &ClientConfig, names: &'t Names) -> Result<Self, MirrorError> {
-        Ok(Self { names, consumer: checkpoint::reader(client).create()? })
+        Ok(Self { names, consumer: checkpoint::reader(client).create_with_context(Hearing)? })
     }
 
     /// Refuses topics that are not as the mirror left them, and a checkpoint that is older than what Postgres knows.
