@@ -228,7 +228,8 @@ const FACTS: &str = "
     select p.payload ->> 'channel' as channel, p.payload ->> 'report' as report,
            (p.payload ->> 'received_at')::timestamptz at time zone 'UTC' as received_at,
            c.closed_at, c.outcome, c.attempts,
-           round(extract(epoch from c.sent_at - (p.payload ->> 'received_at')::timestamptz) * 1000000)::bigint as latency_us
+           round(extract(epoch from c.sent_at - (p.payload ->> 'received_at')::timestamptz) * 1000000)::bigint
+               as latency_us
     from events p join (
         select aggregate_id, max(recorded_at) filter (where outcome is not null) at time zone 'UTC' as closed_at,
                max(outcome) as outcome, max(attempt) as attempts, min(sent_at) as sent_at
