@@ -101,6 +101,8 @@ impl Scene {
     /// # Errors
     /// When it does not come back.
     pub async fn crash(&self, server: &str) -> Result<()> {
+        let ports = || std::fs::read_to_string(self.directory("ports")).context("ports");
+        let before = ports()?;
         for words in [["stop", server, "-9"].as_slice(), ["start", server].as_slice()] {
             let mut services = Command::new("scripts/services");
             services.args(["--run-dir", &self.run_dir]).args(words).stderr(Stdio::piped());
@@ -108,6 +110,7 @@ impl Scene {
             let said = String::from_utf8_lossy(&ended.stderr);
             ensure!(ended.status.success(), "scripts/services {}: {said}", words.join(" "));
         }
+        ensure!(ports()? == before, "{server} came back on another port");
         Ok(())
     }
 
