@@ -5,9 +5,8 @@ use analytics::Dataset;
 use anyhow::{Context, Result};
 use export::{EXPORTER, ExportConfig, Exporter, Manifest};
 use followers::{Checkpoints, FollowerConfig};
-use schema::{Actor, Metadata, Position};
-use simulator::{Shape, Simulator, Told};
-use sqlx::PgPool;
+use schema::Position;
+use simulator::{Shape, Simulator, record};
 use store::{Ledger, Tail, TailConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -15,45 +14,14 @@ use super::meter::Meter;
 use super::server::Server;
 use super::{Bench, Figure, Verdict};
 
-/// Events of a statement.
-const CHUNK: usize = 20_000;
-
-/// Records a made-up history as its owner, with its own instants.
-pub(super) async fn record(owner: &PgPool, events: impl Iterator<Item = Told>) -> Result<u64> {
-    let (mut events, mut count) = (events, 0);
-    loop {
-        let chunk: Vec<Told> = events.by_ref().take(CHUNK).collect();
-        if chunk.is_empty() {
-            return Ok(count);
-        }
-        count += chunk.len() as u64;
-        let text = |get: &dyn Fn(&Told) -> Result<String>| {
-            chunk.iter().map(get).collect::<Result<Vec<_>>>()
-        };
-        let metadata = |one: &Told| Metadata::new(one.tenant.clone(), Actor::new("key", "k1"));
-        sqlx::query(
-            "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
-             metadata, recorded_at) select kind, id, sequence, type, '1', payload::json, metadata::json, at \
-             from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
-             $7::timestamptz[]) as t (kind, id, sequence, type, payload, metadata, at)",
-        )
-        .bind(text(&|one| Ok(one.stream.aggregate_type.as_str().to_owned()))?)
-        .bind(text(&|one| Ok(one.stream.aggregate_id.clone()))?)
-        .bind(chunk.iter().map(|one| one.sequence).collect::<Vec<_>>())
-        .bind(text(&|one| Ok(one.event.event_type().to_owned()))?)
-        .bind(text(&|one| Ok(one.event.encode()?))?)
-        .bind(text(&|one| Ok(serde_json::to_string(&metadata(one))?))?)
-        .bind(chunk.iter().map(|one| one.at.to_chrono()).collect::<Vec<_>>())
-        .execute(owner)
-        .await?;
-    }
-}
+/// Events read at a time.
+const WINDOW: u32 = 20_000;
 
 /// Reads the whole log, as any follower that is behind does, and does nothing with it.
 async fn read_alone(ledger: &Ledger, head: Position) -> Result<Duration> {
     let began = Instant::now();
     let mut after = Position::START;
-    while let Some(last) = ledger.read(after, head, CHUNK as u32, None).await?.last() {
+    while let Some(last) = ledger.read(after, head, WINDOW, None).await?.last() {
         after = last.position;
     }
     Ok(began.elapsed())
@@ -65,7 +33,9 @@ pub(super) async fn figures(bench: &Bench) -> Result<Vec<Figure>> {
     let (ledger, server) = (database.ledger().await?, Server::connect(&database).await?);
     let owner = database.owner_pool(2).await?;
     let shape = Shape { recipients: 20_000, reports: 100, fan_out: 500, ..Shape::default() };
-    let count = record(&owner, Simulator::new(shape).take(bench.sized(2_000_000))).await?;
+    let count =
+        record(&mut *owner.acquire().await?, Simulator::new(shape).take(bench.sized(2_000_000)))
+            .await?;
     sqlx::query("analyze events").execute(&owner).await?;
     let head = ledger.head().await?;
     read_alone(&ledger, head).await?; // into the cache, for both
@@ -82,7 +52,7 @@ pub(super) async fn figures(bench: &Bench) -> Result<Vec<Figure>> {
         let (ledger, stop) = (Arc::clone(&ledger), stop.clone());
         let exporter = Exporter::new(&ledger, &config);
         tokio::spawn(async move {
-            let config = FollowerConfig { batch_events: 20_000, ..FollowerConfig::default() };
+            let config = FollowerConfig { batch_events: WINDOW, ..FollowerConfig::default() };
             followers::run(&ledger, &tail, vec![Box::new(exporter)], config, "n", &stop).await;
         })
     };

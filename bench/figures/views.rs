@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use analytics::{
     AuditTrail, Block, By, ChannelEffectiveness, Completeness, Courses, Dataset,
     DeliveryPerformance, EventRow, FailureClusters, Filter, Limits, Patterns, Question, Reply,
-    Request,
+    Request, Subject,
 };
 use anyhow::{Context, Result, bail};
-use schema::{Actor, Metadata, Position, RecordedEvent};
-use simulator::{Shape, Simulator, Told};
+use schema::RecordedEvent;
+use simulator::{Shape, Simulator, record};
 use sqlx::PgPool;
 
-use super::export::record;
 use super::{Bench, Figure, Verdict};
 
 /// Events of a file.
@@ -54,10 +53,9 @@ impl Lake {
         while whole.events < count {
             let mut block = Block::default();
             let mut facts = Vec::new();
-            for told in history.by_ref().take(BLOCK.min(count - whole.events)) {
-                let (event, row) = recorded(told, whole.events + block.events() + 1)?;
+            for event in history.by_ref().take(BLOCK.min(count - whole.events)) {
                 let subject = courses.fold(&event, &mut facts);
-                block.push(EventRow { subject, ..row }, facts.drain(..));
+                block.push(row_of(&event, subject)?, facts.drain(..));
             }
             for draft in block.drafts() {
                 let (dataset, date, tenant) = (draft.dataset, &draft.date, &draft.tenant);
@@ -107,26 +105,21 @@ impl Lake {
     }
 }
 
-fn recorded(told: Told, position: usize) -> Result<(RecordedEvent, EventRow)> {
-    let position = Position(i64::try_from(position)?);
-    let metadata = Metadata::new(told.tenant.clone(), Actor::new("key", "k1"));
-    let row = EventRow {
-        position,
-        recorded_at: told.at,
-        aggregate_type: told.stream.aggregate_type.as_str().to_owned(),
-        aggregate_id: told.stream.aggregate_id.clone(),
-        sequence: told.sequence,
-        event_type: told.event.event_type().to_owned(),
+fn row_of(event: &RecordedEvent, subject: Subject) -> Result<EventRow> {
+    Ok(EventRow {
+        position: event.position,
+        recorded_at: event.recorded_at,
+        aggregate_type: event.stream.aggregate_type.as_str().to_owned(),
+        aggregate_id: event.stream.aggregate_id.clone(),
+        sequence: event.sequence,
+        event_type: event.event.event_type().to_owned(),
         event_version: "1".to_owned(),
-        payload: told.event.encode()?,
-        metadata: serde_json::to_string(&metadata)?,
-        tenant: told.tenant.to_string(),
-        actor: metadata.actor.to_string(),
-        subject: analytics::Subject::default(),
-    };
-    let Told { at: recorded_at, stream, sequence, event, .. } = told;
-    let metadata = std::sync::Arc::new(metadata);
-    Ok((RecordedEvent { position, recorded_at, stream, sequence, event, metadata }, row))
+        payload: event.event.encode()?,
+        metadata: serde_json::to_string(&*event.metadata)?,
+        tenant: event.metadata.tenant.to_string(),
+        actor: event.metadata.actor.to_string(),
+        subject,
+    })
 }
 
 /// The standing questions, each as it is shown when nothing is narrowed.
@@ -182,7 +175,7 @@ pub(super) async fn figures(bench: &Bench) -> Result<Vec<Figure>> {
 async fn beside_postgres(bench: &Bench, lake: &Lake, count: usize) -> Result<Vec<Figure>> {
     let database = bench.scene.database("bench_views").await?;
     let owner = database.owner_pool(2).await?;
-    record(&owner, Simulator::new(shape()).take(count)).await?;
+    record(&mut *owner.acquire().await?, Simulator::new(shape()).take(count)).await?;
     sqlx::raw_sql("vacuum analyze events; set statement_timeout = 0").execute(&owner).await?;
     sqlx::raw_sql(&format!("create table facts as {FACTS}; analyze facts")).execute(&owner).await?;
     let mut figures = Vec::new();

@@ -7,12 +7,12 @@ use schema::events::{
     NextStep, ReportVersion, SuppressReason,
 };
 use schema::{
-    ChannelKind, DeliveryId, DistributionId, FailureClass, Fault, Proof, Receipt, RetrySchedule,
-    Sha256, StreamId, TenantId, Timestamp,
+    ChannelKind, DeliveryId, DistributionId, FailureClass, Fault, Proof, Receipt, RecordedEvent,
+    RetrySchedule, Sha256, StreamId, TenantId, Timestamp,
 };
 
 use crate::people::{grant, recipient, subscription};
-use crate::{Told, skewed};
+use crate::{skewed, told};
 
 /// Destinations there are; the last ones fail more often.
 const DESTINATIONS: u32 = 12;
@@ -85,18 +85,13 @@ impl Course {
         Self { tenant: tenant.clone(), stream, plan, sequence: 0, attempt: 0, failing, next }
     }
 
-    fn tell(&mut self, at: i64, event: DeliveryEvent) -> Told {
+    fn tell(&mut self, at: i64, event: DeliveryEvent) -> RecordedEvent {
         self.sequence += 1;
-        Told {
-            tenant: self.tenant.clone(),
-            at: Timestamp::from_unix_micros(at),
-            stream: self.stream.clone(),
-            sequence: self.sequence,
-            event: event.into(),
-        }
+        let at = Timestamp::from_unix_micros(at);
+        told(&self.tenant, at, self.stream.clone(), self.sequence, event.into())
     }
 
-    pub(crate) fn scheduled(&mut self, at: i64) -> Told {
+    pub(crate) fn scheduled(&mut self, at: i64) -> RecordedEvent {
         self.tell(at, DeliveryEvent::DeliveryScheduled(self.plan.clone()))
     }
 
@@ -105,7 +100,7 @@ impl Course {
         &mut self,
         at: i64,
         random: &mut SmallRng,
-        told: &mut VecDeque<Told>,
+        events: &mut VecDeque<RecordedEvent>,
     ) -> bool {
         match self.next {
             Next::Start => {
@@ -124,27 +119,32 @@ impl Course {
                     _ => None,
                 };
                 if let Some(event) = event {
-                    told.push_back(self.tell(at, event));
+                    events.push_back(self.tell(at, event));
                     return false;
                 }
                 self.attempt += 1;
                 self.next = Next::End;
                 let (attempt, node) = (self.attempt, "n1".to_owned());
                 let started = DeliveryEvent::AttemptStarted { attempt, node, address_revision: 1 };
-                told.push_back(self.tell(at, started));
+                events.push_back(self.tell(at, started));
                 true
             }
-            Next::End => self.end(at, random, told),
+            Next::End => self.end(at, random, events),
             Next::Bounce => {
                 let fault = fault(FailureClass::RecipientPermanent, "smtp.5.1.1");
                 let evidence = Evidence::Bounced { fault };
-                told.push_back(self.tell(at, DeliveryEvent::EvidenceRecorded { evidence }));
+                events.push_back(self.tell(at, DeliveryEvent::EvidenceRecorded { evidence }));
                 false
             }
         }
     }
 
-    fn end(&mut self, at: i64, random: &mut SmallRng, told: &mut VecDeque<Told>) -> bool {
+    fn end(
+        &mut self,
+        at: i64,
+        random: &mut SmallRng,
+        events: &mut VecDeque<RecordedEvent>,
+    ) -> bool {
         let is_mail = self.plan.channel == ChannelKind::Mail;
         let draw = random.random_range(0..1_000);
         let outcome = if draw < self.failing {
@@ -178,7 +178,7 @@ impl Course {
             elapsed_us: Some(elapsed),
             outcome,
         };
-        told.push_back(self.tell(at + elapsed as i64, ended));
+        events.push_back(self.tell(at + elapsed as i64, ended));
         goes_on
     }
 

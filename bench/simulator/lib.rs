@@ -7,36 +7,27 @@
 
 mod course;
 mod people;
+mod record;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use schema::events::{DistributionEvent, NotPlanned, NotPlannedReason, ReportVersion, SliceSums};
-use schema::{DistributionId, LedgerEvent, Sha256, StreamId, TenantId, Timestamp};
+use schema::{
+    Actor, DistributionId, LedgerEvent, Metadata, Position, RecordedEvent, Sha256, StreamId,
+    TenantId, Timestamp,
+};
 
 use self::course::Course;
 
 pub use self::people::{recipient, report, subscription};
+pub use self::record::record;
 
 /// 2026-01-05, a Monday, in microseconds.
 const BEGINNING: i64 = 1_767_571_200_000_000;
 const HOUR: i64 = 3_600_000_000;
-
-/// An event with its time and place in its stream.
-#[derive(Clone, Debug)]
-pub struct Told {
-    /// Whose.
-    pub tenant: TenantId,
-    /// When.
-    pub at: Timestamp,
-    /// Of which stream.
-    pub stream: StreamId,
-    /// Its place there, from 1.
-    pub sequence: i64,
-    /// What.
-    pub event: LedgerEvent,
-}
 
 /// How large a history.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +65,8 @@ pub struct Simulator {
     random: SmallRng,
     now: i64,
     versions: u64,
-    told: VecDeque<Told>,
+    position: i64,
+    told: VecDeque<RecordedEvent>,
 }
 
 impl Simulator {
@@ -83,7 +75,7 @@ impl Simulator {
     pub fn new(shape: Shape) -> Self {
         let random = SmallRng::seed_from_u64(shape.seed);
         let mut simulator =
-            Self { shape, random, now: BEGINNING, versions: 0, told: VecDeque::new() };
+            Self { shape, random, now: BEGINNING, versions: 0, position: 0, told: VecDeque::new() };
         people::introduce(&shape, Timestamp::from_unix_micros(BEGINNING), &mut simulator.told);
         simulator
     }
@@ -105,12 +97,11 @@ impl Simulator {
             let who = (first + index) % self.shape.recipients;
             courses.push(Course::plan(&tenant, &received, run, number, who, &mut self.random));
         }
-        let (at, read_at) = (Timestamp::from_unix_micros(self.now), schema::Position(1));
+        let (at, read_at) = (Timestamp::from_unix_micros(self.now), Position(1));
         let decisions = self.decisions(first);
         let sums = sums(u64::from(count), &decisions);
         let mut tell = |sequence: i64, event: DistributionEvent| {
-            let (tenant, stream, event) = (tenant.clone(), stream.clone(), event.into());
-            self.told.push_back(Told { tenant, at, stream, sequence, event });
+            self.told.push_back(told(&tenant, at, stream.clone(), sequence, event.into()));
         };
         tell(1, DistributionEvent::ReportReceived(received));
         let (slice, after, through) = (0, None, None);
@@ -154,13 +145,15 @@ impl Simulator {
 }
 
 impl Iterator for Simulator {
-    type Item = Told;
+    type Item = RecordedEvent;
 
-    fn next(&mut self) -> Option<Told> {
+    fn next(&mut self) -> Option<RecordedEvent> {
         while self.told.is_empty() {
             self.version();
         }
-        self.told.pop_front()
+        self.position += 1;
+        let event = self.told.pop_front()?;
+        Some(RecordedEvent { position: Position(self.position), ..event })
     }
 }
 
@@ -169,6 +162,18 @@ fn skewed(random: &mut SmallRng, count: u32) -> u32 {
     let draw: f64 = random.random();
     let most = f64::from(count.max(1));
     ((most.powf(draw) - 1.0) as u32).min(count.saturating_sub(1))
+}
+
+/// An event, but for its position.
+fn told(
+    tenant: &TenantId,
+    recorded_at: Timestamp,
+    stream: StreamId,
+    sequence: i64,
+    event: LedgerEvent,
+) -> RecordedEvent {
+    let metadata = Arc::new(Metadata::new(tenant.clone(), Actor::new("key", "k1")));
+    RecordedEvent { position: Position::START, recorded_at, stream, sequence, event, metadata }
 }
 
 fn sums(planned: u64, decisions: &[NotPlanned]) -> SliceSums {

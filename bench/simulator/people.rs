@@ -5,11 +5,11 @@ use schema::events::{
     SubscriptionEvent, TenantEvent,
 };
 use schema::{
-    ChannelKind, GrantId, LedgerEvent, Preferences, RecipientId, ReportName, ReportSelector,
-    Selector, StreamId, SubscriptionId, TenantId, Timestamp,
+    ChannelKind, GrantId, LedgerEvent, Preferences, RecipientId, RecordedEvent, ReportName,
+    ReportSelector, Selector, StreamId, SubscriptionId, TenantId, Timestamp,
 };
 
-use crate::{Shape, Told};
+use crate::{Shape, told};
 
 /// The n-th tenant.
 pub(crate) fn tenant(number: u32) -> TenantId {
@@ -39,11 +39,11 @@ pub(crate) fn grant() -> GrantId {
 }
 
 /// Registers everyone.
-pub(crate) fn introduce(shape: &Shape, at: Timestamp, told: &mut VecDeque<Told>) {
+pub(crate) fn introduce(shape: &Shape, at: Timestamp, events: &mut VecDeque<RecordedEvent>) {
     for number in 0..shape.tenants {
         let tenant = tenant(number);
         let mut tell = |sequence: i64, stream: StreamId, event: LedgerEvent| {
-            told.push_back(Told { tenant: tenant.clone(), at, stream, sequence, event });
+            events.push_back(told(&tenant, at, stream, sequence, event));
         };
         let title = format!("Tenant {number}");
         tell(1, StreamId::tenant(&tenant), TenantEvent::TenantCreated { title }.into());

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -117,10 +117,9 @@ pub async fn mend(ledger: &Arc<Ledger>, config: &ExportConfig) -> Result<Vec<Str
     let manifest = Manifest::new(ledger.pool().clone());
     let exported = manifest.read(None).await?;
     let findings = verify(ledger, config).await?.findings;
-    let damaged: BTreeMap<String, ()> =
-        findings.into_iter().map(|finding| (finding.path, ())).collect();
+    let damaged: BTreeSet<String> = findings.into_iter().map(|finding| finding.path).collect();
     let mut mended = Vec::new();
-    for file in exported.files.iter().filter(|file| damaged.contains_key(&file.path)) {
+    for file in exported.files.iter().filter(|file| damaged.contains(&file.path)) {
         let written = write_anew(ledger, config, file).await?;
         if let Some(written) = written {
             manifest.mended(&file.path, &written).await?;

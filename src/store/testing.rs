@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use futures::{StreamExt, stream};
-use schema::{Actor, LedgerEvent, Metadata, StreamId, TenantId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -94,35 +93,6 @@ impl TestLedger {
         connect(&self.owner_url).await
     }
 
-    /// Records events as they were taken at other times: only the owner can. Positions follow the order given.
-    ///
-    /// # Panics
-    /// When the server refuses.
-    pub async fn record(&self, events: &[Dated]) {
-        let mut owner = self.owner().await;
-        for events in events.chunks(10_000) {
-            let text = |get: &dyn Fn(&Dated) -> String| events.iter().map(get).collect::<Vec<_>>();
-            let actor = Actor::new("key", "k1");
-            let metadata = |one: &Dated| Metadata::new(one.tenant.clone(), actor.clone());
-            sqlx::query(
-                "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
-                 metadata, recorded_at) select kind, id, sequence, type, '1', payload::json, metadata::json, at \
-                 from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
-                 $7::timestamptz[]) as t (kind, id, sequence, type, payload, metadata, at)",
-            )
-            .bind(text(&|one| one.stream.aggregate_type.as_str().to_owned()))
-            .bind(text(&|one| one.stream.aggregate_id.clone()))
-            .bind(events.iter().map(|one| one.sequence).collect::<Vec<_>>())
-            .bind(text(&|one| one.event.event_type().to_owned()))
-            .bind(text(&|one| one.event.encode().expect("an event without NUL")))
-            .bind(text(&|one| serde_json::to_string(&metadata(one)).expect("plain metadata")))
-            .bind(events.iter().map(|one| one.at.to_chrono()).collect::<Vec<_>>())
-            .execute(&mut owner)
-            .await
-            .expect("events that are new");
-        }
-    }
-
     /// A connection to the ledger's database as the application.
     ///
     /// # Panics
@@ -138,21 +108,6 @@ impl TestLedger {
     pub async fn superuser(&self) -> PgConnection {
         connect(&self.admin_url).await
     }
-}
-
-/// An event that was taken at some time.
-#[derive(Clone, Debug)]
-pub struct Dated {
-    /// Whose.
-    pub tenant: TenantId,
-    /// When.
-    pub at: Timestamp,
-    /// Of which stream.
-    pub stream: StreamId,
-    /// Its place there, from 1.
-    pub sequence: i64,
-    /// What.
-    pub event: LedgerEvent,
 }
 
 impl Drop for TestLedger {

@@ -57,12 +57,7 @@ async fn while_the_broker_is_dead_deliveries_go_on_and_afterwards_each_event_is_
     let (broker, scene) = futures::join!(OwnServer::start("kafka"), Scene::set());
     let brokers = broker.whereabouts().of("WAYBILL_KAFKA__BROKERS");
     let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
-    let scene = scene
-        .with("kafka.brokers", &brokers)
-        .with("mirror.enabled", true)
-        .with("mirror.name", "it")
-        .with("mirror.partitions", PARTITIONS)
-        .with("followers.retry_cap_ms", 500);
+    let scene = scene.mirrored(&brokers, "it", PARTITIONS).with("followers.retry_cap_ms", 500);
     let key = scene.key().await;
     let node = scene.serve("n1").await;
     let api = Api::of(&node, &key);
@@ -81,12 +76,7 @@ async fn while_the_broker_is_dead_deliveries_go_on_and_afterwards_each_event_is_
     assert_eq!(node.readiness().await.0, 200);
     broker.start_again().await;
     scene.reconciled(&api.publish("risk", "v3").await).await;
-    let behind =
-        "select (select max(position) from events) - position from checkpoints where name = $1";
-    until("the mirror is at the head", async || {
-        (scene.count(behind, "mirror-it").await == 0).then_some(())
-    })
-    .await;
+    scene.mirror_at_head().await;
     until("readiness says so", async || {
         node.part("follower mirror-it").await.filter(|part| part["ok"] == json!(true))
     })
@@ -110,12 +100,7 @@ async fn a_broker_that_dies_in_the_middle_of_transactions_costs_no_event_and_tel
     let (broker, scene) = futures::join!(OwnServer::start("kafka"), Scene::set());
     let brokers = broker.whereabouts().of("WAYBILL_KAFKA__BROKERS");
     let sink = WebhookSink::start(WebhookSinkConfig::default()).await.unwrap();
-    let scene = scene
-        .with("kafka.brokers", &brokers)
-        .with("mirror.enabled", true)
-        .with("mirror.name", "it")
-        .with("mirror.partitions", PARTITIONS)
-        .with("followers.retry_cap_ms", 500);
+    let scene = scene.mirrored(&brokers, "it", PARTITIONS).with("followers.retry_cap_ms", 500);
     let key = scene.key().await;
     let node = scene.serve("n1").await;
     let api = Api::of(&node, &key);
@@ -135,12 +120,7 @@ async fn a_broker_that_dies_in_the_middle_of_transactions_costs_no_event_and_tel
         broker.start_again().await;
     }
     scene.reconciled(&last).await;
-    let behind =
-        "select (select max(position) from events) - position from checkpoints where name = $1";
-    until("the mirror is at the head", async || {
-        (scene.count(behind, "mirror-it").await == 0).then_some(())
-    })
-    .await;
+    scene.mirror_at_head().await;
     assert_eq!(node.terminate().await, Some(0));
     let verified = scene.waybill(&["mirror", "verify"]).await;
     assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);

@@ -12,27 +12,11 @@ const QUIET: Duration = Duration::from_millis(1_500);
 /// A scene whose log is mirrored to topics of its own.
 async fn mirrored() -> Scene {
     let name = format!("it-{}", uuid::Uuid::new_v4().simple());
-    let scene = Scene::set().await;
-    scene
-        .with("kafka.brokers", env("WAYBILL_KAFKA__BROKERS"))
-        .with("mirror.enabled", true)
-        .with("mirror.name", name)
-        .with("mirror.partitions", 3)
+    Scene::set().await.mirrored(env("WAYBILL_KAFKA__BROKERS"), &name, 3)
 }
 
 async fn head(scene: &Scene) -> i64 {
     scene.count("select coalesce(max(position), 0) from events where $1 = $1", "").await
-}
-
-/// Waits until all that is in the log is on Kafka.
-async fn mirror_at_head(scene: &Scene) {
-    let behind =
-        "select (select max(position) from events) - position from checkpoints where name = $1";
-    let name = format!("mirror-{}", scene.setting("mirror.name"));
-    until("the mirror is at the head", async || {
-        (scene.count(behind, &name).await == 0).then_some(())
-    })
-    .await;
 }
 
 /// The answer of a command that ends with this code.
@@ -84,7 +68,7 @@ async fn what_a_restored_backup_lacks_is_brought_back_and_nothing_is_sent_twice(
     scene.reconciled(&api.publish("risk", "v2").await).await;
     until("the first version is taken by all", async || (sink.records.taken() == 5).then_some(()))
         .await;
-    mirror_at_head(&scene).await;
+    scene.mirror_at_head().await;
     assert_eq!(node.terminate().await, Some(0));
     let before = log(&scene).await;
     let addresses = "select tag from address_index where $1 = $1 order by tag";
@@ -127,7 +111,7 @@ async fn what_a_restored_backup_lacks_is_brought_back_and_nothing_is_sent_twice(
     let node = scene.serve("n1").await;
     let api = api.at(&node);
     scene.reconciled(&api.publish("risk", "v3").await).await;
-    mirror_at_head(&scene).await;
+    scene.mirror_at_head().await;
     assert_eq!(node.terminate().await, Some(0));
     assert_eq!(sink.records.taken(), 8, "three recipients took the third version");
     assert_eq!(sent_twice(&sink), Vec::<String>::new());
@@ -149,14 +133,14 @@ async fn a_log_behind_its_mirror_is_held_as_soon_as_kafka_can_say_so() {
     let node = scene.serve("n1").await;
     let api = Api::of(&node, &key);
     api.report("risk").await;
-    mirror_at_head(&scene).await;
+    scene.mirror_at_head().await;
     assert_eq!(node.terminate().await, Some(0));
     scene.backup().await;
     let node = scene.serve("n1").await;
     let api = api.at(&node);
     api.recipient("desk", "webhook", &sink.url("/ok"), "risk").await;
     scene.reconciled(&api.publish("risk", "v1").await).await;
-    mirror_at_head(&scene).await;
+    scene.mirror_at_head().await;
     assert_eq!(node.terminate().await, Some(0));
     scene.restore().await;
     fs::remove_file(scene.path().join("artifacts/log-identity.json")).unwrap();
@@ -186,12 +170,12 @@ async fn after_an_accepted_loss_the_log_goes_on_and_is_mirrored_under_another_na
     let api = Api::of(&node, &key);
     api.report("risk").await;
     api.recipient("desk", "webhook", &sink.url("/ok"), "risk").await;
-    mirror_at_head(&scene).await;
+    scene.mirror_at_head().await;
     assert_eq!(node.terminate().await, Some(0));
     scene.backup().await;
     let node = scene.serve("n1").await;
     scene.reconciled(&api.at(&node).publish("risk", "v1").await).await;
-    mirror_at_head(&scene).await;
+    scene.mirror_at_head().await;
     let known = head(&scene).await;
     assert_eq!(node.terminate().await, Some(0));
     scene.restore().await;
@@ -211,7 +195,7 @@ async fn after_an_accepted_loss_the_log_goes_on_and_is_mirrored_under_another_na
     scene.put("mirror.name", anew);
     let node = scene.serve("n1").await;
     scene.reconciled(&api.at(&node).publish("risk", "v2").await).await;
-    mirror_at_head(&scene).await;
+    scene.mirror_at_head().await;
     assert_eq!(node.terminate().await, Some(0));
     assert_eq!(answer(&scene, &["mirror", "verify"], 0).await["through"], head(&scene).await);
     assert_eq!((sink.records.taken(), sent_twice(&sink)), (2, vec![]));

@@ -102,7 +102,6 @@ impl Course {
         };
         self.fault = Some((class.as_str(), code.clone()));
         tell.push(Fact::Attempt(AttemptFact {
-            tenant: event.metadata.tenant.to_string(),
             delivery: event.stream.aggregate_id.clone(),
             plan: Arc::clone(&self.plan),
             attempt: went.attempt,
@@ -133,7 +132,6 @@ impl Course {
     ) {
         self.closed = Some((outcome, event.recorded_at));
         tell.push(Fact::Delivery(DeliveryFact {
-            tenant: event.metadata.tenant.to_string(),
             delivery: event.stream.aggregate_id.clone(),
             plan: Arc::clone(&self.plan),
             outcome,
@@ -159,7 +157,6 @@ impl Course {
             Evidence::Resent { .. } => ("resent", None),
         };
         EvidenceFact {
-            tenant: event.metadata.tenant.to_string(),
             delivery: event.stream.aggregate_id.clone(),
             plan: Arc::clone(&self.plan),
             kind,

@@ -96,7 +96,6 @@ impl Courses {
         let Some(run) = self.runs.get(id) else { return Subject::default() };
         if let DistributionEvent::SlicePlanned { slice, through, sums, .. } = change {
             tell.push(Fact::Slice(SliceFact {
-                tenant: event.metadata.tenant.to_string(),
                 distribution: id.clone(),
                 report: run.report.clone(),
                 version: run.version.clone(),

@@ -81,8 +81,6 @@ impl Subject {
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeliveryFact {
-    /// Whose.
-    pub tenant: String,
     /// Which delivery.
     pub delivery: String,
     /// What was to be sent, to whom, on what grounds.
@@ -116,8 +114,6 @@ pub struct DeliveryFact {
 /// An attempt that failed, or whose end nobody knows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptFact {
-    /// Whose.
-    pub tenant: String,
     /// Of which delivery.
     pub delivery: String,
     /// What was to be sent.
@@ -145,8 +141,6 @@ pub struct AttemptFact {
 /// What was learned of a delivery beside its course, or after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvidenceFact {
-    /// Whose.
-    pub tenant: String,
     /// Of which delivery.
     pub delivery: String,
     /// What was sent.
@@ -168,8 +162,6 @@ pub struct EvidenceFact {
 /// What a slice of a plan adds up to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SliceFact {
-    /// Whose.
-    pub tenant: String,
     /// Of which distribution.
     pub distribution: String,
     /// Of which report.

@@ -7,9 +7,9 @@ use export::{EXPORTER, ExportConfig, Exporter};
 use followers::{Checkpoints, FollowerConfig};
 use schema::Position;
 use serde_json::Value;
-use simulator::{Shape, Simulator};
+use simulator::{Shape, Simulator, record};
 use sqlx::PgConnection;
-use store::testing::{Dated, TestLedger};
+use store::testing::TestLedger;
 use store::{Tail, TailConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -36,15 +36,7 @@ pub async fn desk(events: usize) -> Desk {
 pub async fn desk_with(events: usize, config: AnalyticsConfig) -> Desk {
     let test = TestLedger::start().await;
     let shape = Shape { recipients: 200, fan_out: 120, ..Shape::default() };
-    let dated = |told: simulator::Told| Dated {
-        tenant: told.tenant,
-        at: told.at,
-        stream: told.stream,
-        sequence: told.sequence,
-        event: told.event,
-    };
-    let told: Vec<Dated> = Simulator::new(shape).take(events).map(dated).collect();
-    test.record(&told).await;
+    record(&mut test.owner().await, Simulator::new(shape).take(events)).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = PathBuf::from(folder.path());
     let export = ExportConfig { enabled: true, folder: path, block_events: 700 };

@@ -7,8 +7,8 @@ use std::time::Duration;
 use export::{EXPORTER, ExportConfig, Exporter};
 use followers::{Checkpoints, FollowerConfig, FollowerStatus};
 use schema::{Position, Sha256};
-use simulator::{Shape, Simulator};
-use store::testing::{Dated, TestLedger};
+use simulator::{Shape, Simulator, record};
+use store::testing::TestLedger;
 use store::{Tail, TailConfig};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -56,17 +56,8 @@ impl House {
 
     /// Goes on with the history; returns the position of its last event.
     pub async fn go_on(&mut self, events: usize) -> Position {
-        let told: Vec<Dated> = (&mut self.history)
-            .take(events)
-            .map(|told| Dated {
-                tenant: told.tenant,
-                at: told.at,
-                stream: told.stream,
-                sequence: told.sequence,
-                event: told.event,
-            })
-            .collect();
-        self.test.record(&told).await;
+        let owner = &mut self.test.owner().await;
+        record(owner, (&mut self.history).take(events)).await.unwrap();
         self.test.ledger.head().await.unwrap()
     }
 

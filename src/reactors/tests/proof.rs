@@ -1,8 +1,8 @@
 use reactors::{Proof, last_mismatches};
 use schema::events::{DeliveryEvent, DistributionEvent, OutcomeCounts, SliceSums};
 use schema::{LedgerEvent, Proof as Receipt};
-use simulator::{Shape, Simulator};
-use store::testing::{Dated, TestLedger};
+use simulator::{Shape, Simulator, record};
+use store::testing::TestLedger;
 
 use crate::support::{
     House, delivery, distribution, ended, received, scheduled, slice, started, succeeded,
@@ -11,15 +11,8 @@ use crate::support::{
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sums_of_a_whole_history_are_those_of_sql_over_the_events() {
     let test = TestLedger::start().await;
-    let dated = |told: simulator::Told| Dated {
-        tenant: told.tenant,
-        at: told.at,
-        stream: told.stream,
-        sequence: told.sequence,
-        event: told.event,
-    };
-    let told: Vec<Dated> = Simulator::new(Shape::default()).take(30_000).map(dated).collect();
-    test.record(&told).await;
+    let history = Simulator::new(Shape::default()).take(30_000);
+    record(&mut test.owner().await, history).await.unwrap();
     let head = test.ledger.head().await.unwrap();
     let proof = Proof::of(&test.ledger, head, |_| {}).await.unwrap();
     let sums: (i64, i64, i64, i64) = sqlx::query_as(

@@ -4,16 +4,25 @@ use schema::{AddressId, AggregateType, RecipientId, StreamId, TenantId};
 use super::{RawRow, StreamSpan};
 use crate::timely::Timely;
 
+/// A statement for whole rows of the log, as [`RawRow`] has them.
+macro_rules! rows {
+    ($condition:literal) => {
+        concat!(
+            "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+             payload::text as payload, metadata::text as metadata from events ",
+            $condition
+        )
+    };
+}
+
 pub(super) async fn stream(
     pool: Timely<'_>,
     stream: &StreamId,
     after_sequence: i64,
 ) -> sqlx::Result<Vec<RawRow>> {
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-         payload::text as payload, metadata::text as metadata \
-         from events where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 order by sequence",
-    )
+    sqlx::query_as(rows!(
+        "where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 order by sequence"
+    ))
     .bind(stream.aggregate_type.as_str())
     .bind(&stream.aggregate_id)
     .bind(after_sequence)
@@ -26,11 +35,9 @@ pub(super) async fn streams(
     aggregate_type: AggregateType,
     ids: &[String],
 ) -> sqlx::Result<Vec<RawRow>> {
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-         payload::text as payload, metadata::text as metadata \
-         from events where aggregate_type = $1 and aggregate_id = any($2) order by aggregate_id, sequence",
-    )
+    sqlx::query_as(rows!(
+        "where aggregate_type = $1 and aggregate_id = any($2) order by aggregate_id, sequence"
+    ))
     .bind(aggregate_type.as_str())
     .bind(ids)
     .fetch_all(pool)
@@ -45,12 +52,10 @@ pub(super) async fn window(
 ) -> sqlx::Result<Vec<RawRow>> {
     let types: Option<Vec<&str>> =
         types.map(|types| types.iter().map(|kind| kind.as_str()).collect());
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-         payload::text as payload, metadata::text as metadata \
-         from events where position > $1 and position <= $2 \
-         and ($3::text[] is null or aggregate_type = any($3)) order by position",
-    )
+    sqlx::query_as(rows!(
+        "where position > $1 and position <= $2 \
+         and ($3::text[] is null or aggregate_type = any($3)) order by position"
+    ))
     .bind(after)
     .bind(through)
     .bind(types)
@@ -67,12 +72,10 @@ pub(super) async fn window_of(
 ) -> sqlx::Result<Vec<RawRow>> {
     let types: Option<Vec<&str>> =
         types.map(|types| types.iter().map(|kind| kind.as_str()).collect());
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-         payload::text as payload, metadata::text as metadata \
-         from events where position > $1 and position <= $2 \
-         and ($3::text[] is null or aggregate_type = any($3)) and tenant = $4 order by position",
-    )
+    sqlx::query_as(rows!(
+        "where position > $1 and position <= $2 \
+         and ($3::text[] is null or aggregate_type = any($3)) and tenant = $4 order by position"
+    ))
     .bind(after)
     .bind(through)
     .bind(types)
@@ -88,13 +91,11 @@ pub(super) async fn routing(
     through: i64,
     limit: u32,
 ) -> sqlx::Result<Vec<RawRow>> {
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-         payload::text as payload, metadata::text as metadata \
-         from events where position > $1 and position <= $2 and aggregate_type <> 'delivery' \
+    sqlx::query_as(rows!(
+        "where position > $1 and position <= $2 and aggregate_type <> 'delivery' \
          and (aggregate_type <> 'distribution' or event_type in ('VersionCorrected', 'VersionWithdrawn')) \
-         order by position limit $3",
-    )
+         order by position limit $3"
+    ))
     .bind(after)
     .bind(through)
     .bind(i64::from(limit))
@@ -109,12 +110,10 @@ pub(super) async fn part(
     span: &StreamSpan,
     through_position: i64,
 ) -> sqlx::Result<Vec<RawRow>> {
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-         payload::text as payload, metadata::text as metadata \
-         from events where aggregate_type = $1 and aggregate_id > $2 and aggregate_id <= $3 and position <= $4 \
-         order by aggregate_id, sequence",
-    )
+    sqlx::query_as(rows!(
+        "where aggregate_type = $1 and aggregate_id > $2 and aggregate_id <= $3 and position <= $4 \
+         order by aggregate_id, sequence"
+    ))
     .bind(kind.as_str())
     .bind(&span.after)
     .bind(&span.through)
@@ -162,12 +161,10 @@ pub(super) async fn stream_part(
     through: i64,
     limit: u32,
 ) -> sqlx::Result<Vec<RawRow>> {
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-         payload::text as payload, metadata::text as metadata \
-         from events where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 and position <= $4 \
-         and tenant = $5 order by sequence limit $6",
-    )
+    sqlx::query_as(rows!(
+        "where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 and position <= $4 \
+         and tenant = $5 order by sequence limit $6"
+    ))
     .bind(stream.aggregate_type.as_str())
     .bind(&stream.aggregate_id)
     .bind(after_sequence)
@@ -188,12 +185,10 @@ pub(super) async fn kinds(
     limit: u32,
 ) -> sqlx::Result<Vec<RawRow>> {
     let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-         payload::text as payload, metadata::text as metadata \
-         from events where position > $1 and position <= $2 and tenant = $3 \
-         and aggregate_type = any($4) and aggregate_type <> 'delivery' order by position limit $5",
-    )
+    sqlx::query_as(rows!(
+        "where position > $1 and position <= $2 and tenant = $3 \
+         and aggregate_type = any($4) and aggregate_type <> 'delivery' order by position limit $5"
+    ))
     .bind(after)
     .bind(through)
     .bind(tenant.as_str())

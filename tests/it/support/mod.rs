@@ -6,6 +6,7 @@ mod cable;
 mod hook;
 mod ledger;
 mod mails;
+mod mirrored;
 mod node;
 mod own_server;
 mod scene;

@@ -2,8 +2,7 @@
 
 use schema::events::Scope;
 use serde_json::{Value, json};
-use simulator::{Shape, Simulator};
-use store::testing::Dated;
+use simulator::{Shape, Simulator, record};
 
 use super::world::plain;
 use crate::support::Api;
@@ -12,15 +11,8 @@ use crate::support::Api;
 async fn api(scopes: &[Scope]) -> (Api, String) {
     let api = Api::start().await;
     let shape = Shape { recipients: 50, fan_out: 40, ..Shape::default() };
-    let dated = |told: simulator::Told| Dated {
-        tenant: told.tenant,
-        at: told.at,
-        stream: told.stream,
-        sequence: told.sequence,
-        event: told.event,
-    };
-    let told: Vec<Dated> = Simulator::new(shape).take(3_000).map(dated).collect();
-    api.ledger.record(&told).await;
+    let owner = &mut api.ledger.owner().await;
+    record(owner, Simulator::new(shape).take(3_000)).await.unwrap();
     let key = api.key_of("t0", scopes).await;
     let head = api.ledger.ledger.head().await.unwrap();
     let mut reached = api.state.tail.head();
