@@ -10,10 +10,14 @@ use clap::Parser;
 use waybill_bench::figures::{Bench, GROUPS, Machine, Verdict, lines, measure, table};
 use waybill_bench::soak::Scene;
 
+/// As Waybill's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures Waybill on servers of its own.
 #[derive(Parser)]
 struct Args {
-    /// Only these groups: append, units, tail, latency, intake, fanout, large, rebuild, mail, export, views.
+    /// Only these groups: append, units, tail, latency, intake, fanout, large, mirror, rebuild, mail, export, views.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// A tenth of the work: for looking at the bench, not at the figures.

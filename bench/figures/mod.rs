@@ -13,6 +13,7 @@ mod latency;
 mod machine;
 mod mail;
 mod meter;
+mod mirror;
 mod profile;
 mod rebuild;
 mod server;
@@ -51,9 +52,9 @@ impl Bench {
 }
 
 /// The groups of figures, in the order in which they are measured.
-pub const GROUPS: [&str; 11] = [
-    "append", "units", "tail", "latency", "intake", "fanout", "large", "rebuild", "mail", "export",
-    "views",
+pub const GROUPS: [&str; 12] = [
+    "append", "units", "tail", "latency", "intake", "fanout", "large", "mirror", "rebuild", "mail",
+    "export", "views",
 ];
 
 /// Measures one group.
@@ -69,6 +70,7 @@ pub async fn measure(bench: &Bench, group: &str) -> Result<Vec<Figure>> {
         "intake" => intake::figures(bench).await,
         "fanout" => fanout::many_versions(bench).await,
         "large" => fanout::one_large_version(bench).await,
+        "mirror" => mirror::figures(bench).await,
         "rebuild" => rebuild::figures(bench).await,
         "mail" => mail::figures(bench).await,
         "export" => export::figures(bench).await,

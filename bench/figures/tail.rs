@@ -17,14 +17,14 @@ use super::{Bench, Figure, Verdict};
 
 const EVENTS_PER_S: u64 = 20_000;
 /// Events of one unit; a unit is one caller's.
-const UNIT_EVENTS: usize = 10;
+pub(super) const UNIT_EVENTS: usize = 10;
 /// How long the unrelated transaction holds what it wrote.
 const HELD: Duration = Duration::from_secs(2);
 /// How long the tail may take to see the last event.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 
 /// When the tail saw each stream.
-type Sightings = Arc<Mutex<HashMap<String, Instant>>>;
+pub(super) type Sightings = Arc<Mutex<HashMap<String, Instant>>>;
 
 /// Follows the tail from now on.
 struct Watcher {
@@ -68,9 +68,9 @@ impl Watcher {
 }
 
 /// A unit's first stream, when its append was called, when it was acknowledged.
-type Sent = (String, Instant, Instant);
+pub(super) type Sent = (String, Instant, Instant);
 
-async fn append(ledger: Arc<Ledger>, metadata: Metadata) -> Result<Sent> {
+pub(super) async fn append(ledger: Arc<Ledger>, metadata: Metadata) -> Result<Sent> {
     let append = |_| Append {
         stream: StreamId::delivery(delivery()),
         expected: 0,

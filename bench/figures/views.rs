@@ -55,7 +55,8 @@ impl Lake {
             let mut facts = Vec::new();
             for event in history.by_ref().take(BLOCK.min(count - whole.events)) {
                 let subject = courses.fold(&event, &mut facts);
-                block.push(row_of(&event, subject)?, facts.drain(..));
+                let tenant = event.metadata.tenant.as_str();
+                block.push(tenant, row_of(&event, subject)?, facts.drain(..));
             }
             for draft in block.drafts() {
                 let (dataset, date, tenant) = (draft.dataset, &draft.date, &draft.tenant);
@@ -116,7 +117,6 @@ fn row_of(event: &RecordedEvent, subject: Subject) -> Result<EventRow> {
         event_version: "1".to_owned(),
         payload: event.event.encode()?,
         metadata: serde_json::to_string(&*event.metadata)?,
-        tenant: event.metadata.tenant.to_string(),
         actor: event.metadata.actor.to_string(),
         subject,
     })

@@ -63,7 +63,7 @@ impl Rest {
             self.written.clear();
             let Some(last) = rows.last() else { break };
             let last = last.position;
-            let folded = self.folding.fold_into(&mut self.block, rows).await;
+            let folded = self.folding.fold_into(&mut self.block, &rows).await;
             if folded.is_err() {
                 // Half of it may be in: begin again.
                 self.after = Position(-1);

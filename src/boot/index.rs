@@ -91,7 +91,7 @@ async fn catch_up(ledger: &Ledger, index: &SharedIndex, through: Position) -> Re
 fn follow(index: &SharedIndex, rows: &[LogRow], through: Position) {
     let mut index = write(index);
     for row in rows {
-        match &row.decoded {
+        match row.decoded() {
             Ok(event) if event.stream.aggregate_type == AggregateType::Delivery => {}
             Ok(event) => index.follow(event),
             Err(why) => error!(

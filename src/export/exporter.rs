@@ -8,7 +8,7 @@ use followers::{Follower, FollowerError, Mark};
 use schema::{AggregateType, Position, RecordedEvent, Sha256};
 use sqlx::PgConnection;
 use store::{Ledger, LogIdentity, LogRow};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::joining::{join_due, path_of};
 use crate::manifest::{self, MadeBlock};
@@ -17,6 +17,10 @@ use crate::{ExportConfig, ExportError, ExportedFile, Folding, Manifest};
 /// Its name as a follower.
 pub const EXPORTER: &str = "export";
 
+/// A block that was written, and what the manifest will name with it.
+type Made = Result<(MadeBlock, Vec<ExportedFile>), ExportError>;
+type Writing = JoinHandle<Made>;
+
 /// Cuts the log into blocks and writes each as Parquet.
 pub struct Exporter {
     ledger: Arc<Ledger>,
@@ -24,12 +28,14 @@ pub struct Exporter {
     folder: PathBuf,
     block_events: usize,
     folding: Folding,
-    /// Events since the last block, in order.
-    rows: Vec<LogRow>,
+    /// Events since the last block.
+    block: Block,
     /// Up to where events were taken.
     reached: Position,
     /// Where the last block ends.
     cut: Position,
+    /// The block that is being written while the next one is taken in.
+    writing: Option<Writing>,
     /// What the manifest will name once all that is written is committed.
     live: Vec<ExportedFile>,
     /// Blocks written, and not known to be in the manifest.
@@ -48,7 +54,8 @@ impl Exporter {
             folder: config.folder.clone(),
             block_events: config.block_events as usize,
             folding: Folding::new(ledger),
-            rows: Vec::new(),
+            block: Block::default(),
+            writing: None,
             reached: Position::START,
             cut: Position::START,
             live: Vec::new(),
@@ -58,11 +65,15 @@ impl Exporter {
     }
 
     async fn begin(&mut self) -> Result<Mark, ExportError> {
+        // Of the tenure before: what it still writes must not come between.
+        if let Some(writing) = self.writing.take() {
+            drop(writing.await);
+        }
         let mark = self.manifest.mark().await?;
         self.live = self.manifest.read(None).await?.files;
         missing(&self.folder, &self.live)?;
         self.folding = Folding::new(&self.ledger);
-        self.rows.clear();
+        self.block = Block::default();
         self.made.clear();
         self.told = 0;
         (self.reached, self.cut) = (mark.position, mark.position);
@@ -73,25 +84,44 @@ impl Exporter {
         // The transaction of the portion before has committed, or this one would not be here.
         self.made.drain(..self.told);
         self.told = 0;
-        let reached = self.reached;
-        for row in rows.iter().filter(|row| row.position > reached) {
-            self.rows.push((*row).clone());
-            if self.rows.len() >= self.block_events {
-                self.cut(row).await?;
-            }
+        if rows.is_empty() || self.writing.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.settle().await?;
         }
-        self.reached = rows.last().map_or(reached, |row| reached.max(row.position));
+        let known = rows.iter().take_while(|row| row.position <= self.reached).count();
+        let mut rest = &rows[known..];
+        while !rest.is_empty() {
+            let room = self.block_events.saturating_sub(self.block.events());
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.folding.fold_into(&mut self.block, now).await?;
+            if self.block.events() >= self.block_events
+                && let Some(last) = now.last()
+            {
+                self.cut(last).await?;
+            }
+            rest = later;
+        }
+        self.reached = rows.last().map_or(self.reached, |row| self.reached.max(row.position));
         Ok(())
     }
 
     async fn cut(&mut self, last: &LogRow) -> Result<(), ExportError> {
+        self.settle().await?;
         let mark = (last.position, LogIdentity::hash(last));
-        let block = self.folding.fold(std::mem::take(&mut self.rows)).await?;
+        let block = std::mem::take(&mut self.block);
         let gone = self.manifest.forgotten().await?;
         let (folder, after, live) = (self.folder.clone(), self.cut, self.live.clone());
-        let writing = spawn_blocking(move || write(&folder, &block, after, mark, live, gone));
-        let (made, live) = writing.await.map_err(|_| ExportError::CalledOff)??;
+        let write = move || write(&folder, &block, after, mark, live, gone);
+        self.writing = Some(spawn_blocking(write));
         self.cut = mark.0;
+        Ok(())
+    }
+
+    /// Waits until nothing is being written.
+    async fn settle(&mut self) -> Result<(), ExportError> {
+        let Some(writing) = &mut self.writing else { return Ok(()) };
+        let written = writing.await;
+        self.writing = None;
+        let (made, live) = written.map_err(|_| ExportError::CalledOff)??;
         self.live = live;
         self.made.push(made);
         Ok(())
@@ -106,7 +136,7 @@ fn write(
     mark: (Position, Sha256),
     mut live: Vec<ExportedFile>,
     gone: Vec<String>,
-) -> Result<(MadeBlock, Vec<ExportedFile>), ExportError> {
+) -> Made {
     let (events, mut files) = (block.events() as u64, Vec::new());
     for draft in block.drafts() {
         let (dataset, date, tenant) = (draft.dataset, draft.date.clone(), draft.tenant.clone());
@@ -164,6 +194,10 @@ impl Follower for Exporter {
 
     async fn carry(&mut self, rows: &[&LogRow]) -> Result<(), FollowerError> {
         self.take(rows).await.map_err(FollowerError::again)
+    }
+
+    fn owes(&self) -> bool {
+        self.writing.is_some() || self.told < self.made.len()
     }
 
     async fn apply(

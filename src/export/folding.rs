@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -28,33 +29,34 @@ impl Folding {
     ///
     /// # Errors
     /// [`ExportError::Ledger`], [`ExportError::Metadata`].
-    pub async fn fold(&mut self, rows: Vec<LogRow>) -> Result<Block, ExportError> {
-        let mut block = Block::default();
-        self.fold_into(&mut block, rows).await?;
-        Ok(block)
-    }
-
-    /// As [`Folding::fold`], into a block that has rows already.
-    ///
-    /// # Errors
-    /// As [`Folding::fold`].
     pub async fn fold_into(
         &mut self,
         block: &mut Block,
-        rows: Vec<LogRow>,
+        rows: &[impl Borrow<LogRow>],
     ) -> Result<(), ExportError> {
-        let Some(first) = rows.first().map(|row| row.position) else { return Ok(()) };
-        self.courses.reserve(rows.len());
-        let events = rows.iter().filter_map(|row| row.decoded.as_ref().ok());
+        let rows = || rows.iter().map(Borrow::borrow);
+        let Some(first) = rows().next().map(|row| row.position) else { return Ok(()) };
+        self.courses.reserve(rows().count());
+        let events = rows().filter_map(|row| row.decoded().ok());
         let needs = self.courses.needs(events);
         self.begin(needs, first).await?;
         let mut facts = Vec::new();
-        for row in rows {
-            let subject = match &row.decoded {
-                Ok(event) => self.courses.fold(event, &mut facts),
-                Err(_) => Subject::default(),
-            };
-            block.push(event_row(row, subject)?, facts.drain(..));
+        for row in rows() {
+            match row.decoded() {
+                Ok(event) => {
+                    let subject = self.courses.fold(event, &mut facts);
+                    let Metadata { tenant, actor, .. } = &*event.metadata;
+                    let event = event_row(row, actor.to_string(), subject);
+                    block.push(tenant.as_str(), event, facts.drain(..));
+                }
+                Err(_) => {
+                    let position = row.position;
+                    let metadata: Metadata = serde_json::from_str(&row.metadata)
+                        .map_err(|source| ExportError::Metadata { position, source })?;
+                    let event = event_row(row, metadata.actor.to_string(), Subject::default());
+                    block.push(metadata.tenant.as_str(), event, []);
+                }
+            }
         }
         Ok(())
     }
@@ -68,7 +70,7 @@ impl Folding {
         for (kind, ids) in ids {
             for ids in ids.chunks(AT_ONCE) {
                 for row in self.ledger.read_streams_of(kind, ids).await? {
-                    if let (true, Ok(event)) = (row.position < before, &row.decoded) {
+                    if let (true, Ok(event)) = (row.position < before, row.decoded()) {
                         self.courses.remember(event);
                     }
                 }
@@ -78,28 +80,18 @@ impl Folding {
     }
 }
 
-fn event_row(row: LogRow, subject: Subject) -> Result<EventRow, ExportError> {
-    let (tenant, actor) = match &row.decoded {
-        Ok(event) => (event.metadata.tenant.to_string(), event.metadata.actor.to_string()),
-        Err(_) => {
-            let position = row.position;
-            let metadata: Metadata = serde_json::from_str(&row.metadata)
-                .map_err(|source| ExportError::Metadata { position, source })?;
-            (metadata.tenant.to_string(), metadata.actor.to_string())
-        }
-    };
-    Ok(EventRow {
+fn event_row(row: &LogRow, actor: String, subject: Subject) -> EventRow {
+    EventRow {
         position: row.position,
         recorded_at: row.recorded_at,
-        aggregate_type: row.aggregate_type,
-        aggregate_id: row.aggregate_id,
+        aggregate_type: row.aggregate_type.clone(),
+        aggregate_id: row.aggregate_id.clone(),
         sequence: row.sequence,
-        event_type: row.event_type,
-        event_version: row.event_version,
-        payload: row.payload,
-        metadata: row.metadata,
-        tenant,
+        event_type: row.event_type.clone(),
+        event_version: row.event_version.clone(),
+        payload: row.payload.clone(),
+        metadata: row.metadata.clone(),
         actor,
         subject,
-    })
+    }
 }

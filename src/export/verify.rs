@@ -141,7 +141,7 @@ async fn write_anew(
         let rows = ledger.read(after, file.through, WINDOW, None).await?;
         let Some(last) = rows.last() else { break };
         after = last.position;
-        folding.fold_into(&mut block, rows).await?;
+        folding.fold_into(&mut block, &rows).await?;
     }
     let wanted = (file.dataset, file.date.clone(), file.tenant.clone());
     let path = config.folder.join(&file.path);

@@ -29,6 +29,11 @@ pub trait Follower: Send + Sync {
         false
     }
 
+    /// Whether it looks into events: then they are read before it is shown them, while it is still busy with others.
+    fn looks_into(&self) -> bool {
+        true
+    }
+
     /// The schema its tables are in: its statements name them without one.
     fn schema(&self) -> &'static str;
 
@@ -55,7 +60,13 @@ pub trait Follower: Send + Sync {
         Ok(())
     }
 
-    /// Applies events, in the log's order. What is written through `conn` commits together with the checkpoint, or not
+    /// Whether it has carried something that it has not told in a transaction: then it is given one soon, with no events
+    /// if there are none.
+    fn owes(&self) -> bool {
+        false
+    }
+
+    /// Applies events, in the log's order; none are shown to who [takes what is stored](Follower::takes_stored). What is written through `conn` commits together with the checkpoint, or not
     /// at all; what is done elsewhere may be done again, so it must be repeatable.
     ///
     /// # Errors

@@ -73,6 +73,12 @@ impl<'l> Pages<'l> {
 
 /// The event in a row, or which one this program cannot read.
 pub(crate) fn readable(row: LogRow) -> Result<RecordedEvent, HistoryError> {
-    let LogRow { position, event_type, event_version, decoded, .. } = row;
-    decoded.map_err(|why| HistoryError::Unreadable { position, event_type, event_version, why })
+    let (position, event_type, event_version) =
+        (row.position, row.event_type.clone(), row.event_version.clone());
+    row.into_decoded().map_err(|why| HistoryError::Unreadable {
+        position,
+        event_type,
+        event_version,
+        why,
+    })
 }

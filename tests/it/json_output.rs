@@ -113,6 +113,7 @@ async fn database_commands(program: &Program<'_>) {
     assert_eq!(program.told(&["projections", "rebuild", "--all"]).await["equal"], json!(true));
     rebuilding(program).await;
     looking_back(program, head).await;
+    analysing(program, head).await;
     let spoil = "update checkpoints set position = $1 - 1, event_hash = null, \
         poison_position = $1, poison_error = 'spoilt' where name = 'reports'";
     let mut owner = program.scene.connect("WAYBILL_DATABASE__OWNER_URL").await;
@@ -152,6 +153,49 @@ async fn rebuilding(program: &Program<'_>) {
         let refused = program.failure(&["projections", again, "deliveries"]).await;
         assert!(refused["error"].as_str().unwrap().contains("of deliveries"), "{refused}");
     }
+}
+
+/// The sums proven, the export looked at, the standing questions asked: of a log of which nothing is exported.
+async fn analysing(program: &Program<'_>, head: i64) {
+    let proof = program.told(&["distributions", "reconcile"]).await;
+    assert_eq!(
+        (&proof["position"], &proof["mismatch_count"], &proof["open"]),
+        (&json!(head), &json!(0), &json!(0)),
+        "{proof}"
+    );
+    let status = program.told(&["export", "status"]).await;
+    assert_eq!((&status["through"], &status["head"]), (&json!(0), &json!(head)));
+    let verified = program.told(&["export", "verify"]).await;
+    assert_eq!((&verified["files"], &verified["findings"]), (&json!(0), &json!([])));
+    assert_eq!(program.told(&["export", "mend"]).await, json!({ "mended": [] }));
+
+    let show = ["analytics", "show", "delivery-performance", "--tenant", "acme"];
+    let answer = program.told(&show).await;
+    assert_eq!(answer["position"], json!(head), "{answer}");
+    let row = &answer["rows"][0];
+    assert_eq!(
+        (&row["report"], &row["closed"], &row["delivered"]),
+        (&json!("risk"), &json!(1), &json!(1))
+    );
+    let query = ["analytics", "query", "select count(*) as n from events", "--tenant"];
+    let of = async |tenant| {
+        program.told(&[&query[..], &[tenant]].concat()).await["rows"][0]["n"].clone()
+    };
+    assert!(of("acme").await.as_i64() > of("other").await.as_i64());
+    let copies = ["analytics", "query", "copy events to 'x'", "--tenant", "acme"];
+    assert!(program.failure(&copies).await.to_string().contains("select"));
+    let [csv, svg] = ["trail.csv", "week.svg"].map(|name| program.scene.path().join(name));
+    let [csv, svg] = [&csv, &svg].map(|path| path.to_str().unwrap());
+    let export = ["analytics", "export", "audit-trail", "--tenant", "acme", "--format", "csv"];
+    let export = [&export[..], &["--file", csv]].concat();
+    let written = program.told(&export).await;
+    assert_eq!(written["position"], json!(head));
+    let lines = std::fs::read_to_string(csv).unwrap().lines().count() as u64;
+    assert_eq!(written["rows"], json!(lines - 1));
+    assert!(program.failure(&export).await.to_string().contains("exists"));
+    let plot = ["analytics", "plot", "patterns", "--tenant", "acme", "--file", svg];
+    assert_eq!(program.told(&plot).await["position"], json!(head));
+    assert!(std::fs::read_to_string(svg).unwrap().starts_with("<svg"));
 }
 
 /// What the ledger knew at a moment.

@@ -24,8 +24,6 @@ pub struct EventRow {
     pub payload: String,
     /// The exact bytes of its metadata.
     pub metadata: String,
-    /// Whose it is.
-    pub tenant: String,
     /// Who caused it.
     pub actor: String,
     /// What it is about.

@@ -43,7 +43,7 @@ impl Rows {
 /// Rows of a part of the log, by day and tenant. What follows from an event is of its day and its tenant.
 #[derive(Default)]
 pub struct Block {
-    parts: BTreeMap<(i64, String), Rows>,
+    parts: BTreeMap<i64, BTreeMap<String, Rows>>,
     events: usize,
 }
 
@@ -65,11 +65,15 @@ impl Block {
         self.events
     }
 
-    /// Adds an event, and the facts that follow from it.
-    pub fn push(&mut self, event: EventRow, facts: impl IntoIterator<Item = Fact>) {
+    /// Adds an event of a tenant, and the facts that follow from it.
+    pub fn push(&mut self, tenant: &str, event: EventRow, facts: impl IntoIterator<Item = Fact>) {
         self.events += 1;
         let day = event.recorded_at.unix_micros().div_euclid(MICROS_OF_DAY);
-        let rows = self.parts.entry((day, event.tenant.clone())).or_default();
+        let of_day = self.parts.entry(day).or_default();
+        let rows = match of_day.get_mut(tenant) {
+            Some(rows) => rows,
+            None => of_day.entry(tenant.to_owned()).or_default(),
+        };
         facts.into_iter().for_each(|fact| rows.push(fact));
         rows.events.push(event);
     }
@@ -77,8 +81,11 @@ impl Block {
     /// One draft for each file that it makes, in order of table, day, tenant.
     pub fn drafts(&self) -> impl Iterator<Item = Draft<'_>> {
         let of = |dataset| {
-            let filled = self.parts.iter().filter(move |(_, rows)| rows.count(dataset) > 0);
-            filled.map(move |((day, tenant), rows)| Draft {
+            let all = self.parts.iter();
+            let all =
+                all.flat_map(|(day, of)| of.iter().map(move |(tenant, rows)| (day, tenant, rows)));
+            let filled = all.filter(move |(_, _, rows)| rows.count(dataset) > 0);
+            filled.map(move |(day, tenant, rows)| Draft {
                 dataset,
                 date: date_of(*day),
                 tenant: tenant.clone(),

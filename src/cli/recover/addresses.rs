@@ -67,7 +67,7 @@ async fn read(ledger: &Ledger) -> Result<Addresses> {
         let rows = ledger.read(after, head, PORTION, Some(&[AggregateType::Recipient])).await?;
         let Some(last) = rows.last() else { break };
         after = last.position;
-        for event in rows.iter().filter_map(|row| row.decoded.as_ref().ok()) {
+        for event in rows.iter().filter_map(|row| row.decoded().ok()) {
             let tenant = &event.metadata.tenant;
             let LedgerEvent::Recipient(change) = &event.event else { continue };
             let Ok(recipient) = event.stream.local_id().parse::<RecipientId>() else { continue };

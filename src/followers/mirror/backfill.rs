@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use rdkafka::ClientConfig;
@@ -189,7 +190,7 @@ impl Backfill {
         blocking(move || {
             let Open { outlet, mut progress } = open;
             let count = progress.ends.len();
-            outlet.write(&records, |written| {
+            outlet.write(iter::once(Ok(records)), |written| {
                 let mut ends =
                     BTreeMap::from([(topic.clone(), std::mem::take(&mut progress.ends))]);
                 extend(&mut ends, written, count);

@@ -18,7 +18,7 @@ mod view;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
@@ -39,6 +39,9 @@ pub use self::difference::{MirrorDifference, Place};
 pub use self::error::MirrorError;
 pub use self::verify::{Retained, Tell, Verification};
 pub use self::view::{MirrorMark, MirrorPartition, MirrorStatus, MirrorTopic, MirrorView};
+
+/// Records made before the first of them are sent.
+const PORTION: usize = 250;
 
 /// Hears that the mirror's last event, at this position, is none of the ledger's.
 pub type HearAhead = Arc<dyn Fn(Position) + Send + Sync>;
@@ -113,14 +116,17 @@ impl Mirror {
         let (Some(last), Some(open)) = (rows.last(), self.open.take()) else {
             return if rows.is_empty() { Ok(()) } else { Err(MirrorError::CalledOff) };
         };
-        let records = rows.iter().map(|row| self.record(row, &open.source));
-        let records = records.collect::<Result<Vec<_>, _>>()?;
         let (position, hash) = (last.position, LogIdentity::hash(last));
         let topic = self.names.checkpoint();
         let count = usize::try_from(self.config.partitions).unwrap_or_default();
-        let open = blocking(move || {
+        let (made, records) = mpsc::channel();
+        let source = open.source.clone();
+        let portions = rows.chunks(PORTION);
+        let expected = portions.len();
+        let writing = spawn_blocking(move || {
             let Open { outlet, source, mut ends } = open;
-            outlet.write(&records, |written| {
+            let next = |_| records.recv().unwrap_or(Err(MirrorError::CalledOff));
+            outlet.write((0..expected).map(next), |written| {
                 extend(&mut ends, written, count);
                 let ends = ends.clone();
                 let written_at = Timestamp::default();
@@ -133,7 +139,13 @@ impl Mirror {
             })?;
             Ok(Open { outlet, source, ends })
         });
-        self.open = Some(open.await?);
+        // The first are on their way while the next are made.
+        for portion in portions {
+            let records = portion.iter().map(|row| self.record(row, &source));
+            drop(made.send(records.collect()));
+        }
+        drop(made);
+        self.open = Some(writing.await.unwrap_or(Err(MirrorError::CalledOff))?);
         Ok(())
     }
 
@@ -154,10 +166,13 @@ fn record(row: &LogRow, topic: String, source: &str) -> Result<Record, MirrorErr
 
 /// Adds where records came to.
 fn extend(ends: &mut BTreeMap<String, Vec<i64>>, written: Ends, partitions: usize) {
-    for ((topic, partition), end) in written {
+    for (topic, written) in written {
         let of_topic = ends.entry(topic).or_insert_with(|| vec![0; partitions]);
-        if let Some(known) = usize::try_from(partition).ok().and_then(|at| of_topic.get_mut(at)) {
-            *known = end;
+        for (partition, end) in written {
+            let at = usize::try_from(partition).ok();
+            if let Some(known) = at.and_then(|at| of_topic.get_mut(at)) {
+                *known = end;
+            }
         }
     }
 }
@@ -180,6 +195,10 @@ impl Follower for Mirror {
 
     fn takes_stored(&self) -> bool {
         true
+    }
+
+    fn looks_into(&self) -> bool {
+        false
     }
 
     fn schema(&self) -> &'static str {

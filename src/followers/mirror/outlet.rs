@@ -1,7 +1,9 @@
 //! The producer of one tenure. Its calls block, so it lives on a thread that may.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -22,8 +24,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 /// How long they may take for the events of one.
 const TAKE_WITHIN: Duration = Duration::from_secs(20);
-/// Between looks at what they have taken. `flush` would sleep 100 ms each time.
-const POLL: Duration = Duration::from_millis(1);
+/// How long one request to give up may take: while it lasts, nobody hears what became of records.
+const ASK_FOR: Duration = Duration::from_millis(1);
+/// Between looks at what they have taken. `flush` would sleep 100 ms each time, and `poll` turns idly for the last
+/// millisecond of its timeout.
+const LOOK_AGAIN: Duration = Duration::from_micros(300);
 
 /// What is written: an event, or the checkpoint behind it.
 pub(super) struct Record {
@@ -37,18 +42,33 @@ impl Record {
     fn headers(&self) -> OwnedHeaders {
         let headers = OwnedHeaders::new_with_capacity(self.attributes.len());
         self.attributes.iter().fold(headers, |headers, (name, value)| {
-            // CloudEvents' Kafka binding: the payload's type alone is spelled as elsewhere in Kafka.
-            let key = match name.as_ref() {
-                "datacontenttype" => "content-type".to_owned(),
-                name => format!("ce_{name}"),
-            };
-            headers.insert(Header { key: &key, value: Some(value) })
+            headers.insert(Header { key: &header_of(name), value: Some(value) })
         })
     }
 }
 
+/// CloudEvents' Kafka binding: the payload's type alone is spelled as elsewhere in Kafka.
+fn header_of(attribute: &str) -> Cow<'static, str> {
+    Cow::Borrowed(match attribute {
+        "specversion" => "ce_specversion",
+        "id" => "ce_id",
+        "source" => "ce_source",
+        "type" => "ce_type",
+        "subject" => "ce_subject",
+        "time" => "ce_time",
+        "datacontenttype" => "content-type",
+        "dataschema" => "ce_dataschema",
+        "position" => "ce_position",
+        "sequence" => "ce_sequence",
+        "tenant" => "ce_tenant",
+        "actor" => "ce_actor",
+        "command" => "ce_command",
+        other => return Cow::Owned(format!("ce_{other}")),
+    })
+}
+
 /// By topic and partition, the offset behind the last record written there.
-pub(super) type Ends = BTreeMap<(String, i32), i64>;
+pub(super) type Ends = BTreeMap<String, BTreeMap<i32, i64>>;
 
 /// What became of records.
 #[derive(Default)]
@@ -58,6 +78,18 @@ pub(super) struct Reports(Mutex<Reported>);
 struct Reported {
     ends: Ends,
     failed: Option<KafkaError>,
+}
+
+impl Reported {
+    fn came_to(&mut self, topic: &str, partition: i32, end: i64) {
+        let known = self.ends.get_mut(topic);
+        let ends = match known {
+            Some(ends) => ends,
+            None => self.ends.entry(topic.to_owned()).or_default(),
+        };
+        let known = ends.entry(partition).or_default();
+        *known = end.max(*known);
+    }
 }
 
 impl Reports {
@@ -78,11 +110,7 @@ impl ProducerContext for Reports {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         let mut reported = self.lock();
         match result {
-            Ok(record) => {
-                let place = (record.topic().to_owned(), record.partition());
-                let end = reported.ends.entry(place).or_default();
-                *end = (*end).max(record.offset() + 1);
-            }
+            Ok(record) => reported.came_to(record.topic(), record.partition(), record.offset() + 1),
             Err((error, _)) => {
                 reported.failed.get_or_insert_with(|| error.clone());
             }
@@ -110,6 +138,8 @@ impl Outlet {
             .set("message.timeout.ms", "15000")
             .set("compression.type", "zstd")
             .set("linger.ms", "1")
+            // A transaction is many small requests: none waits until the one before is acknowledged.
+            .set("socket.nagle.disable", "true")
             .set("queue.buffering.max.messages", "100000")
             // What Kafka's own clients do, so that others find a stream where they look for it.
             .set("partitioner", "murmur2_random");
@@ -132,12 +162,12 @@ impl Outlet {
     /// Writes records, and behind them what `seal` makes of the places they came to: all of it is seen, or nothing.
     pub(super) fn write(
         &self,
-        records: &[Record],
+        portions: impl Iterator<Item = Result<Vec<Record>, MirrorError>>,
         seal: impl FnOnce(Ends) -> Result<Record, MirrorError>,
     ) -> Result<(), MirrorError> {
         *self.producer.context().lock() = Reported::default();
         self.producer.begin_transaction()?;
-        let written = self.write_open(records, seal);
+        let written = self.write_open(portions, seal);
         if written.is_err() {
             self.give_up();
         }
@@ -149,11 +179,11 @@ impl Outlet {
     fn give_up(&self) {
         let within = if self.stop.is_cancelled() { STOP_WITHIN } else { DECIDE_WITHIN };
         let until = Instant::now() + within;
-        let mut aborted = self.producer.abort_transaction(POLL);
+        let mut aborted = self.producer.abort_transaction(ASK_FOR);
         while (aborted.is_err() || self.producer.in_flight_count() > 0) && Instant::now() < until {
-            self.producer.poll(POLL);
+            self.look();
             if aborted.is_err() {
-                aborted = self.producer.abort_transaction(POLL);
+                aborted = self.producer.abort_transaction(ASK_FOR);
             }
         }
         if let Err(error) = aborted {
@@ -163,11 +193,11 @@ impl Outlet {
 
     fn write_open(
         &self,
-        records: &[Record],
+        portions: impl Iterator<Item = Result<Vec<Record>, MirrorError>>,
         seal: impl FnOnce(Ends) -> Result<Record, MirrorError>,
     ) -> Result<(), MirrorError> {
-        for record in records {
-            self.send(record)?;
+        for portion in portions {
+            portion?.iter().try_for_each(|record| self.send(record))?;
         }
         self.drain()?;
         let ends = std::mem::take(&mut self.producer.context().lock().ends);
@@ -204,8 +234,16 @@ impl Outlet {
         }
     }
 
+    /// Hears what the brokers have taken by now, and gives them a moment for more.
+    fn look(&self) {
+        self.producer.poll(Duration::ZERO);
+        if self.producer.in_flight_count() > 0 {
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
     fn wait(&self, until: Instant) -> Result<(), MirrorError> {
-        self.producer.poll(POLL);
+        self.look();
         if self.stop.is_cancelled() {
             return Err(MirrorError::CalledOff);
         }

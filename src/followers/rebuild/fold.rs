@@ -117,7 +117,7 @@ pub(super) fn readable<'r>(
     skipped: &HashSet<Position>,
 ) -> Result<Vec<&'r RecordedEvent>, FollowersError> {
     let kept = rows.iter().filter(|row| !skipped.contains(&row.position));
-    kept.map(|row| row.decoded.as_ref().map_err(|error| poison(row, error))).collect()
+    kept.map(|row| row.decoded().map_err(|error| poison(row, error))).collect()
 }
 
 /// Says at which event a fold stopped, if events are to blame.

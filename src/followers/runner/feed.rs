@@ -7,6 +7,7 @@ use futures::FutureExt;
 use schema::{AggregateType, Position, Sha256};
 use store::{Batch, Ledger, LogIdentity, LogRow, StoreError, Subscription, Tail, TailStep};
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Positions looked through at a time while behind, so that a heartbeat comes between.
 const SPAN: i64 = 50_000;
@@ -62,29 +63,63 @@ impl Portion {
     }
 }
 
+/// What a follower is to be fed.
+#[derive(Clone)]
+pub(super) struct Wants {
+    /// All kinds, when absent.
+    pub types: Option<Vec<AggregateType>>,
+    /// Rows of a part, at most.
+    pub limit: u32,
+    /// Whether events are read beforehand.
+    pub looks_into: bool,
+}
+
+impl Wants {
+    /// The part behind `position`, as far as `known`.
+    async fn part(
+        &self,
+        ledger: &Ledger,
+        position: Position,
+        known: Position,
+    ) -> Result<Portion, StoreError> {
+        let through = Position(known.0.min(position.0.saturating_add(SPAN)));
+        let rows = ledger.read(position, through, self.limit, self.types.as_deref()).await?;
+        let Some(last) = rows.last() else {
+            let hash = ledger.event_hash(through).await?;
+            return Ok(Portion { parts: vec![], after: position, through, hash });
+        };
+        let through = last.position;
+        if self.looks_into {
+            for row in &rows {
+                let _ = row.decoded();
+            }
+        }
+        Ok(Portion { parts: vec![Part::Own(rows)], after: position, through, hash: None })
+    }
+}
+
+/// A part that is read while the one before it is applied.
+struct Ahead {
+    after: Position,
+    reading: AbortOnDropHandle<Result<Portion, StoreError>>,
+}
+
 pub(super) struct Feed {
     ledger: Arc<Ledger>,
     subscription: Subscription,
     head: watch::Receiver<Position>,
-    /// All kinds, when absent.
-    types: Option<Vec<AggregateType>>,
-    limit: u32,
+    wants: Wants,
+    ahead: Option<Ahead>,
     /// Rows up to here must be read for oneself.
     known: Position,
 }
 
 impl Feed {
-    pub(super) fn new(
-        ledger: &Arc<Ledger>,
-        tail: &Tail,
-        types: Option<&[AggregateType]>,
-        limit: u32,
-    ) -> Self {
+    pub(super) fn new(ledger: &Arc<Ledger>, tail: &Tail, wants: Wants) -> Self {
         let subscription = tail.subscribe();
         let head = tail.head();
         let known = *head.borrow();
-        let types = types.map(<[AggregateType]>::to_vec);
-        Self { ledger: Arc::clone(ledger), subscription, head, types, limit, known }
+        Self { ledger: Arc::clone(ledger), subscription, head, wants, ahead: None, known }
     }
 
     /// The log's end, as the tail knows it.
@@ -97,16 +132,27 @@ impl Feed {
         position < self.known
     }
 
-    /// The next part while behind.
-    pub(super) async fn read(&self, position: Position) -> Result<Portion, StoreError> {
-        let through = Position(self.known.0.min(position.0.saturating_add(SPAN)));
-        let rows = self.ledger.read(position, through, self.limit, self.types.as_deref()).await?;
-        let Some(last) = rows.last() else {
-            let hash = self.ledger.event_hash(through).await?;
-            return Ok(Portion { parts: vec![], after: position, through, hash });
+    /// The next part while behind. The one after it is read while this one is applied.
+    pub(super) async fn read(&mut self, position: Position) -> Result<Portion, StoreError> {
+        let ahead = self.ahead.take().filter(|ahead| ahead.after == position);
+        let read = match ahead {
+            Some(ahead) => ahead.reading.await.ok(),
+            None => None,
         };
-        let through = last.position;
-        Ok(Portion { parts: vec![Part::Own(rows)], after: position, through, hash: None })
+        let portion = match read {
+            Some(read) => read?,
+            None => self.wants.part(&self.ledger, position, self.known).await?,
+        };
+        if self.is_behind(portion.through) {
+            self.ahead = Some(self.read_on(portion.through));
+        }
+        Ok(portion)
+    }
+
+    fn read_on(&self, after: Position) -> Ahead {
+        let (ledger, wants, known) = (Arc::clone(&self.ledger), self.wants.clone(), self.known);
+        let reading = tokio::spawn(async move { wants.part(&ledger, after, known).await });
+        Ahead { after, reading: AbortOnDropHandle::new(reading) }
     }
 
     /// What comes after `position` at the head; nothing when the tail has ended. Safe to drop: nothing that was
@@ -120,7 +166,7 @@ impl Feed {
         };
         // What has piled up meanwhile goes into the same transaction.
         let mut count = portion.rows().count();
-        while count < self.limit as usize {
+        while count < self.wants.limit as usize {
             let Some(step) = self.subscription.next().now_or_never() else { break };
             let Placed::Follows(batch) = self.place(portion.through, step) else { break };
             count += batch.rows.len();

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::beat::Fenced;
-use self::feed::{Feed, Heard};
+use self::feed::{Feed, Heard, Wants};
 use self::tenure::{Applied, Tenure, lease_ms};
 use crate::checkpoint::queries::{self, Lease};
 use crate::{Follower, FollowerConfig, FollowerError, FollowersError, Mark, metric};
@@ -121,8 +121,10 @@ impl Runner {
         self.follower.forget();
         let system_identifier = self.ledger.system_identifier().await?;
         let types = self.follower.follows().to_vec();
-        let types = (!self.follower.takes_stored()).then_some(&types[..]);
-        let feed = Feed::new(&self.ledger, &self.tail, types, self.config.batch_events);
+        let types = (!self.follower.takes_stored()).then_some(types);
+        let looks_into = self.follower.looks_into();
+        let wants = Wants { types, limit: self.config.batch_events, looks_into };
+        let feed = Feed::new(&self.ledger, &self.tail, wants);
         let follower = self.follower.as_mut();
         let mut tenure = Tenure::new(conn, follower, self.config, &lease, system_identifier);
         let begun = begin(&self.ledger, &mut tenure, &lease, &name, system_identifier);

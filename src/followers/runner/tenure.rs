@@ -95,7 +95,7 @@ impl<'r> Tenure<'r> {
         self.head = head;
         let rows: Vec<&LogRow> =
             portion.rows().filter(|row| concerns(self.follower, row)).collect();
-        let unreadable = |row: &&LogRow| row.decoded.is_err() && !self.follower.takes_stored();
+        let unreadable = |row: &&LogRow| !self.follower.takes_stored() && row.decoded().is_err();
         let readable = rows.iter().position(unreadable).unwrap_or(rows.len());
         for chunk in rows[..readable].chunks(self.config.batch_events.max(1) as usize) {
             match self.transaction(chunk).await {
@@ -108,7 +108,7 @@ impl<'r> Tenure<'r> {
                 Err(again @ FollowerError::Again(_)) => return Err(again),
             }
         }
-        if let Some((row, Err(error))) = rows.get(readable).map(|row| (row, &row.decoded)) {
+        if let Some((row, Err(error))) = rows.get(readable).map(|row| (row, row.decoded())) {
             return self.stand_still(row, error).await;
         }
         self.position = portion.through;
@@ -140,8 +140,9 @@ impl<'r> Tenure<'r> {
         if beat.beside(conn, config.heartbeat(), carrying).await?.is_err() {
             return Ok(Err(Fenced));
         }
+        let shown = if follower.takes_stored() { &[] } else { rows };
         let events: Vec<&RecordedEvent> =
-            rows.iter().filter_map(|row| row.decoded.as_ref().ok()).collect();
+            shown.iter().filter_map(|row| row.decoded().ok()).collect();
         let to =
             rows.last()
                 .map_or(Mark { position: self.position, event_hash: self.event_hash }, |row| {
@@ -177,7 +178,7 @@ impl<'r> Tenure<'r> {
         if !queries::advance(&mut tx, &advance).await? {
             return Ok(Err(Fenced));
         }
-        if !events.is_empty() {
+        if count > 0 || self.follower.owes() {
             self.follower.apply(&mut tx, events).await?;
         }
         tx.commit().await?;
@@ -196,9 +197,13 @@ impl<'r> Tenure<'r> {
         metric::reached(self.follower.name(), self.position, self.head, self.at_head.elapsed());
     }
 
+    fn has_to_write(&self) -> bool {
+        self.written < self.position || self.follower.owes()
+    }
+
     /// When the checkpoint is next written though nothing was applied.
     pub(super) fn next_write(&self) -> Instant {
-        let pause = if self.written < self.position {
+        let pause = if self.has_to_write() {
             self.config.idle_checkpoint()
         } else {
             self.config.heartbeat()
@@ -212,7 +217,7 @@ impl<'r> Tenure<'r> {
         head: Position,
     ) -> Result<Result<(), Fenced>, FollowerError> {
         self.head = head;
-        if self.written < self.position {
+        if self.has_to_write() {
             return self.transaction(&[]).await;
         }
         Ok(self.heartbeat().await?.map(|_| ()))

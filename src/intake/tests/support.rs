@@ -179,7 +179,7 @@ impl World {
             let rows = self.ledger.read(after, head, 2_000, Some(types)).await.unwrap();
             let Some(last) = rows.last() else { return events };
             after = last.position;
-            events.extend(rows.into_iter().map(|row| row.decoded.unwrap()));
+            events.extend(rows.into_iter().map(|row| row.into_decoded().unwrap()));
         }
     }
 

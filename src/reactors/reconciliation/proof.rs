@@ -135,10 +135,10 @@ impl Proof {
     ) -> Result<(), ProofError> {
         let mut delivery = Seen::default();
         for row in stream {
-            let event = row.decoded.as_ref().map_err(|why| ProofError::Unreadable {
+            let event = row.decoded().map_err(|why| ProofError::Unreadable {
                 position: row.position,
                 event_type: row.event_type.clone(),
-                why: why.clone(),
+                why: why.to_owned(),
             })?;
             match &event.event {
                 LedgerEvent::Distribution(change) => {

@@ -7,7 +7,7 @@ use super::compare::Held;
 use super::streams::BOUNDS;
 use crate::StoreError;
 use crate::claim::RawQueueRow;
-use crate::log::RawRow;
+use crate::log::{RawRow, rows};
 
 #[derive(FromRow)]
 pub(super) struct RawHeld {
@@ -35,12 +35,10 @@ pub(super) async fn delivery_events(
     after: Option<DeliveryId>,
     limit: i64,
 ) -> sqlx::Result<Vec<RawRow>> {
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-             payload::text as payload, metadata::text as metadata \
-         from events where aggregate_type = 'delivery' and aggregate_id > $1 \
-         order by aggregate_id, sequence limit $2",
-    )
+    sqlx::query_as(rows!(
+        "where aggregate_type = 'delivery' and aggregate_id > $1 \
+         order by aggregate_id, sequence limit $2"
+    ))
     .bind(after.map(|id| id.to_string()).unwrap_or_default())
     .bind(limit)
     .fetch_all(pool)
@@ -51,11 +49,9 @@ pub(super) async fn stream_of<'e>(
     executor: impl Executor<'e, Database = Postgres>,
     delivery: DeliveryId,
 ) -> sqlx::Result<Vec<RawRow>> {
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-             payload::text as payload, metadata::text as metadata \
-         from events where aggregate_type = 'delivery' and aggregate_id = $1 order by sequence",
-    )
+    sqlx::query_as(rows!(
+        "where aggregate_type = 'delivery' and aggregate_id = $1 order by sequence"
+    ))
     .bind(delivery.to_string())
     .fetch_all(executor)
     .await

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::bounded;
 use super::row::{RawClaimed, RawDepth, RawPlanningRow, RawQueueRow};
-use crate::log::RawRow;
+use crate::log::{RawRow, rows};
 use crate::timely::Timely;
 use crate::{ClaimRequest, QueueRow};
 
@@ -60,12 +60,10 @@ pub(super) async fn histories(
     connection: &mut PgConnection,
     deliveries: &[String],
 ) -> sqlx::Result<Vec<RawRow>> {
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-             payload::text as payload, metadata::text as metadata \
-         from events where aggregate_type = 'delivery' and aggregate_id = any($1) \
-         order by aggregate_id, sequence",
-    )
+    sqlx::query_as(rows!(
+        "where aggregate_type = 'delivery' and aggregate_id = any($1) \
+         order by aggregate_id, sequence"
+    ))
     .bind(deliveries)
     .fetch_all(connection)
     .await

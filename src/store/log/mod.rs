@@ -15,7 +15,7 @@ use crate::{CommandOutcome, Ledger, StoreError};
 
 pub use part::{LAST_STREAM, StreamPart, StreamSpan};
 pub use row::LogRow;
-pub(crate) use row::RawRow;
+pub(crate) use row::{RawRow, rows};
 
 impl Ledger {
     /// The events of a stream after a sequence (0 for all of them), in order.

@@ -1,19 +1,9 @@
 use chrono::{DateTime, Utc};
 use schema::{AddressId, AggregateType, RecipientId, StreamId, TenantId};
 
+use super::row::rows;
 use super::{RawRow, StreamSpan};
 use crate::timely::Timely;
-
-/// A statement for whole rows of the log, as [`RawRow`] has them.
-macro_rules! rows {
-    ($condition:literal) => {
-        concat!(
-            "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-             payload::text as payload, metadata::text as metadata from events ",
-            $condition
-        )
-    };
-}
 
 pub(super) async fn stream(
     pool: Timely<'_>,

@@ -1,6 +1,6 @@
 use sqlx::postgres::PgConnection;
 
-use crate::log::RawRow;
+use crate::log::{RawRow, rows};
 
 /// The sequence's last number, or nothing before its first. Never by a SELECT of `last_value`: that is a torn read.
 /// Takes RowExclusiveLock on the sequence for as long as its transaction lasts.
@@ -63,15 +63,11 @@ pub(super) async fn window(
     after: i64,
     through: i64,
 ) -> sqlx::Result<Vec<RawRow>> {
-    sqlx::query_as(
-        "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-             payload::text as payload, metadata::text as metadata \
-         from events where position > $1 and position <= $2 order by position",
-    )
-    .bind(after)
-    .bind(through)
-    .fetch_all(connection)
-    .await
+    sqlx::query_as(rows!("where position > $1 and position <= $2 order by position"))
+        .bind(after)
+        .bind(through)
+        .fetch_all(connection)
+        .await
 }
 
 /// The last event up to a position.

@@ -128,7 +128,7 @@ async fn positions_rise_in_the_units_own_order() {
     let expected: Vec<_> = (1..).zip(expected).collect();
     assert_eq!(appended.events.iter().map(order).collect::<Vec<_>>(), expected);
     let log = test.ledger.read(Position(0), Position(6), 100, None).await.unwrap();
-    let log: Vec<_> = log.into_iter().map(|row| order(&row.decoded.unwrap())).collect();
+    let log: Vec<_> = log.into_iter().map(|row| order(row.decoded().unwrap())).collect();
     assert_eq!(log, expected);
 }
 

@@ -260,7 +260,7 @@ async fn an_event_that_cannot_be_decoded_is_a_value() {
         .await
         .unwrap();
     let TailStep::Batch(batch) = places.next().await else { panic!("no batch") };
-    let error = batch.rows[0].decoded.as_ref().unwrap_err();
+    let error = batch.rows[0].decoded().unwrap_err();
     assert_eq!(error, "tenant event TenantCreated version 999 is unknown to this program");
     assert_eq!(batch.rows[0].payload, "{\"title\":\"x\"}");
 }

@@ -156,7 +156,7 @@ pub(super) fn delivery_of(row: &LogRow) -> Option<Uuid> {
 }
 
 fn plan_of(row: &LogRow) -> Option<(Uuid, String)> {
-    let event = row.decoded.as_ref().ok()?;
+    let event = row.decoded().ok()?;
     match &event.event {
         LedgerEvent::Delivery(schema::events::DeliveryEvent::DeliveryScheduled(plan)) => {
             Some((plan.distribution.as_uuid(), plan.recipient.to_string()))
@@ -203,11 +203,11 @@ impl Changes {
 }
 
 fn change(row: &LogRow, recipient: String) -> Result<DeliveryChange, Fault> {
-    let newer = |_: &String| {
+    let newer = |_: &str| {
         let told = "an event was written by a newer program than this one";
         Fault::new(FaultCode::Unavailable, told).at_position(Position(row.position.0 - 1))
     };
-    let event = row.decoded.as_ref().map_err(newer)?;
+    let event = row.decoded().map_err(newer)?;
     let id: DeliveryId = row.aggregate_id.parse()?;
     let entry = TimelineEntry::of(event, &ID(recipient))?;
     Ok(DeliveryChange { position: LogPosition(row.position), entry, id })

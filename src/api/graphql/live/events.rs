@@ -36,7 +36,7 @@ pub struct LogEvent {
 
 impl From<LogRow> for LogEvent {
     fn from(row: LogRow) -> Self {
-        let actor = row.decoded.as_ref().ok().map(|event| event.metadata.actor.to_string());
+        let actor = row.decoded().ok().map(|event| event.metadata.actor.to_string());
         Self {
             position: LogPosition(row.position),
             recorded_at: Instant(row.recorded_at),

@@ -135,7 +135,7 @@ const NO_KINDS: Option<&[AggregateType]> = None;
 
 /// Whether a row is the tenant's. One this program cannot read still says whose it is.
 fn is_of(row: &LogRow, tenant: &TenantId) -> bool {
-    match &row.decoded {
+    match row.decoded() {
         Ok(event) => event.metadata.tenant == *tenant,
         Err(_) => serde_json::from_str::<schema::Metadata>(&row.metadata)
             .is_ok_and(|metadata| metadata.tenant == *tenant),

@@ -23,7 +23,7 @@ async fn stored(api: &Api, tenant: &str) -> Vec<store::LogRow> {
     let ledger = &api.ledger.ledger;
     let head = ledger.head().await.unwrap();
     let mut rows = ledger.read(Position::START, head, 100_000, None).await.unwrap();
-    rows.retain(|row| row.decoded.as_ref().unwrap().metadata.tenant.as_str() == tenant);
+    rows.retain(|row| row.decoded().unwrap().metadata.tenant.as_str() == tenant);
     rows
 }
 

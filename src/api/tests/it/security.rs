@@ -88,8 +88,7 @@ pub async fn revoke(api: &Api, key: &str) {
 async fn events_of(api: &Api, tenant: &str) -> usize {
     let head = api.ledger.ledger.head().await.unwrap();
     let rows = api.ledger.ledger.read(Position::START, head, 100_000, None).await.unwrap();
-    let of_tenant =
-        |row: &&LogRow| row.decoded.as_ref().unwrap().metadata.tenant.as_str() == tenant;
+    let of_tenant = |row: &&LogRow| row.decoded().unwrap().metadata.tenant.as_str() == tenant;
     rows.iter().filter(of_tenant).count()
 }
 

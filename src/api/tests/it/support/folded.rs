@@ -45,7 +45,8 @@ impl ReadPosition for Folded {
         }
         let head = self.ledger.head().await?;
         let rows = self.ledger.read(*reached, head, 100_000, None).await?;
-        let events: Vec<RecordedEvent> = rows.into_iter().map(|row| row.decoded.unwrap()).collect();
+        let events: Vec<RecordedEvent> =
+            rows.into_iter().map(|row| row.into_decoded().unwrap()).collect();
         let mut transaction = self.ledger.pool().begin().await?;
         sqlx::query("set local search_path = read").execute(&mut *transaction).await?;
         for projection in &self.projections {
