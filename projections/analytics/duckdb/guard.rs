@@ -16,7 +16,7 @@ pub(crate) fn open(request: &Request) -> Result<Connection, NoAnswer> {
          set max_temp_directory_size = '0KiB'; \
          set autoinstall_known_extensions = false; set autoload_known_extensions = false; \
          set allow_community_extensions = false; set allow_unsigned_extensions = false; \
-         set enable_progress_bar = false; set timezone = 'UTC'; ",
+         set enable_progress_bar = false; set timezone = 'UTC'; set parquet_metadata_cache = true; ",
         limits.memory_mb, limits.threads
     );
     // Settings that this build of DuckDB does not have, or has from its start, are no loss.
@@ -27,7 +27,9 @@ pub(crate) fn open(request: &Request) -> Result<Connection, NoAnswer> {
             _ => {}
         }
     }
-    for (table, files) in &request.tables {
+    // What is not named in the statement cannot be asked for, and each file of a view is opened to make it.
+    let asked = request.sql.to_lowercase();
+    for (table, files) in request.tables.iter().filter(|(table, _)| asked.contains(*table)) {
         let files = files.iter().map(|file| quoted(file)).collect::<Vec<_>>().join(", ");
         connection.execute_batch(&format!(
             "create view {table} as select * from read_parquet([{files}], union_by_name = true, \
