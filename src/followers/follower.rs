@@ -60,14 +60,15 @@ pub trait Follower: Send + Sync {
         Ok(())
     }
 
-    /// Whether it has carried something that it has not told in a transaction: then it is given one soon, with no events
-    /// if there are none.
+    /// Whether it has carried something that it has not told in a transaction: then it is given one soon, with no
+    /// events if there are none.
     fn owes(&self) -> bool {
         false
     }
 
-    /// Applies events, in the log's order; none are shown to who [takes what is stored](Follower::takes_stored). What is written through `conn` commits together with the checkpoint, or not
-    /// at all; what is done elsewhere may be done again, so it must be repeatable.
+    /// Applies events, in the log's order; none are shown to who [takes what is stored](Follower::takes_stored). What
+    /// is written through `conn` commits together with the checkpoint, or not at all; what is done elsewhere may be
+    /// done again, so it must be repeatable.
     ///
     /// # Errors
     /// [`FollowerError::Again`] when the world is away, [`FollowerError::Refused`] when an event cannot be applied.

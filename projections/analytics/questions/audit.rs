@@ -31,8 +31,8 @@ impl From<AuditTrail> for Question {
             asked.after.0.into(),
             asked.limit.into(),
         ]);
-        // Later events of a subscription do not repeat what their stream is about. They are asked apart, for which streams
-        // they are of costs as much to read as all else together.
+        // Later events of a subscription do not repeat what their stream is about. They are asked apart, for which
+        // streams they are of costs as much to read as all else together.
         let told = "position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version,
                    actor, report, version, recipient, channel, destination";
         let narrowed = "($1::timestamp is null or recorded_at >= $1::timestamp)
