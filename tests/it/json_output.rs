@@ -184,18 +184,25 @@ async fn analysing(program: &Program<'_>, head: i64) {
     assert!(of("acme").await.as_i64() > of("other").await.as_i64());
     let copies = ["analytics", "query", "copy events to 'x'", "--tenant", "acme"];
     assert!(program.failure(&copies).await.to_string().contains("select"));
-    let [csv, svg] = ["trail.csv", "week.svg"].map(|name| program.scene.path().join(name));
-    let [csv, svg] = [&csv, &svg].map(|path| path.to_str().unwrap());
-    let export = ["analytics", "export", "audit-trail", "--tenant", "acme", "--format", "csv"];
-    let export = [&export[..], &["--file", csv]].concat();
-    let written = program.told(&export).await;
-    assert_eq!(written["position"], json!(head));
-    let lines = std::fs::read_to_string(csv).unwrap().lines().count() as u64;
-    assert_eq!(written["rows"], json!(lines - 1));
-    assert!(program.failure(&export).await.to_string().contains("exists"));
-    let plot = ["analytics", "plot", "patterns", "--tenant", "acme", "--file", svg];
+    let file = |format| program.scene.path().join("trail").with_extension(format);
+    let mut rows = Vec::new();
+    for format in ["csv", "xlsx", "parquet"] {
+        let file = file(format).display().to_string();
+        let export = ["analytics", "export", "audit-trail", "--tenant", "acme", "--file", &file];
+        let export = [&export[..], &["--format", format]].concat();
+        let written = program.told(&export).await;
+        assert_eq!(written["position"], json!(head));
+        rows.push(written["rows"].as_u64().unwrap());
+        assert!(program.failure(&export).await.to_string().contains("exists"));
+    }
+    let lines = std::fs::read_to_string(file("csv")).unwrap().lines().count() as u64;
+    assert_eq!(rows, [lines - 1; 3]);
+    assert!(std::fs::read(file("parquet")).unwrap().ends_with(b"PAR1"));
+    assert!(std::fs::read(file("xlsx")).unwrap().starts_with(b"PK"));
+    let svg = file("svg").display().to_string();
+    let plot = ["analytics", "plot", "patterns", "--tenant", "acme", "--file", &svg];
     assert_eq!(program.told(&plot).await["position"], json!(head));
-    assert!(std::fs::read_to_string(svg).unwrap().starts_with("<svg"));
+    assert!(std::fs::read_to_string(&svg).unwrap().starts_with("<svg"));
 }
 
 /// What the ledger knew at a moment.

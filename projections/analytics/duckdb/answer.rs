@@ -47,7 +47,8 @@ fn write(connection: &Connection, request: &Request, target: &Target) -> Result<
             return Ok(Reply::Written { rows: rows.unsigned_abs() });
         }
     };
-    connection.execute_batch(&format!("copy answer to '{path}' ({form})"))?;
+    // The file is there already, empty, and its neighbours are out of reach: no temporary one beside it.
+    connection.execute_batch(&format!("copy answer to '{path}' ({form}, use_tmp_file false)"))?;
     Ok(Reply::Written { rows: rows.unsigned_abs() })
 }
 

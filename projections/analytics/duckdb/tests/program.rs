@@ -43,10 +43,11 @@ fn it_answers_with_columns_and_rows_and_says_when_there_are_more() {
 }
 
 #[test]
-fn it_writes_an_answer_as_csv_parquet_and_workbook() {
+fn it_writes_an_answer_into_the_empty_file_it_is_given_as_csv_parquet_and_workbook() {
     let folder = tempfile::tempdir().unwrap();
     for format in ["csv", "parquet", "xlsx"] {
         let path = folder.path().join(format!("it's an answer.{format}"));
+        std::fs::File::create_new(&path).unwrap();
         let target = json!({ "format": format, "path": path });
         let sql = "select range as n, '=1+1' as formula, null as nothing from range(5)";
         let (fine, said) = ask(&request(sql, &json!([]), &target));
