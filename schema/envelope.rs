@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use crate::{CodecError, Invalid, Position, Timestamp};
 
 /// An event exactly as it is stored: nothing in it has been understood, so it may be of a newer program.
@@ -24,9 +26,6 @@ pub struct StoredEvent<'e> {
     pub metadata: &'e str,
 }
 
-/// A CloudEvents attribute with its value.
-pub type Attribute = (Cow<'static, str>, String);
-
 impl StoredEvent<'_> {
     /// What the published schema of an event's payload is called: its `$id`.
     #[must_use]
@@ -34,38 +33,50 @@ impl StoredEvent<'_> {
         format!("urn:waybill:schema:{kind}:{event_type}:{event_version}")
     }
 
-    /// What other systems are told of it besides its payload: the context attributes of CloudEvents 1.0 and, as
-    /// extensions, `position`, `sequence` and each value of its metadata (`tenant`, `actor`, …). `source` is the
-    /// ledger's: with `id`, the position, it makes the event unique.
+    /// Tells name and value of what other systems learn of it besides its payload: the context attributes of
+    /// CloudEvents 1.0 and, as extensions, `position`, `sequence` and each value of its metadata (`tenant`, `actor`,
+    /// …). `source` is the ledger's: with `id`, the position, it makes the event unique.
     ///
     /// # Errors
     /// [`CodecError::Payload`] when the metadata are no object of texts.
-    pub fn attributes(&self, source: &str) -> Result<Vec<Attribute>, CodecError> {
-        let metadata: BTreeMap<String, String> =
+    pub fn tell(&self, source: &str, mut told: impl FnMut(&str, &str)) -> Result<(), CodecError> {
+        let metadata: BTreeMap<Text<'_>, Text<'_>> =
             serde_json::from_str(self.metadata).map_err(|source| CodecError::Payload {
                 event_type: format!("metadata of {}", self.event_type),
                 source,
             })?;
         let Self { aggregate_type: kind, event_type: name, event_version: version, .. } = self;
-        let own = [
-            ("specversion", "1.0".to_owned()),
-            ("id", self.position.to_string()),
-            ("source", source.to_owned()),
-            ("type", format!("waybill.{kind}.{name}.v{version}")),
-            ("subject", self.aggregate_id.to_owned()),
-            ("time", self.recorded_at.to_string()),
-            ("datacontenttype", "application/json".to_owned()),
-            ("dataschema", Self::schema_name(kind, name, version)),
-            ("position", self.position.to_string()),
-            ("sequence", self.sequence.to_string()),
-        ];
-        let own = own.into_iter().map(|(name, value)| (Cow::Borrowed(name), value));
-        let more = metadata.into_iter().map(|(name, value)| (Cow::Owned(name), value));
-        Ok(own.chain(more).collect())
+        let position = self.position.to_string();
+        told("specversion", "1.0");
+        told("id", &position);
+        told("source", source);
+        told("type", &format!("waybill.{kind}.{name}.v{version}"));
+        told("subject", self.aggregate_id);
+        told("time", &self.recorded_at.to_string());
+        told("datacontenttype", "application/json");
+        told("dataschema", &Self::schema_name(kind, name, version));
+        told("position", &position);
+        told("sequence", &self.sequence.to_string());
+        metadata.iter().for_each(|(name, value)| told(&name.0, &value.0));
+        Ok(())
+    }
+
+    /// What [`StoredEvent::tell`] tells, in its order.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn attributes(&self, source: &str) -> Result<Vec<(String, String)>, CodecError> {
+        let mut told = Vec::new();
+        self.tell(source, |name, value| told.push((name.to_owned(), value.to_owned())))?;
+        Ok(told)
     }
 }
 
-/// An event as others were told of it, its payload apart: what [`StoredEvent::attributes`] says, read back.
+/// A text of JSON, where it stands wherever it has no escapes.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
+
+/// An event as others were told of it, its payload apart: what [`StoredEvent::tell`] tells, read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToldEvent {
     /// Which ledger's it is.
@@ -165,8 +176,7 @@ mod tests {
     #[test]
     fn an_event_is_told_by_the_attributes_of_cloudevents_and_its_own() {
         let told = STORED.attributes("urn:uuid:ledger").unwrap();
-        let told: Vec<String> =
-            told.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let told: Vec<_> = told.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
             told,
             [
@@ -196,8 +206,7 @@ mod tests {
     #[test]
     fn what_was_told_is_read_back_byte_for_byte() {
         let told = STORED.attributes("urn:uuid:ledger").unwrap();
-        let told: BTreeMap<String, String> =
-            told.into_iter().map(|(name, value)| (name.into_owned(), value)).collect();
+        let told: BTreeMap<String, String> = told.into_iter().collect();
         let read = ToldEvent::read(told.clone()).unwrap();
         assert_eq!(read.source, "urn:uuid:ledger");
         assert_eq!(format!("{:?}", read.stored()), format!("{STORED:?}"));

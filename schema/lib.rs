@@ -30,7 +30,7 @@ mod zone;
 pub use attributes::{AttributeValue, Attributes, ReportSelector, Selector};
 pub use channel::{ChannelKind, Format};
 pub use digest::Sha256;
-pub use envelope::{Attribute, StoredEvent, ToldEvent};
+pub use envelope::{StoredEvent, ToldEvent};
 pub use events::{CodecError, EventBody, LedgerEvent};
 pub use failure::{FailureClass, Fault};
 pub use ids::{

@@ -137,7 +137,7 @@ fn the_headers_are_those_that_are_written() {
         .attributes("urn:uuid:x")
         .unwrap()
         .into_iter()
-        .map(|(name, value)| match name.as_ref() {
+        .map(|(name, value)| match name.as_str() {
             "datacontenttype" => ("content-type".to_owned(), value),
             name => (format!("ce_{name}"), value),
         })

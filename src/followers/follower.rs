@@ -60,6 +60,11 @@ pub trait Follower: Send + Sync {
         Ok(())
     }
 
+    /// How far what it carries has come, while some of it is still under way: no checkpoint says more than that.
+    fn carried(&self) -> Option<Mark> {
+        None
+    }
+
     /// Whether it has carried something that it has not told in a transaction: then it is given one soon, with no
     /// events if there are none.
     fn owes(&self) -> bool {

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::iter;
 use std::sync::Arc;
 
 use rdkafka::ClientConfig;
+use rdkafka::message::OwnedHeaders;
 use schema::{AggregateType, Position, Sha256};
 use serde::{Deserialize, Serialize};
 use store::{Ledger, LogIdentity, LogRow};
@@ -17,7 +17,7 @@ use super::outlet::{Outlet, Record};
 use super::reading::{Read, Reading};
 use super::topics::{self, Names, Topics};
 use super::verify::Tell;
-use super::{MirrorConfig, blocking, extend, record};
+use super::{MirrorConfig, blocking, extend};
 
 /// Positions carried in one transaction.
 const PORTION: u32 = 2_000;
@@ -183,14 +183,14 @@ impl Backfill {
     }
 
     async fn write(&self, open: Open, rows: &[LogRow], source: &str) -> Result<Open, MirrorError> {
-        let records = rows.iter().map(|row| record(row, self.topic.clone(), source));
+        let records = rows.iter().map(|row| Record::of(row, self.topic.clone(), source));
         let records = records.collect::<Result<Vec<_>, _>>()?;
         let last = rows.last().map(|row| (row.position, LogIdentity::hash(row)));
         let (key, checkpoint, topic) = (self.name(), self.names.checkpoint(), self.topic.clone());
         blocking(move || {
             let Open { outlet, mut progress } = open;
             let count = progress.ends.len();
-            outlet.write(iter::once(Ok(records)), |written| {
+            outlet.write(records, |written| {
                 let mut ends =
                     BTreeMap::from([(topic.clone(), std::mem::take(&mut progress.ends))]);
                 extend(&mut ends, written, count);
@@ -201,7 +201,7 @@ impl Backfill {
                 let payload = serde_json::to_string(&progress).map_err(|source| {
                     MirrorError::CheckpointDamaged { topic: checkpoint.clone(), source }
                 })?;
-                Ok(Record { topic: checkpoint, key, attributes: Vec::new(), payload })
+                Ok(Record { topic: checkpoint, key, headers: OwnedHeaders::new(), payload })
             })?;
             Ok(Open { outlet, progress })
         })

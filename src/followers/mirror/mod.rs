@@ -18,13 +18,14 @@ mod view;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
-use schema::{AggregateType, Position, Timestamp};
+use rdkafka::message::OwnedHeaders;
+use schema::{AggregateType, Position, Sha256, Timestamp};
 use store::{Ledger, LogIdentity, LogRow};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use self::checkpoint::Checkpoint;
@@ -40,8 +41,11 @@ pub use self::error::MirrorError;
 pub use self::verify::{Retained, Tell, Verification};
 pub use self::view::{MirrorMark, MirrorPartition, MirrorStatus, MirrorTopic, MirrorView};
 
-/// Records made before the first of them are sent.
-const PORTION: usize = 250;
+/// From so many events on more are likely on their way, and nothing waits for these.
+const MANY: usize = 100;
+/// Events of a transaction, at least those of one portion: what is made ready while the one before is under way, up to
+/// so many. What a transaction costs goes by the partitions that it touches far more than by its events.
+const FULL: usize = 16_000;
 
 /// Hears that the mirror's last event, at this position, is none of the ledger's.
 pub type HearAhead = Arc<dyn Fn(Position) + Send + Sync>;
@@ -55,14 +59,27 @@ pub struct Mirror {
     names: Names,
     stop: CancellationToken,
     hear_ahead: HearAhead,
+    /// As CloudEvents' `source`.
+    source: String,
     open: Option<Open>,
+    /// Made ready, for the next transaction.
+    ready: Vec<Record>,
+    /// The last event that was made ready, with its hash.
+    reached: Option<(Position, Sha256)>,
+    writing: Option<Writing>,
+    /// The last event that the brokers have committed.
+    carried: Mark,
+}
+
+/// A transaction under way.
+struct Writing {
+    through: Mark,
+    ended: JoinHandle<Result<Open, MirrorError>>,
 }
 
 /// What a tenure writes with.
 struct Open {
     outlet: Outlet,
-    /// As CloudEvents' `source`.
-    source: String,
     ends: BTreeMap<String, Vec<i64>>,
 }
 
@@ -79,7 +96,21 @@ impl Mirror {
     ) -> Self {
         let (follower, names) = (Self::follower_of(&config), Names::of(&config));
         let ledger = Arc::clone(ledger);
-        Self { ledger, config, client, follower, names, stop, hear_ahead, open: None }
+        Self {
+            ledger,
+            config,
+            client,
+            follower,
+            names,
+            stop,
+            hear_ahead,
+            source: String::new(),
+            open: None,
+            ready: Vec::new(),
+            reached: None,
+            writing: None,
+            carried: Mark { position: Position::START, event_hash: None },
+        }
     }
 
     /// The name of its checkpoint in Postgres: another name is another mirror.
@@ -89,8 +120,10 @@ impl Mirror {
     }
 
     async fn begin(&mut self, checkpoint: Mark) -> Result<Option<Mark>, MirrorError> {
-        self.open = None;
-        let source = format!("urn:uuid:{}", self.ledger.installation().await?);
+        // What the tenure before has under way is fenced off with it.
+        (self.open, self.writing) = (None, None);
+        self.ready.clear();
+        self.source = format!("urn:uuid:{}", self.ledger.installation().await?);
         let (client, names) = (self.client.clone(), self.names.clone());
         let (id, stop) = (self.follower.clone(), self.stop.clone());
         let (reached, partitions) = (checkpoint.position, self.config.partitions);
@@ -108,25 +141,44 @@ impl Mirror {
         topics::make(&self.client, &self.names, &found.missing, partitions).await?;
         let mark = found.known.as_ref().map(Checkpoint::mark);
         let ends = found.known.map(|known| known.ends).unwrap_or_default();
-        self.open = Some(Open { outlet, source, ends });
+        self.open = Some(Open { outlet, ends });
+        self.carried = mark.unwrap_or(checkpoint);
         Ok(mark)
     }
 
+    /// Makes events ready and begins a transaction of what is, unless one is under way. Few events are waited for.
     async fn write(&mut self, rows: &[&LogRow]) -> Result<(), MirrorError> {
-        let (Some(last), Some(open)) = (rows.last(), self.open.take()) else {
-            return if rows.is_empty() { Ok(()) } else { Err(MirrorError::CalledOff) };
+        for row in rows {
+            let record = self.record(row)?;
+            self.ready.push(record);
+        }
+        if let Some(last) = rows.last() {
+            self.reached = Some((last.position, LogIdentity::hash(last)));
+        }
+        let has_ended = self.writing.as_ref().is_some_and(|writing| writing.ended.is_finished());
+        if has_ended || rows.len() < MANY || self.ready.len() >= FULL {
+            self.settle().await?;
+        }
+        if self.writing.is_none() && !self.ready.is_empty() {
+            self.send()?;
+        }
+        if rows.len() < MANY {
+            self.settle().await?;
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction of all that is ready.
+    fn send(&mut self) -> Result<(), MirrorError> {
+        let (Some(open), Some((position, hash))) = (self.open.take(), self.reached) else {
+            return Err(MirrorError::CalledOff);
         };
-        let (position, hash) = (last.position, LogIdentity::hash(last));
+        let Open { outlet, mut ends } = open;
+        let records = std::mem::take(&mut self.ready);
         let topic = self.names.checkpoint();
         let count = usize::try_from(self.config.partitions).unwrap_or_default();
-        let (made, records) = mpsc::channel();
-        let source = open.source.clone();
-        let portions = rows.chunks(PORTION);
-        let expected = portions.len();
-        let writing = spawn_blocking(move || {
-            let Open { outlet, source, mut ends } = open;
-            let next = |_| records.recv().unwrap_or(Err(MirrorError::CalledOff));
-            outlet.write((0..expected).map(next), |written| {
+        let ended = spawn_blocking(move || {
+            outlet.write(records, |written| {
                 extend(&mut ends, written, count);
                 let ends = ends.clone();
                 let written_at = Timestamp::default();
@@ -135,33 +187,31 @@ impl Mirror {
                     MirrorError::CheckpointDamaged { topic: topic.clone(), source }
                 })?;
                 let key = checkpoint::KEY.to_owned();
-                Ok(Record { topic, key, attributes: Vec::new(), payload })
+                Ok(Record { topic, key, headers: OwnedHeaders::new(), payload })
             })?;
-            Ok(Open { outlet, source, ends })
+            Ok(Open { outlet, ends })
         });
-        // The first are on their way while the next are made.
-        for portion in portions {
-            let records = portion.iter().map(|row| self.record(row, &source));
-            drop(made.send(records.collect()));
-        }
-        drop(made);
-        self.open = Some(writing.await.unwrap_or(Err(MirrorError::CalledOff))?);
+        self.writing = Some(Writing { through: Mark { position, event_hash: Some(hash) }, ended });
         Ok(())
     }
 
-    fn record(&self, row: &LogRow, source: &str) -> Result<Record, MirrorError> {
+    /// Waits until no transaction is under way.
+    async fn settle(&mut self) -> Result<(), MirrorError> {
+        let Some(writing) = &mut self.writing else { return Ok(()) };
+        let (through, ended) = (writing.through, (&mut writing.ended).await);
+        self.writing = None;
+        self.open = Some(ended.unwrap_or(Err(MirrorError::CalledOff))?);
+        self.carried = through;
+        Ok(())
+    }
+
+    fn record(&self, row: &LogRow) -> Result<Record, MirrorError> {
         let kind = row.aggregate_type.clone();
         if AggregateType::from_str(&kind).is_err() {
             return Err(MirrorError::UnknownKind { position: row.position, kind });
         }
-        record(row, self.names.events(&kind), source)
+        Ok(Record::of(row, self.names.events(&kind), &self.source)?)
     }
-}
-
-/// An event as it is told on a topic.
-fn record(row: &LogRow, topic: String, source: &str) -> Result<Record, MirrorError> {
-    let attributes = row.stored().attributes(source)?;
-    Ok(Record { topic, key: row.aggregate_id.clone(), attributes, payload: row.payload.clone() })
 }
 
 /// Adds where records came to.
@@ -207,6 +257,10 @@ impl Follower for Mirror {
 
     async fn resume(&mut self, checkpoint: Mark) -> Result<Option<Mark>, FollowerError> {
         self.begin(checkpoint).await.map_err(FollowerError::again)
+    }
+
+    fn carried(&self) -> Option<Mark> {
+        self.writing.as_ref().map(|_| self.carried)
     }
 
     async fn carry(&mut self, rows: &[&LogRow]) -> Result<(), FollowerError> {

@@ -11,7 +11,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use schema::Attribute;
+use store::{LogRow, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::error::MirrorError;
@@ -30,20 +30,27 @@ const ASK_FOR: Duration = Duration::from_millis(1);
 /// millisecond of its timeout.
 const LOOK_AGAIN: Duration = Duration::from_micros(300);
 
+/// Room for the headers of an event.
+const HEADERS: usize = 16;
+
 /// What is written: an event, or the checkpoint behind it.
 pub(super) struct Record {
     pub topic: String,
     pub key: String,
-    pub attributes: Vec<Attribute>,
+    pub headers: OwnedHeaders,
     pub payload: String,
 }
 
 impl Record {
-    fn headers(&self) -> OwnedHeaders {
-        let headers = OwnedHeaders::new_with_capacity(self.attributes.len());
-        self.attributes.iter().fold(headers, |headers, (name, value)| {
-            headers.insert(Header { key: &header_of(name), value: Some(value) })
-        })
+    /// An event as it is told on a topic.
+    pub(super) fn of(row: &LogRow, topic: String, source: &str) -> Result<Self, StoreError> {
+        let mut headers = Some(OwnedHeaders::new_with_capacity(HEADERS));
+        row.stored().tell(source, |name, value| {
+            let header = Header { key: &header_of(name), value: Some(value) };
+            headers = headers.take().map(|headers| headers.insert(header));
+        })?;
+        let headers = headers.unwrap_or_default();
+        Ok(Self { topic, key: row.aggregate_id.clone(), headers, payload: row.payload.clone() })
     }
 }
 
@@ -162,12 +169,12 @@ impl Outlet {
     /// Writes records, and behind them what `seal` makes of the places they came to: all of it is seen, or nothing.
     pub(super) fn write(
         &self,
-        portions: impl Iterator<Item = Result<Vec<Record>, MirrorError>>,
+        records: Vec<Record>,
         seal: impl FnOnce(Ends) -> Result<Record, MirrorError>,
     ) -> Result<(), MirrorError> {
         *self.producer.context().lock() = Reported::default();
         self.producer.begin_transaction()?;
-        let written = self.write_open(portions, seal);
+        let written = self.write_open(records, seal);
         if written.is_err() {
             self.give_up();
         }
@@ -193,25 +200,21 @@ impl Outlet {
 
     fn write_open(
         &self,
-        portions: impl Iterator<Item = Result<Vec<Record>, MirrorError>>,
+        records: Vec<Record>,
         seal: impl FnOnce(Ends) -> Result<Record, MirrorError>,
     ) -> Result<(), MirrorError> {
-        for portion in portions {
-            portion?.iter().try_for_each(|record| self.send(record))?;
-        }
+        records.into_iter().try_for_each(|record| self.send(record))?;
         self.drain()?;
         let ends = std::mem::take(&mut self.producer.context().lock().ends);
-        self.send(&seal(ends)?)?;
+        self.send(seal(ends)?)?;
         self.drain()?;
         Ok(self.producer.commit_transaction(DECIDE_WITHIN)?)
     }
 
-    fn send(&self, record: &Record) -> Result<(), MirrorError> {
+    fn send(&self, record: Record) -> Result<(), MirrorError> {
         let until = Instant::now() + TAKE_WITHIN;
-        let mut told = BaseRecord::to(&record.topic)
-            .key(&record.key)
-            .payload(&record.payload)
-            .headers(record.headers());
+        let Record { topic, key, headers, payload } = record;
+        let mut told = BaseRecord::to(&topic).key(&key).payload(&payload).headers(headers);
         while let Err((error, back)) = self.producer.send(told) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 return Err(error.into());

@@ -163,11 +163,12 @@ impl<'r> Tenure<'r> {
         to: Mark,
     ) -> Result<Result<(), Fenced>, FollowerError> {
         let rate = self.rate.count(count, Instant::now());
+        let sure = self.follower.carried().unwrap_or(to);
         let advance = Advance {
             name: self.follower.name(),
             epoch: self.beat.epoch,
-            position: to.position.0,
-            event_hash: to.event_hash.as_ref().map(|hash| hash.as_bytes().as_slice()),
+            position: sure.position.0,
+            event_hash: sure.event_hash.as_ref().map(|hash| hash.as_bytes().as_slice()),
             system_identifier: self.system_identifier,
             head: self.head.0.max(to.position.0),
             applied: i64::try_from(count).unwrap_or(i64::MAX),
@@ -183,7 +184,7 @@ impl<'r> Tenure<'r> {
         }
         tx.commit().await?;
         self.position = to.position;
-        self.written = to.position;
+        self.written = sure.position;
         self.written_at = Instant::now();
         self.event_hash = to.event_hash;
         Ok(Ok(()))
@@ -191,10 +192,11 @@ impl<'r> Tenure<'r> {
 
     /// How far it is, for metrics.
     fn tell(&mut self) {
-        if self.position >= self.head {
+        let reached = self.follower.carried().map_or(self.position, |sure| sure.position);
+        if reached >= self.head {
             self.at_head = Instant::now();
         }
-        metric::reached(self.follower.name(), self.position, self.head, self.at_head.elapsed());
+        metric::reached(self.follower.name(), reached, self.head, self.at_head.elapsed());
     }
 
     fn has_to_write(&self) -> bool {
@@ -273,8 +275,13 @@ impl<'r> Tenure<'r> {
 
     /// Writes what is not yet written and lets another node take over.
     pub(super) async fn resign(&mut self) -> Result<(), FollowerError> {
-        if self.written < self.position && self.transaction(&[]).await?.is_err() {
-            return Ok(());
+        if self.written < self.position {
+            match self.transaction(&[]).await {
+                Ok(Err(Fenced)) => return Ok(()),
+                // What was under way may have been called off with the rest: it is done again.
+                Ok(Ok(())) | Err(FollowerError::Again(_)) => {}
+                Err(refused) => return Err(refused),
+            }
         }
         timely(queries::release(&mut self.conn, self.follower.name(), self.beat.epoch)).await?;
         Ok(())

@@ -4,12 +4,12 @@ use store::{LogRow, StoreError};
 /// that are stored. Nothing is unsealed.
 pub(super) fn line(row: &LogRow, source: &str) -> Result<String, StoreError> {
     let mut line = String::with_capacity(row.payload.len() + 640);
-    for (name, value) in row.stored().attributes(source)? {
+    row.stored().tell(source, |name, value| {
         line.push(if line.is_empty() { '{' } else { ',' });
-        line.push_str(&text(&name));
+        line.push_str(&text(name));
         line.push(':');
-        line.push_str(&text(&value));
-    }
+        line.push_str(&text(value));
+    })?;
     line.push_str(",\"data\":");
     line.push_str(&row.payload);
     line.push_str("}\n");

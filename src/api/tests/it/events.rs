@@ -41,7 +41,7 @@ async fn a_tenants_events_are_told_in_order_with_the_mirrors_attributes_and_the_
     for ((line, row), text) in told.iter().zip(&stored).zip(all.text().lines()) {
         let attributes = row.stored().attributes(&source).unwrap();
         for (name, value) in &attributes {
-            assert_eq!(line[name.as_ref()], **value);
+            assert_eq!(line[name], **value);
         }
         assert_eq!(line.as_object().unwrap().len(), attributes.len() + 1);
         assert!(text.ends_with(&format!(",\"data\":{}}}", row.payload)), "{text}");
