@@ -224,8 +224,11 @@ async fn a_prepared_transaction_is_waited_for_and_named() {
     writer.execute(format!("commit prepared '{name}'").as_str()).await.unwrap();
 
     reaches(&tail, late).await;
-    let TailStep::Batch(batch) = places.next().await else { panic!("no batch") };
-    let rows: Vec<i64> = batch.rows.iter().map(|row| row.position.0).collect();
+    let mut rows: Vec<i64> = Vec::new();
+    while rows.len() < 2 {
+        let TailStep::Batch(batch) = places.next().await else { panic!("no batch") };
+        rows.extend(batch.rows.iter().map(|row| row.position.0));
+    }
     assert_eq!(rows, [early, late]);
 }
 
