@@ -29,7 +29,7 @@ use super::{Bench, Figure, Verdict};
 /// Events of one round; rounds of the mirror and of the bare producer take turns.
 const EVENTS: usize = 1_000_000;
 const ROUNDS: usize = 3;
-/// Events of a transaction of the bare producer: as many as the mirror takes at most while it is behind.
+/// Events of a transaction of the bare producer: from so many on the mirror waits for the one under way.
 const TRANSACTION: usize = 16_000;
 /// Beside it, as many as a follower is shown at once.
 const PORTION: usize = 4_000;

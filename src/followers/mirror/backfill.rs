@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use rdkafka::ClientConfig;
-use rdkafka::message::OwnedHeaders;
 use schema::{AggregateType, Position, Sha256};
 use serde::{Deserialize, Serialize};
 use store::{Ledger, LogIdentity, LogRow};
@@ -198,10 +197,7 @@ impl Backfill {
                 if let Some((position, hash)) = last {
                     (progress.position, progress.hash) = (position, Some(hash));
                 }
-                let payload = serde_json::to_string(&progress).map_err(|source| {
-                    MirrorError::CheckpointDamaged { topic: checkpoint.clone(), source }
-                })?;
-                Ok(Record { topic: checkpoint, key, headers: OwnedHeaders::new(), payload })
+                Record::checkpoint(checkpoint, key, &progress)
             })?;
             Ok(Open { outlet, progress })
         })

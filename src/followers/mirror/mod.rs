@@ -22,7 +22,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
-use rdkafka::message::OwnedHeaders;
 use schema::{AggregateType, Position, Sha256, Timestamp};
 use store::{Ledger, LogIdentity, LogRow};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -43,8 +42,8 @@ pub use self::view::{MirrorMark, MirrorPartition, MirrorStatus, MirrorTopic, Mir
 
 /// From so many events on more are likely on their way, and nothing waits for these.
 const MANY: usize = 100;
-/// Events of a transaction, at least those of one portion: what is made ready while the one before is under way, up to
-/// so many. What a transaction costs goes by the partitions that it touches far more than by its events.
+/// So many are made ready while a transaction is under way, then it is waited for. The next one takes them all: part of
+/// what a transaction costs, about 10 ms, is the same whatever its size.
 const FULL: usize = 16_000;
 
 /// Hears that the mirror's last event, at this position, is none of the ledger's.
@@ -183,11 +182,7 @@ impl Mirror {
                 let ends = ends.clone();
                 let written_at = Timestamp::default();
                 let checkpoint = Checkpoint { position, hash, ends, written_at };
-                let payload = serde_json::to_string(&checkpoint).map_err(|source| {
-                    MirrorError::CheckpointDamaged { topic: topic.clone(), source }
-                })?;
-                let key = checkpoint::KEY.to_owned();
-                Ok(Record { topic, key, headers: OwnedHeaders::new(), payload })
+                Record::checkpoint(topic, checkpoint::KEY.to_owned(), &checkpoint)
             })?;
             Ok(Open { outlet, ends })
         });
@@ -206,11 +201,11 @@ impl Mirror {
     }
 
     fn record(&self, row: &LogRow) -> Result<Record, MirrorError> {
-        let kind = row.aggregate_type.clone();
-        if AggregateType::from_str(&kind).is_err() {
-            return Err(MirrorError::UnknownKind { position: row.position, kind });
+        let kind = &row.aggregate_type;
+        if AggregateType::from_str(kind).is_err() {
+            return Err(MirrorError::UnknownKind { position: row.position, kind: kind.clone() });
         }
-        Ok(Record::of(row, self.names.events(&kind), &self.source)?)
+        Ok(Record::of(row, self.names.events(kind), &self.source)?)
     }
 }
 

@@ -11,6 +11,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use serde::Serialize;
 use store::{LogRow, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +52,18 @@ impl Record {
         })?;
         let headers = headers.unwrap_or_default();
         Ok(Self { topic, key: row.aggregate_id.clone(), headers, payload: row.payload.clone() })
+    }
+
+    /// What is known behind a transaction's events, under its key.
+    pub(super) fn checkpoint(
+        topic: String,
+        key: String,
+        known: &impl Serialize,
+    ) -> Result<Self, MirrorError> {
+        match serde_json::to_string(known) {
+            Ok(payload) => Ok(Self { topic, key, headers: OwnedHeaders::new(), payload }),
+            Err(source) => Err(MirrorError::CheckpointDamaged { topic, source }),
+        }
     }
 }
 
