@@ -12,6 +12,7 @@ use serde_json::Value;
 /// A → what A may name (DESIGN §3). A room not listed here is a failure, so a new one is drawn first.
 const ARROWS: &[(&str, &[&str])] = &[
     ("schema", &[]),
+    ("schema/proto", &[]),
     ("aggregates", &["schema"]),
     ("projections", &["schema"]),
     ("projections/analytics", &["schema"]),
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "src/api",
         &[
             "schema",
+            "proto",
             "intake",
             "store",
             "artifacts",

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// How long a caller is asked to wait before it tries again what could not be done now, in seconds.
-const RETRY_AFTER_S: &str = "1";
+pub(crate) const RETRY_AFTER_S: u64 = 1;
 
 /// Refusals that say: there is no such thing.
 const MISSING: [&str; 8] = [
@@ -110,6 +110,35 @@ impl Code {
     #[must_use]
     pub const fn title(self) -> &'static str {
         self.facts().2
+    }
+
+    /// Its status in gRPC.
+    #[must_use]
+    pub(crate) const fn grpc(self) -> tonic::Code {
+        match self {
+            Self::Malformed
+            | Self::UnsupportedMediaType
+            | Self::Invalid
+            | Self::DigestMismatch
+            | Self::KeyReused => tonic::Code::InvalidArgument,
+            Self::Unauthenticated => tonic::Code::Unauthenticated,
+            Self::ScopeMissing => tonic::Code::PermissionDenied,
+            Self::NotFound => tonic::Code::NotFound,
+            Self::MethodNotAllowed => tonic::Code::Unimplemented,
+            Self::Timeout | Self::PositionNotReached => tonic::Code::DeadlineExceeded,
+            Self::Refused => tonic::Code::FailedPrecondition,
+            Self::VersionDiffers => tonic::Code::AlreadyExists,
+            Self::Stale => tonic::Code::Aborted,
+            Self::TooLarge | Self::StorageFull => tonic::Code::ResourceExhausted,
+            Self::Internal => tonic::Code::Internal,
+            Self::Unavailable | Self::Overloaded => tonic::Code::Unavailable,
+        }
+    }
+
+    /// Whether it is worth asking again soon.
+    #[must_use]
+    pub(crate) const fn passes(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Overloaded | Self::PositionNotReached)
     }
 
     #[rustfmt::skip]
@@ -281,18 +310,16 @@ impl From<ApiError> for Problem {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let code = self.code;
-        let mut response = (code.status(), Json(Problem::from(self))).into_response();
+        let mut response = (code.status(), Json(Problem::from(self.clone()))).into_response();
+        // For whoever tells it in another form.
+        response.extensions_mut().insert(self);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        match code {
-            Code::Unauthenticated => {
-                headers
-                    .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"waybill\""));
-            }
-            Code::Unavailable | Code::Overloaded | Code::PositionNotReached => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
-            }
-            _ => {}
+        if code == Code::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"waybill\""));
+        }
+        if code.passes() {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_S.into());
         }
         response
     }

@@ -16,6 +16,7 @@ mod error;
 mod etag;
 mod extract;
 pub mod graphql;
+mod grpc;
 mod held;
 mod known;
 mod limits;
@@ -52,7 +53,8 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn router(api: ApiState) -> Router {
     let (routes, openapi) = described().split_for_parts();
     let limits = limits::Limits::new(&api.config);
-    routes
+    let config = api.config.clone();
+    let rest = routes
         .merge(docs::routes(&docs::completed(&openapi)))
         .merge(graphql::routes(limits.places()))
         .fallback(not_found)
@@ -61,7 +63,8 @@ pub fn router(api: ApiState) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(limits, limits::hold))
         .layer(from_fn(trace::access_log))
-        .with_state(api)
+        .with_state(api);
+    grpc::over(rest, &config)
 }
 
 /// The description of the API, as it is served and checked in.
