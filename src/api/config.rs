@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use schema::Invalid;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,13 @@ pub struct ApiConfig {
     pub ops_bind: Option<String>,
     /// Address under which recipients reach this installation, for links in mails; `api.public_url`.
     pub public_url: String,
+    /// PEM file with the certificate chain, the server's own first: with it `api.bind` answers HTTPS and gRPC over TLS
+    /// alone. Read again when it changes. `api.tls_cert_file`.
+    pub tls_cert_file: Option<PathBuf>,
+    /// PEM file with the certificate's private key; needs `api.tls_cert_file`, and the reverse; `api.tls_key_file`.
+    pub tls_key_file: Option<PathBuf>,
+    /// Milliseconds between looks at whether those files have changed, 100 to 3,600,000; `api.tls_check_ms`.
+    pub tls_check_ms: u64,
     /// Requests under way at once, 1 to 100,000; more are answered 503; `api.request_limit`.
     pub request_limit: usize,
     /// Connections open at once, 1 to 100,000; more wait to be accepted; `api.connection_limit`.
@@ -38,6 +47,9 @@ impl Default for ApiConfig {
             bind: "127.0.0.1:8080".to_owned(),
             ops_bind: None,
             public_url: "http://127.0.0.1:8080".to_owned(),
+            tls_cert_file: None,
+            tls_key_file: None,
+            tls_check_ms: 10_000,
             request_limit: 1024,
             connection_limit: 4096,
             body_limit_bytes: 1024 * 1024,
@@ -54,7 +66,8 @@ impl ApiConfig {
     /// Every value that breaks its rule, with its key and the rule.
     #[must_use]
     pub fn wrong(&self) -> Vec<Invalid> {
-        let ranges: [(&str, u64, u64, u64); 8] = [
+        let ranges: [(&str, u64, u64, u64); 9] = [
+            ("api.tls_check_ms", self.tls_check_ms, 100, 3_600_000),
             ("api.request_limit", self.request_limit as u64, 1, 100_000),
             ("api.connection_limit", self.connection_limit as u64, 1, 100_000),
             ("api.body_limit_bytes", self.body_limit_bytes as u64, 1024, 16_777_216),
@@ -71,6 +84,11 @@ impl ApiConfig {
             if let Some(bind) = bind.filter(|bind| !names_a_port(bind)) {
                 wrong.push(Invalid::new(key, bind, "must be host:port"));
             }
+        }
+        if self.tls_cert_file.is_some() != self.tls_key_file.is_some() {
+            let rule = "must be given together with api.tls_key_file";
+            let given = self.tls_cert_file.as_ref().map(|path| path.display().to_string());
+            wrong.push(Invalid::new("api.tls_cert_file", &given.unwrap_or_default(), rule));
         }
         let url = url::Url::parse(&self.public_url).ok();
         if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https")) {

@@ -29,6 +29,7 @@ mod rest;
 mod sealing;
 mod serve;
 mod state;
+mod tls;
 mod trace;
 pub mod walls;
 
@@ -40,6 +41,7 @@ pub use minted::MintedKey;
 pub use ops::ops_router;
 pub use serve::serve;
 pub use state::{ApiParts, ApiState, RenderMetrics};
+pub use tls::Tls;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

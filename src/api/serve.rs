@@ -7,8 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::ApiConfig;
+use crate::tls::Tls;
 
 /// Longest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -24,18 +26,20 @@ const MAX_STREAMS: u32 = 256;
 /// How long to wait when the system has no more sockets to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `cancel`, then lets open requests finish within `drain_ms`.
+/// Serves until `cancel`, then lets open requests finish within `drain_ms`. With `tls` nothing is answered in the
+/// clear.
 ///
 /// # Errors
 /// When the listener is no listener any more.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     router: Router,
     config: &ApiConfig,
     cancel: CancellationToken,
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(config.connection_limit));
-    let builder = builder(config);
+    let door = Door { builder: builder(config), router, tls, patience: header_timeout(config) };
     let open = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -44,14 +48,9 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, place)) => {
-                let service = TowerToHyperService::new(router.clone());
-                let connection =
-                    builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-                let connection = open.watch(connection.into_owned());
+                let (door, watcher) = (door.clone(), open.watcher());
                 tokio::spawn(async move {
-                    if let Err(error) = connection.await {
-                        debug!(%error, "a connection ended early");
-                    }
+                    door.open(stream, watcher).await;
                     drop(place);
                 });
             }
@@ -68,6 +67,38 @@ pub async fn serve(
     Ok(())
 }
 
+/// What every connection is served with.
+#[derive(Clone)]
+struct Door {
+    builder: Builder<TokioExecutor>,
+    router: Router,
+    tls: Option<Arc<Tls>>,
+    patience: Duration,
+}
+
+impl Door {
+    async fn open(self, stream: TcpStream, watcher: Watcher) {
+        let Some(tls) = &self.tls else { return self.answer(stream, watcher).await };
+        match timeout(self.patience, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => self.answer(stream, watcher).await,
+            Ok(Err(error)) => debug!(%error, "a handshake failed"),
+            Err(_) => debug!("a handshake took too long"),
+        }
+    }
+
+    async fn answer(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        watcher: Watcher,
+    ) {
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            debug!(%error, "a connection ended early");
+        }
+    }
+}
+
 /// A connection, once there is a place for it: until then it waits in the system's backlog.
 async fn accept(
     listener: &TcpListener,
@@ -79,12 +110,16 @@ async fn accept(
     Ok((stream, place))
 }
 
+fn header_timeout(config: &ApiConfig) -> Duration {
+    Duration::from_millis(config.header_timeout_ms)
+}
+
 fn builder(config: &ApiConfig) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(config.header_timeout_ms))
+        .header_read_timeout(header_timeout(config))
         .max_buf_size(MAX_HEAD_BYTES);
     builder
         .http2()

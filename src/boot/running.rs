@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use dispatch::Dispatcher;
 use followers::HearAhead;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -121,6 +121,7 @@ impl Work {
 /// Starts every loop.
 pub async fn start(parts: Parts) -> Result<Running> {
     let failed = CancellationToken::new();
+    let tls = api::Tls::open(&parts.config.api).map_err(|wrong| anyhow!("{wrong}"))?;
     let listener = listen("api.bind", &parts.config.api.bind).await?;
     let ops_listener = match &parts.config.api.ops_bind {
         Some(bind) => Some(listen("api.ops_bind", bind).await?),
@@ -153,11 +154,20 @@ pub async fn start(parts: Parts) -> Result<Running> {
         // Among the readers: operators see the node until all that it does has ended.
         let (router, config) = (api::ops_router(parts.api.clone()), parts.config.api.clone());
         let stop = readers.stop.clone();
-        readers.add("ops", async move { Ok(api::serve(listener, router, &config, stop).await?) });
+        let serving = async move { Ok(api::serve(listener, None, router, &config, stop).await?) };
+        readers.add("ops", serving);
     }
     let (router, api_config) = (api::router(parts.api), parts.config.api.clone());
+    if let Some(tls) = tls.clone() {
+        let stop = entrance.stop.clone();
+        entrance.add("certificate", async move {
+            tls.follow(stop).await;
+            Ok(())
+        });
+    }
     let stop = entrance.stop.clone();
-    entrance.add("api", async move { Ok(api::serve(listener, router, &api_config, stop).await?) });
+    entrance
+        .add("api", async move { Ok(api::serve(listener, tls, router, &api_config, stop).await?) });
     let feeding = index::feed(
         Arc::clone(&parts.ledger),
         Arc::clone(&parts.tail),

@@ -21,4 +21,5 @@ mod security;
 mod socket;
 mod subscriptions;
 mod support;
+mod tls;
 mod unsubscribe;

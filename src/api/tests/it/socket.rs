@@ -25,7 +25,9 @@ async fn server() -> Server {
     let (cancel, router) = (CancellationToken::new(), api.router.clone());
     let (config, stop) = (api.state.config.clone(), cancel.clone());
     let running =
-        tokio::spawn(async move { waybill_api::serve(listener, router, &config, stop).await });
+        tokio::spawn(
+            async move { waybill_api::serve(listener, None, router, &config, stop).await },
+        );
     Server { api, url, cancel, running }
 }
 

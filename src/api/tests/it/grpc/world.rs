@@ -29,7 +29,9 @@ impl Server {
         let (cancel, router) = (CancellationToken::new(), api.router.clone());
         let (config, stop) = (api.state.config.clone(), cancel.clone());
         let running =
-            tokio::spawn(async move { waybill_api::serve(listener, router, &config, stop).await });
+            tokio::spawn(
+                async move { waybill_api::serve(listener, None, router, &config, stop).await },
+            );
         let channel = Channel::from_shared(url.clone()).unwrap().connect().await.unwrap();
         Self { api, url, channel, cancel, running }
     }

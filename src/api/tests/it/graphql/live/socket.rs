@@ -25,7 +25,7 @@ pub async fn served(world: &World) -> String {
     let at = listener.local_addr().unwrap();
     let (router, config) = (world.api.router.clone(), world.api.state.config.clone());
     tokio::spawn(async move {
-        waybill_api::serve(listener, router, &config, CancellationToken::new()).await
+        waybill_api::serve(listener, None, router, &config, CancellationToken::new()).await
     });
     format!("ws://{at}/graphql/ws")
 }
