@@ -109,7 +109,7 @@ impl Files {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map(|versions| versions.with_no_client_auth())
+            .map(rustls::ConfigBuilder::<ServerConfig, _>::with_no_client_auth)
             .and_then(|config| config.with_single_cert(chain, key))
             .map_err(|error| {
                 let rule = format!("must be the key of the certificate in {CERTIFICATE}: {error}");
