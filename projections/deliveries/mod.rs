@@ -6,6 +6,7 @@
 mod batch;
 mod copies;
 mod facts;
+pub mod failed;
 pub mod health;
 mod outcomes;
 pub mod queries;

@@ -3,6 +3,7 @@
 use schema::events::{DeliveryEvent, NextStep};
 use schema::{ChannelKind, Proof};
 
+use super::failed::{self, Failed};
 use super::health::{HealthFilter, health};
 use super::queries::{self, DeliveryFilter, DeliverySort};
 use super::sums;
@@ -188,4 +189,33 @@ async fn sums_say_how_fast_it_was_and_what_went_wrong() {
     let found: Vec<(bool, &str, i64)> =
         faults.iter().map(|row| (row.open, row.fault_code.as_str(), row.deliveries)).collect();
     assert_eq!(found, [(false, "smtp.5.1.1", 1), (false, "http.400", 1), (true, "lease_ended", 1)]);
+}
+
+#[tokio::test]
+async fn those_that_failed_are_found_until_a_repetition_gets_through() {
+    let tables = folded(&history()).await;
+    let pool = tables.test.ledger.pool();
+    let all = ["dead_lettered", "expired"].map(str::to_owned);
+    let who = async |version: &str, bounced: bool, tenant: &str| {
+        let which = Failed {
+            tenant: tenant.to_owned(),
+            distribution: distribution(version).as_uuid(),
+            outcomes: all.to_vec(),
+            bounced,
+        };
+        failed::failed(pool, &which, 10).await.unwrap()
+    };
+    let bob = delivery("v1", "bob", ChannelKind::Mail, 0).as_uuid();
+    let found = who("v1", true, "acme").await;
+    assert_eq!(
+        found.iter().map(|row| row.delivery).collect::<Vec<_>>(),
+        [bob],
+        "dan's got through"
+    );
+    assert!(found[0].last_position > 0);
+    assert_eq!(who("v1", false, "acme").await, vec![]);
+    let fay = delivery("v2", "fay", ChannelKind::Mail, 0).as_uuid();
+    let found = who("v2", true, "acme").await;
+    assert_eq!(found.iter().map(|row| row.delivery).collect::<Vec<_>>(), [fay]);
+    assert_eq!(who("v2", true, "other").await, vec![]);
 }

@@ -56,6 +56,20 @@ enum Action {
         /// Which.
         id: String,
     },
+    /// Send those of a distribution once more that failed, and no others.
+    ResendFailed {
+        /// Which distribution.
+        distribution: String,
+        /// Only those that ended so (dead_lettered, expired); both when not given.
+        #[arg(long)]
+        outcome: Vec<String>,
+        /// Leave out those that came back after they were accepted.
+        #[arg(long)]
+        not_bounced: bool,
+        /// Only say how many.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Settle an attempt in doubt.
     Resolve {
         /// Which.
@@ -94,6 +108,13 @@ pub async fn run(args: DeliveriesArgs, output: Output) -> Result<bool> {
             let raw = post(&client, &id, "resend", &json!({})).await?;
             told(output, &format!("sent again as {}", text_at(&raw, "/delivery")), &raw);
         }
+        Action::ResendFailed { distribution, outcome, not_bounced, dry_run } => {
+            let mut which = json!({ "bounced": !not_bounced, "dry_run": dry_run });
+            if !outcome.is_empty() {
+                which["outcomes"] = json!(outcome);
+            }
+            return resend_failed(&client, &distribution, &which, output).await;
+        }
         Action::Resolve { id, attempt, resolution, note } => {
             let body = json!({ "attempt": attempt, "resolution": resolution, "note": note });
             told(output, "resolved", &post(&client, &id, "resolve", &body).await?);
@@ -104,6 +125,47 @@ pub async fn run(args: DeliveriesArgs, output: Output) -> Result<bool> {
 
 async fn post(client: &Client, id: &str, verb: &str, body: &Value) -> Result<Value> {
     client.send(Method::POST, &format!("/v1/deliveries/{id}/{verb}"), body).await
+}
+
+/// Asks again while there are more. False when any was refused.
+async fn resend_failed(
+    client: &Client,
+    distribution: &str,
+    which: &Value,
+    output: Output,
+) -> Result<bool> {
+    let (mut found, mut resent, mut changed, mut position) = (0, 0, 0, 0);
+    let mut refused: Vec<Value> = Vec::new();
+    loop {
+        let path = format!("/v1/distributions/{distribution}/resend?at_least_position={position}");
+        let raw = client.send(Method::POST, &path, which).await?;
+        let count = |name: &str| raw[name].as_u64().unwrap_or_default();
+        found += count("found");
+        resent += count("resent");
+        changed += count("changed");
+        position = raw["position"].as_i64().unwrap_or_default();
+        refused.extend(raw["refused"].as_array().cloned().unwrap_or_default());
+        // What was refused is found again each time: without a further one sent there is no progress.
+        if raw["more"] != true || count("resent") == 0 {
+            let facts = [
+                ("failed", found.to_string()),
+                ("sent again", resent.to_string()),
+                ("changed meanwhile", changed.to_string()),
+                ("refused", refused.len().to_string()),
+                ("further ones", raw["more"].to_string()),
+            ];
+            let whole = json!({
+                "distribution": distribution, "found": found, "resent": resent, "changed": changed,
+                "refused": refused, "more": raw["more"], "position": position,
+            });
+            print_facts(output, &facts, &whole);
+            for delivery in &refused {
+                let (id, why) = (text_at(delivery, "/delivery"), text_at(delivery, "/reason"));
+                say(output, &format!("{id}: {why}"));
+            }
+            return Ok(refused.is_empty());
+        }
+    }
 }
 
 fn told(output: Output, what: &str, raw: &Value) {

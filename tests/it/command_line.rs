@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sink::{WebhookSink, WebhookSinkConfig};
 
 use crate::support::{Api, Ended, Node, Scene, run, until};
@@ -89,6 +89,11 @@ async fn an_operator_leads_a_report_through_its_life_by_the_command_line() {
     let again = operator.told(&["deliveries", "resend", &delivery]).await;
     assert_ne!(again["delivery"], delivery.as_str());
     until("it is sent again", async || (sink.records.taken() == 2).then_some(())).await;
+    let failed = operator.told(&["deliveries", "resend-failed", &sent]).await;
+    assert_eq!((&failed["found"], &failed["resent"]), (&json!(0), &json!(0)), "{failed}");
+    let words = ["deliveries", "resend-failed", &sent, "--outcome", "cancelled"];
+    let complaint = operator.complaint(&words).await;
+    assert!(complaint.contains("dead_lettered, expired"), "{complaint}");
     operator.shown(&["subscriptions", "unsubscribe", "desk"]).await;
     let complaint = operator.complaint(&["subscriptions", "pause", "desk", "--reason", "x"]).await;
     assert!(complaint.contains("409") || complaint.contains("ended"), "{complaint}");

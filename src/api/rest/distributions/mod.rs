@@ -1,6 +1,7 @@
-//! Distributions: how the delivery of a report version stands.
+//! Distributions: how the delivery of a report version stands, and what failed of it sent again.
 
 mod get;
+mod resend;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -8,5 +9,7 @@ use utoipa_axum::routes;
 use crate::state::ApiState;
 
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(get::get_distribution))
+    OpenApiRouter::new()
+        .routes(routes!(get::get_distribution))
+        .routes(routes!(resend::resend_failed))
 }

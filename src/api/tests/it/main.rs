@@ -17,6 +17,7 @@ mod operations;
 mod publishing;
 mod recipes;
 mod recipients;
+mod resend_failed;
 mod security;
 mod socket;
 mod subscriptions;
