@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -429,4 +429,37 @@ fn no_machine_leaks_into_the_tree() {
         }
     }
     fail_if(&broken, "A path of one machine stands in the tree.");
+}
+
+/// The names that begin with `waybill_` in a text.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let begin = text.match_indices("waybill_").map(|(at, _)| &text[at..]);
+    begin.map(|rest| rest.chars().take_while(|c| is_name(*c)).collect()).collect()
+}
+
+#[test]
+fn dashboards_and_alerts_name_metrics_that_the_code_has() {
+    let code: BTreeSet<_> = sources()
+        .iter()
+        .filter(|(name, _)| name.starts_with("src/") && !is_test(name))
+        .flat_map(|(_, text)| {
+            let quoted = text.split('"').filter(|part| part.starts_with("waybill_"));
+            quoted.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut broken = Vec::new();
+    let mut seen = 0;
+    for file in ["grafana/waybill.json", "grafana/alerts.yaml", "grafana/alerts.test.yaml"] {
+        for name in metrics_in(&fs::read_to_string(root().join(file)).unwrap()) {
+            let of_histogram = ["_bucket", "_count", "_sum"];
+            let plain = of_histogram.iter().find_map(|end| name.strip_suffix(end));
+            seen += 1;
+            if !code.contains(plain.unwrap_or(&name)) {
+                broken.push(format!("{file}: {name}"));
+            }
+        }
+    }
+    assert!(seen > 30, "{seen} names were found");
+    fail_if(&broken, "A dashboard or an alert asks for a metric that nobody counts.");
 }
