@@ -66,6 +66,7 @@ pub struct ApiKeyRow {
 
 const TENANTS: &str = "select * from read.tenants order by tenant";
 const TENANT: &str = "select * from read.tenants where tenant = $1";
+const EVERY_PAUSE: &str = "select * from read.pauses order by tenant, scope";
 const PAUSES: &str = "select * from read.pauses where tenant = $1 order by scope";
 const API_KEY_COUNT: &str = "select count(*) from read.api_keys where tenant = $1";
 const API_KEYS: &str = "select * from read.api_keys where tenant = $1 and api_key = any($2)";
@@ -98,6 +99,14 @@ pub async fn tenants(pool: &PgPool) -> Result<Vec<TenantRow>, sqlx::Error> {
 /// The database's.
 pub async fn tenant(pool: &PgPool, tenant: &str) -> Result<Option<TenantRow>, sqlx::Error> {
     sqlx::query_as(TENANT).bind(tenant).fetch_optional(pool).await
+}
+
+/// What is held back, of every tenant: for those who look after the installation.
+///
+/// # Errors
+/// The database's.
+pub async fn every_pause(pool: &PgPool) -> Result<Vec<PauseRow>, sqlx::Error> {
+    sqlx::query_as(EVERY_PAUSE).fetch_all(pool).await
 }
 
 /// What is held back for a tenant now, by scope.

@@ -78,7 +78,8 @@ pub fn fold(config: &Config) -> impl Fn(&[RecordedEvent]) -> Option<(QueueRow, D
     move |events| dispatch::fold_queue(events, lease_ms)
 }
 
-const fn lane(lane: i16) -> &'static str {
+/// A lane as people call it.
+pub const fn lane(lane: i16) -> &'static str {
     match lane {
         0 => "first",
         1 => "retry",

@@ -1,5 +1,7 @@
 //! `waybill doctor`: looks at each neighbour and each part, and says in sentences what is wrong and what to do.
 
+mod waiting;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +13,8 @@ use store::{DoctorFacts, Identity, Ledger, Vault};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::output::{Output, print_rows, text_at};
 use crate::boot;
+use crate::cli::output::{Output, print_rows, text_at};
 use crate::config::Config;
 
 /// How long a neighbour has to answer.
@@ -58,6 +60,7 @@ async fn ledger(config: &Config, findings: &mut Vec<Value>) {
         Ok(facts) => findings.extend(of_facts(&facts)),
         Err(error) => findings.push(finding("database", false, error.to_string())),
     }
+    findings.extend(waiting::look(&ledger).await);
     findings.push(match ledger.verify_identity(&boot::identity_file(config)).await {
         Ok(Identity::Same) => finding("log identity", true, "the log is the one we knew"),
         Ok(Identity::Unknown) => finding("log identity", true, "no checkpoint outside yet"),
@@ -82,7 +85,7 @@ async fn ledger(config: &Config, findings: &mut Vec<Value>) {
 /// Whether the mirror knows of events that the ledger does not hold.
 async fn mirror(ledger: &Arc<Ledger>, config: &Config) -> Value {
     const PART: &str = "mirror";
-    let view = match super::mirror::view(ledger, config) {
+    let view = match crate::cli::mirror::view(ledger, config) {
         Ok(view) => view,
         Err(error) => return finding(PART, false, error.to_string()),
     };
