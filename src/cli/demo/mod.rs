@@ -4,6 +4,7 @@
 
 mod answers;
 mod audience;
+mod by_grpc;
 mod derived;
 mod proof;
 mod publishing;

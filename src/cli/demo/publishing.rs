@@ -9,12 +9,13 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use schema::{DistributionId, ReportName, TenantId, VersionName};
 use serde_json::{Value, json};
 
-use super::say;
 use super::stage::{Stage, TENANT, TOPIC};
+use super::{by_grpc, say};
 use crate::cli::publish::{format_of, upload};
 
-/// The report that comes in by Kafka; the others by REST.
+/// The reports that come in by Kafka and by gRPC; the others by REST.
 const BY_KAFKA: &str = "seattle-weather-daily";
+const BY_GRPC: &str = "us-employment-monthly";
 /// How long the broker may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -24,12 +25,10 @@ pub async fn publish_all(stage: &Stage, data: &Path) -> Result<Vec<String>> {
     for folder in folders(data)? {
         let (manifest, files) = read(&folder)?;
         let report = manifest["report"].as_str().context("report.json: no report")?.to_owned();
-        let by = if report == BY_KAFKA { "Kafka" } else { "REST" };
-        let distribution = if report == BY_KAFKA {
-            by_kafka(stage, &manifest, &files).await?
-        } else {
-            let answer = upload(&stage.client, &manifest, &files).await?;
-            answer["distribution"].as_str().context("no distribution")?.to_owned()
+        let (by, distribution) = match report.as_str() {
+            BY_KAFKA => ("Kafka", by_kafka(stage, &manifest, &files).await?),
+            BY_GRPC => ("gRPC", by_grpc::publish(stage, &manifest, &files).await?),
+            _ => ("REST", by_rest(stage, &manifest, &files).await?),
         };
         let names: Vec<_> = manifest["artifacts"].as_array().into_iter().flatten().collect();
         say(&format!("{report} published by {by}, {} files: {distribution}", names.len()));
@@ -74,6 +73,11 @@ fn read(folder: &Path) -> Result<(Value, Vec<PathBuf>)> {
         "artifacts": artifacts,
     });
     Ok((manifest, files))
+}
+
+async fn by_rest(stage: &Stage, manifest: &Value, files: &[PathBuf]) -> Result<String> {
+    let answer = upload(&stage.client, manifest, files).await?;
+    Ok(answer["distribution"].as_str().context("no distribution")?.to_owned())
 }
 
 async fn by_kafka(stage: &Stage, manifest: &Value, files: &[PathBuf]) -> Result<String> {

@@ -74,6 +74,7 @@ mod tests {
     use schema::ChannelKind;
 
     use super::*;
+    use crate::cli::output::text_at;
 
     fn depth(lane: i16, oldest_due_s: Option<u64>) -> QueueDepth {
         let at = |s: u64| Timestamp::from_unix_micros(1_000_000_000).plus_ms(s * 1_000);
@@ -94,7 +95,7 @@ mod tests {
         );
         let old = of_depth(&depth(1, Some(10)), now(), false);
         assert_eq!((&old["part"], &old["ok"]), (&"queue retry mail".into(), &false.into()));
-        assert!(old["says"].as_str().unwrap().contains("the oldest for 90 s. Nothing is paused"));
+        assert!(text_at(&old, "/says").contains("the oldest for 90 s. Nothing is paused"));
         assert_eq!(of_depth(&depth(1, Some(10)), now(), true)["ok"], true);
         assert_eq!(of_depth(&depth(0, None), now(), false)["ok"], true);
     }
@@ -103,6 +104,6 @@ mod tests {
     fn what_waits_for_a_person_is_told_and_not_wrong() {
         let held = of_depth(&depth(2, Some(0)), now(), false);
         assert_eq!((&held["part"], &held["ok"]), (&"queue held mail".into(), &true.into()));
-        assert!(held["says"].as_str().unwrap().starts_with("5 deliveries wait for a person"));
+        assert!(text_at(&held, "/says").starts_with("5 deliveries wait for a person"));
     }
 }

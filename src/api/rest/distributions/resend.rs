@@ -142,7 +142,7 @@ fn read(
     };
     if let Some(at) = outcomes.iter().position(|name| !names.contains(&name.as_str())) {
         let rule = format!("must be one of {}", names.join(", "));
-        return Err(Invalid::new(&format!("outcomes[{at}]"), &outcomes[at], rule));
+        return Err(Invalid::new(format!("outcomes[{at}]"), &outcomes[at], rule));
     }
     let limit = body.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
