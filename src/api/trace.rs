@@ -10,7 +10,8 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use rand::Rng;
-use tracing::info;
+use tracing::field::Empty;
+use tracing::{Instrument, info, info_span};
 
 use crate::auth::Caller;
 
@@ -39,6 +40,12 @@ impl TraceParent {
     pub fn of(parts: &Parts) -> Self {
         let known = parts.extensions.get::<Self>().cloned();
         known.unwrap_or_else(|| Self::received_or_fresh(&parts.headers))
+    }
+
+    /// Whether the trace begins with this request.
+    fn begins(headers: &HeaderMap) -> bool {
+        let received = headers.get("traceparent").and_then(|value| value.to_str().ok());
+        !received.is_some_and(is_well_formed)
     }
 
     /// The part that is common to all of a trace.
@@ -75,9 +82,16 @@ pub(crate) async fn access_log(mut request: Request, next: Next) -> Response {
     let traceparent = TraceParent::received_or_fresh(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let begins = TraceParent::begins(request.headers());
     request.extensions_mut().insert(traceparent.clone());
-    let response = next.run(request).await;
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+    let span = info_span!(
+        "request", traceparent = %traceparent, trace.begins = begins, http.method = %method, http.route = route,
+        http.status = Empty
+    );
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.status", response.status().as_u16());
+    drop(span);
     let (status, elapsed) = (response.status().as_u16(), began.elapsed());
     let caller = response.extensions().get::<Caller>();
     let tenant = caller.map_or("", |caller| caller.tenant.as_str());

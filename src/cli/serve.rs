@@ -6,11 +6,12 @@ use tracing::info;
 
 use crate::boot;
 use crate::config::Config;
-use crate::telemetry;
+use crate::telemetry::{self, Traces};
 
 /// Serves until SIGINT or SIGTERM.
 pub async fn run(config: Config) -> Result<bool> {
-    telemetry::start_logs(&config.log)?;
+    let traces = Traces::start(&config.traces, config.node.id.as_deref())?;
+    telemetry::start_logs(&config.log, traces.clone())?;
     let metrics = telemetry::start_metrics()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let running = boot::start(config, metrics).await?;
@@ -21,5 +22,10 @@ pub async fn run(config: Config) -> Result<bool> {
         () = running.failed() => {}
     }
     info!("waybill stops: what is under way is sent and recorded first");
-    running.stop().await
+    let stopped = running.stop().await;
+    if let Some(traces) = traces {
+        // Its last requests block until they are answered.
+        tokio::task::spawn_blocking(move || traces.end()).await?;
+    }
+    stopped
 }

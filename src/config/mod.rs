@@ -24,11 +24,11 @@ use schema::Invalid;
 use serde::de::DeserializeOwned;
 
 pub use sections::{
-    DatabaseSection, LogConfig, LogFormat, NodeSection, RetrySection, VaultSection,
+    DatabaseSection, LogConfig, LogFormat, NodeSection, RetrySection, TracesConfig, VaultSection,
 };
 
 /// The sections there are. A variable or a table of another name is an error.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "node",
     "api",
     "database",
@@ -45,6 +45,7 @@ const SECTIONS: [&str; 16] = [
     "analytics",
     "retry",
     "log",
+    "traces",
 ];
 
 /// Variables with the prefix that are not settings: the command line's own, and the test servers'.
@@ -90,6 +91,8 @@ pub struct Config {
     pub retry: RetrySection,
     /// Logs.
     pub log: LogConfig,
+    /// Traces.
+    pub traces: TracesConfig,
 }
 
 impl Config {
@@ -138,6 +141,7 @@ impl Config {
             section(figment, "analytics", AnalyticsConfig::wrong, &mut wrong),
             section(figment, "retry", RetrySection::wrong, &mut wrong),
             section(figment, "log", LogConfig::wrong, &mut wrong),
+            section(figment, "traces", TracesConfig::wrong, &mut wrong),
         );
         let (
             Some(node),
@@ -156,6 +160,7 @@ impl Config {
             Some(analytics),
             Some(retry),
             Some(log),
+            Some(traces),
         ) = config
         else {
             return Err(WrongConfig(wrong).into());
@@ -177,6 +182,7 @@ impl Config {
             analytics,
             retry,
             log,
+            traces,
         };
         wrong.extend(config.mirror_without_brokers());
         if wrong.is_empty() { Ok(config) } else { Err(WrongConfig(wrong).into()) }

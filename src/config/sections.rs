@@ -4,6 +4,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use schema::{ChannelKind, Invalid, RetrySchedule};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use url::Url;
 
 /// Length of the vault's master key.
 const MASTER_KEY_BYTES: usize = 32;
@@ -165,5 +166,40 @@ impl LogConfig {
         let known = ["error", "warn", "info", "debug", "trace"].contains(&self.level.as_str());
         let rule = "must be error, warn, info, debug or trace";
         (!known).then(|| Invalid::new("log.level", &self.level, rule)).into_iter().collect()
+    }
+}
+
+/// Traces by OTLP.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TracesConfig {
+    /// Where a collector takes OTLP over gRPC, such as `http://127.0.0.1:4317`; none are sent when absent. Key
+    /// `traces.otlp_endpoint`.
+    pub otlp_endpoint: Option<String>,
+    /// Which part of all traces is sent, 0 to 1; a trace is sent whole. Key `traces.sample_ratio`.
+    pub sample_ratio: f64,
+}
+
+impl Default for TracesConfig {
+    fn default() -> Self {
+        Self { otlp_endpoint: None, sample_ratio: 1.0 }
+    }
+}
+
+impl TracesConfig {
+    pub(super) fn wrong(&self) -> Vec<Invalid> {
+        let mut wrong = Vec::new();
+        let url = self.otlp_endpoint.as_ref().map(|text| (text, Url::parse(text)));
+        if let Some((text, url)) = url
+            && !url.is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+        {
+            let rule = "must be an absolute http or https URL";
+            wrong.push(Invalid::new("traces.otlp_endpoint", text, rule));
+        }
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            let ratio = self.sample_ratio.to_string();
+            wrong.push(Invalid::new("traces.sample_ratio", &ratio, "must be 0 to 1"));
+        }
+        wrong
     }
 }

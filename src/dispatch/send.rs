@@ -6,10 +6,11 @@ use channels::Channel;
 use rand::Rng;
 use schema::events::DeliveryPlan;
 use schema::{
-    ChannelError, ClearReceipt, FailureClass, Fault, Parcel, Receipt, Sealed, SendResult,
-    SendStage, Timestamp,
+    ChannelError, ChannelKind, ClearReceipt, FailureClass, Fault, Parcel, Receipt, Sealed,
+    SendResult, SendStage, Timestamp,
 };
-use tracing::{Instrument, info_span, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, Span, info_span, warn};
 
 use crate::clock::now;
 use crate::prepare::{Prepared, Unsent, prepare};
@@ -30,7 +31,10 @@ struct Sent {
 /// Carries one started attempt to its recorded end.
 pub(crate) async fn carry_out(dispatcher: Arc<Dispatcher>, mut send: Send) {
     let (id, attempt) = (send.carried.delivery, send.carried.state.attempt_count());
-    let span = info_span!("attempt", delivery.id = %id, attempt);
+    let span = info_span!(
+        "attempt", traceparent = send.carried.traceparent, traceparent.sent = Empty,
+        delivery.id = %id, attempt, channel = Empty, result = Empty
+    );
     async {
         let Some(plan) = send.carried.state.plan().cloned() else {
             return warn!("delivery {id} was handed over without a plan");
@@ -73,6 +77,14 @@ async fn attempted(
         return Ok(unsent(error));
     }
     let sent_at = now();
+    let span = Span::current();
+    span.record("channel", plan.channel.as_str());
+    if plan.channel == ChannelKind::Webhook
+        && let Some(traceparent) = &parcel.traceparent
+    {
+        // The receiver's spans are then below this one. A mail's is the same on every attempt.
+        span.record("traceparent.sent", traceparent.as_str());
+    }
     if parcel.attempt == 1 {
         figures::first_on_wire(plan.channel, version.recorded_at, sent_at);
     }
@@ -80,6 +92,7 @@ async fn attempted(
     let result = within(channel.as_ref(), &parcel, longest).await;
     let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     figures::sent(plan.channel, result_name(&result), elapsed_us);
+    span.record("result", result_name(&result));
     let left = !matches!(&result, Err(error) if error.stage == SendStage::NotSent);
     Ok(Sent { sent_at: left.then_some(sent_at), elapsed_us: left.then_some(elapsed_us), result })
 }

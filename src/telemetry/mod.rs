@@ -1,12 +1,16 @@
-//! What the process says of itself: JSON logs on standard error, metrics for Prometheus.
+//! What the process says of itself: JSON logs on standard error, metrics for Prometheus, traces by OTLP.
 
 mod counts;
+mod traces;
 
 pub use counts::count;
+pub use traces::Traces;
 
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{LogConfig, LogFormat};
 
@@ -14,20 +18,23 @@ use crate::config::{LogConfig, LogFormat};
 const LATENCY_BOUNDS_S: [f64; 14] =
     [0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
 
-/// Starts logging. The level is for Waybill's own crates; libraries are held at warnings, because at their chattier
-/// levels some of them print addresses and headers.
-pub fn start_logs(config: &LogConfig) -> Result<()> {
+/// Spans that are sent, whatever level the logs have.
+const TRACED: &str = "off,waybill=info";
+
+/// Starts logging, and tracing where there is a collector. The level is for Waybill's own crates; libraries are held at
+/// warnings, because at their chattier levels some of them print addresses and headers.
+pub fn start_logs(config: &LogConfig, traces: Option<Traces>) -> Result<()> {
     let level = config.level.as_str();
     let libraries = if level == "error" { "error" } else { "warn" };
     let filter = EnvFilter::try_new(format!("{libraries},waybill={level}"))
         .with_context(|| format!("log.level: {level:?} is no level"))?;
-    let logs = tracing_subscriber::registry().with(filter);
-    match config.format {
-        LogFormat::Json => logs
-            .with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
-            .try_init()?,
-        LogFormat::Text => logs.with(fmt::layer().with_writer(std::io::stderr)).try_init()?,
-    }
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.boxed(),
+    };
+    let traces = traces.map(|traces| traces.with_filter(EnvFilter::new(TRACED)));
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces).try_init()?;
     Ok(())
 }
 

@@ -26,3 +26,4 @@ mod secrets;
 mod several_nodes;
 mod sick_destinations;
 mod support;
+mod traces;

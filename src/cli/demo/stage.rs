@@ -63,7 +63,7 @@ impl Stage {
     /// Starts everything.
     pub async fn set(file: Option<&Path>, mail_url: String) -> Result<Self> {
         let config = adapt(Config::load(file)?);
-        telemetry::start_logs(&config.log)?;
+        telemetry::start_logs(&config.log, None)?;
         let metrics = telemetry::start_metrics()?;
         migrate::migrate(&config).await?;
         let sink = WebhookSinkConfig::default();

@@ -39,7 +39,8 @@ impl Intake {
     /// ([`ReceiveError::is_passing`]), the same call again is safe.
     pub async fn receive(&self, given: ReceiveReport) -> Result<Received, ReceiveError> {
         let span = info_span!(
-            "receive", tenant = %given.tenant, report = %given.report, version = %given.version
+            "receive", traceparent = given.traceparent, tenant = %given.tenant,
+            report = %given.report, version = %given.version
         );
         let timer = figures::Timer::start();
         let result = self.try_receive(given).instrument(span).await;
