@@ -11,8 +11,12 @@ fn log() -> Log {
     let mut log = Log::default();
     for report in ["risk", "sales", "stock"] {
         let stream = StreamId::report(&acme(), &report.parse().unwrap());
-        let profile =
-            ReportProfile { title: report.to_owned(), owner: "o1".to_owned(), deadline_s: 60 };
+        let profile = ReportProfile {
+            title: report.to_owned(),
+            owner: "o1".to_owned(),
+            deadline_s: 60,
+            columns: vec![],
+        };
         log.tell(stream, ReportEvent::ReportRegistered(profile));
     }
     let sales = StreamId::report(&acme(), &"sales".parse().unwrap());

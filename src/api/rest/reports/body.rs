@@ -1,6 +1,7 @@
 use chrono::{DateTime, Utc};
 use projections::reports::queries::ReportRow;
 use schema::events::ReportProfile;
+use schema::{ColumnSpec, ColumnType};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,6 +19,32 @@ pub struct ReportBody {
     #[serde(default = "a_day")]
     #[schema(default = 86400, minimum = 1, maximum = 7_776_000)]
     deadline_s: u32,
+    /// The columns that a version's data frame must have, in their order, at most 1,024; none: a frame may have any. A
+    /// CSV file's are text then, a Parquet file's are what it says.
+    #[serde(default)]
+    columns: Vec<ColumnBody>,
+}
+
+/// A column of a report's data frames.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnBody {
+    /// Its name, as the header spells it: one line of 1 to 200 bytes.
+    #[schema(example = "desk")]
+    name: String,
+    /// What its values are: text, integer, decimal, boolean, date or timestamp.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "text")]
+    kind: ColumnType,
+    /// Whether a value may be missing; false when absent.
+    #[serde(default)]
+    nullable: bool,
+}
+
+impl From<ColumnBody> for ColumnSpec {
+    fn from(ColumnBody { name, kind, nullable }: ColumnBody) -> Self {
+        Self { name, kind, nullable }
+    }
 }
 
 const fn a_day() -> u32 {
@@ -26,7 +53,8 @@ const fn a_day() -> u32 {
 
 impl From<ReportBody> for ReportProfile {
     fn from(body: ReportBody) -> Self {
-        Self { title: body.title, owner: body.owner, deadline_s: body.deadline_s }
+        let ReportBody { title, owner, deadline_s, columns } = body;
+        Self { title, owner, deadline_s, columns: columns.into_iter().map(Into::into).collect() }
     }
 }
 
