@@ -58,6 +58,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "projections",
             "followers",
             "dispatch",
+            "render",
         ],
     ),
 ];

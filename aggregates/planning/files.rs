@@ -25,11 +25,24 @@ pub fn version_files(version: &ReportVersion, format: Option<Format>) -> Vec<Ver
     let Some(format) = format else {
         return version.artifacts.iter().map(VersionFile::Published).collect();
     };
-    let rendered = rendered(version, format);
-    let is_rendered = |file: &ArtifactRef| matches!(rendered, Some(VersionFile::Rendered { source, .. }) if source.name == file.name);
-    let published = version.artifacts.iter().filter(|file| file.format == format);
-    let published = published.filter(|file| !is_rendered(file)).map(VersionFile::Published);
-    rendered.into_iter().chain(published).collect()
+    let Some(rendered) = rendered(version, format) else {
+        return published(version, format, None);
+    };
+    let held_by = version.frame.as_ref().map(|frame| frame.artifact.as_str());
+    let mut files = vec![rendered];
+    files.extend(published(version, format, held_by));
+    files
+}
+
+/// The files published in this format but the one called `but`.
+fn published<'v>(
+    version: &'v ReportVersion,
+    format: Format,
+    but: Option<&str>,
+) -> Vec<VersionFile<'v>> {
+    let files = version.artifacts.iter().filter(|file| file.format == format);
+    let files = files.filter(|file| but != Some(file.name.as_str()));
+    files.map(VersionFile::Published).collect()
 }
 
 fn rendered(version: &ReportVersion, format: Format) -> Option<VersionFile<'_>> {

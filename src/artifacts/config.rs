@@ -13,7 +13,7 @@ pub struct ArtifactsConfig {
     pub max_bytes: u64,
     /// Disk operations under way at once: 1 to 512. Key `artifacts.concurrent_operations`.
     pub concurrent_operations: u16,
-    /// Data frames checked or rendered at once, each with some hundred MB in memory at most: 1 to 64.
+    /// Data frames rendered at once, and as many checked, each with some hundred MB in memory at most: 1 to 64.
     /// Key `artifacts.concurrent_renders`.
     pub concurrent_renders: u16,
 }

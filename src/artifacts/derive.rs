@@ -30,7 +30,7 @@ impl<E> From<io::Error> for DeriveError<E> {
 /// Where a file is derived: the artifact, whole and verified; the file to write; a directory for what is not finished,
 /// on the same disk.
 #[derive(Debug)]
-pub struct Bench<'b> {
+pub struct Workbench<'b> {
     /// The artifact.
     pub from: File,
     /// What it becomes.
@@ -110,7 +110,7 @@ impl ArtifactStore {
     ) -> Result<Stored, DeriveError<E>>
     where
         E: Send + 'static,
-        F: FnOnce(Bench<'_>) -> Result<(), E> + Send + 'static,
+        F: FnOnce(Workbench<'_>) -> Result<(), E> + Send + 'static,
     {
         let (note, tenant) = (self.layout.note(tenant, name), tenant.clone());
         self.alone(from, move |layout| {
@@ -119,8 +119,8 @@ impl ArtifactStore {
             }
             let from = verified(layout, &tenant, from)?;
             let file = NamedTempFile::new_in(layout.incoming())?;
-            let bench = Bench { from, into: file.as_file(), dir: layout.incoming() };
-            make(bench).map_err(DeriveError::Made)?;
+            let workbench = Workbench { from, into: file.as_file(), dir: layout.incoming() };
+            make(workbench).map_err(DeriveError::Made)?;
             let stored = keep(layout, &tenant, file)?;
             let text = serde_json::to_string(&stored);
             note.write(layout, &text.map_err(io::Error::other)?)?;

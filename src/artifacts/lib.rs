@@ -16,7 +16,7 @@ mod store;
 mod tests;
 
 pub use config::ArtifactsConfig;
-pub use derive::{Bench, DeriveError};
+pub use derive::{DeriveError, Workbench};
 pub use error::ArtifactError;
 pub use read::ArtifactReader;
 pub use store::{ArtifactStore, Stored};

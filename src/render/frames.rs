@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,9 @@ type Gate = Arc<tokio::sync::Mutex<()>>;
 #[derive(Clone)]
 pub struct Frames {
     artifacts: ArtifactStore,
-    threads: Arc<Semaphore>,
+    /// Two bounds, so that whoever publishes a small frame does not wait for the render of a large one.
+    checking: Arc<Semaphore>,
+    rendering: Arc<Semaphore>,
     gates: Arc<Mutex<LruCache<Key, Gate>>>,
     known: Arc<Mutex<LruCache<Key, Stored>>>,
 }
@@ -34,12 +37,14 @@ pub struct Frames {
 type Turn = (OwnedMutexGuard<()>, OwnedSemaphorePermit);
 
 impl Frames {
-    /// Frames among `artifacts`, so many of them checked or rendered at once.
+    /// Frames among `artifacts`, so many of them checked, and as many rendered, at once.
     #[must_use]
     pub fn new(artifacts: ArtifactStore, concurrent: u16) -> Self {
+        let threads = || Arc::new(Semaphore::new(usize::from(concurrent.max(1))));
         Self {
             artifacts,
-            threads: Arc::new(Semaphore::new(usize::from(concurrent.max(1)))),
+            checking: threads(),
+            rendering: threads(),
             gates: Arc::new(Mutex::new(LruCache::new(REMEMBERED))),
             known: Arc::new(Mutex::new(LruCache::new(REMEMBERED))),
         }
@@ -60,7 +65,7 @@ impl Frames {
         if let Some(facts) = self.artifacts.note(tenant, &name).await?.and_then(read_facts) {
             return Ok(facts);
         }
-        let turn = self.turn(tenant, &name).await?;
+        let turn = self.turn(&self.checking, tenant, &name).await?;
         let learned = self.artifacts.learn(tenant, artifact.sha256, &name, move |file| {
             let (_turn, began) = (turn, Instant::now());
             let checked = catch_unwind(AssertUnwindSafe(|| check(file, format, &columns)));
@@ -112,12 +117,12 @@ impl Frames {
         }
         let (source, columns) = (artifact.format, frame.columns.clone());
         let name = name_of(artifact, &columns, &ending(format));
-        let turn = self.turn(tenant, &name).await?;
+        let turn = self.turn(&self.rendering, tenant, &name).await?;
         let made = self.artifacts.derive(tenant, artifact.sha256, &name, move |bench| {
             let (_turn, began) = (turn, Instant::now());
             let work = || render(bench.from, source, &columns, format, bench.into, bench.dir);
             let made = catch_unwind(AssertUnwindSafe(work));
-            let made = made.unwrap_or_else(|_| Err(not_readable(source).into()));
+            let made = made.unwrap_or_else(|panic| Err(gave_up(panic.as_ref())));
             figures::rendered(format, &made, began.elapsed());
             made
         });
@@ -142,14 +147,19 @@ impl Frames {
     }
 
     /// Waits until nobody else here works at the same, and a thread is free for it.
-    async fn turn(&self, tenant: &TenantId, name: &str) -> Result<Turn, ArtifactError> {
+    async fn turn(
+        &self,
+        threads: &Arc<Semaphore>,
+        tenant: &TenantId,
+        name: &str,
+    ) -> Result<Turn, ArtifactError> {
         let key = (tenant.clone(), name.to_owned());
         let gate = {
             let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(gates.get_or_insert(key, Gate::default))
         };
         let alone = gate.lock_owned().await;
-        let thread = Arc::clone(&self.threads).acquire_owned().await;
+        let thread = Arc::clone(threads).acquire_owned().await;
         let thread = thread.map_err(|error| ArtifactError::Disk(std::io::Error::other(error)))?;
         Ok((alone, thread))
     }
@@ -177,4 +187,15 @@ fn read_facts(text: String) -> Option<Facts> {
 /// Polars gave up on it in a way of its own: the file is made up to do that, or broken.
 fn not_readable(format: Format) -> CheckError {
     Invalid::new("file", "", format!("must be a well-formed {format} file")).into()
+}
+
+/// The writer of a format gave up. That of workbooks does so when its temporary file cannot be written, and says why in
+/// words alone.
+fn gave_up(panic: &(dyn Any + Send)) -> RenderError {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+    if said.contains("StorageFull") || said.contains("QuotaExceeded") {
+        return ArtifactError::DiskFull.into();
+    }
+    RenderError::Unwritable("the writer gave up".to_owned())
 }

@@ -9,6 +9,7 @@ mod checks;
 mod command_line;
 mod compose;
 mod configuration;
+mod frames;
 mod immutability;
 mod json_output;
 mod kafka;

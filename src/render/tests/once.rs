@@ -119,3 +119,48 @@ async fn a_frame_is_checked_once_and_a_fault_is_found_again() {
         assert!(matches!(error, CheckError::Invalid(_)), "{error}");
     }
 }
+
+/// Runs itself again in a mount namespace of its own, where the store's directory is a disk of 1 MiB.
+#[test]
+fn a_full_disk_is_told_as_such_and_once_there_is_room_the_file_is_rendered() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = r#"mount -t tmpfs -o size=1m tmpfs "$SMALL_DISK" && exec "$0" "$@""#;
+    let ran = std::process::Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "tests::once::on_a_small_disk", "--nocapture"])
+        .env("SMALL_DISK", dir.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stdout);
+    let failed = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{told}{failed}");
+    assert!(told.contains("1 MiB was enough to tell"), "{told}{failed}");
+}
+
+/// The inner half of the test above; on its own, without a small disk, it has nothing to look at.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the outer half tells by the environment")]
+async fn on_a_small_disk() {
+    let Some(dir) = std::env::var_os("SMALL_DISK").map(std::path::PathBuf::from) else { return };
+    let config = ArtifactsConfig { dir: dir.clone(), ..Default::default() };
+    let store = ArtifactStore::open(&config).unwrap();
+    let csv: String = (0..60_000).map(|n| format!("{n}\n")).collect();
+    let stored = store.put_bytes(&acme(), format!("n\n{csv}").into(), None).await.unwrap();
+    let filler = store.put_bytes(&acme(), vec![7; 600_000].into(), None).await.unwrap();
+    let Stored { sha256, size_bytes } = stored;
+    let (name, format) = ("risk.csv".to_owned(), Format::Csv);
+    let columns = vec![column("n", ColumnType::Integer)];
+    let frame = Frame { artifact: name.clone(), rows: 60_000, columns, longest_text: 0 };
+    let artifact = ArtifactRef { name, format, sha256, size_bytes };
+    let frames = Frames::new(store, 1);
+    for format in [Format::Xlsx, Format::Csv] {
+        let error = frames.render(&acme(), &artifact, &frame, format).await.unwrap_err();
+        assert_eq!((error.code(), error.is_transient()), ("render.disk_full", true), "{error}");
+    }
+    let hex = filler.sha256.to_string();
+    let place = dir.join("acme").join(&hex[..2]).join(&hex[2..4]).join(&hex);
+    std::fs::remove_file(place).unwrap();
+    frames.render(&acme(), &artifact, &frame, Format::Csv).await.unwrap();
+    std::io::Write::write_all(&mut std::io::stdout(), b"1 MiB was enough to tell\n").unwrap();
+}

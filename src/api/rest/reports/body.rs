@@ -26,7 +26,7 @@ pub struct ReportBody {
 }
 
 /// A column of a report's data frames.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnBody {
     /// Its name, as the header spells it: one line of 1 to 200 bytes.
@@ -49,6 +49,12 @@ impl From<ColumnBody> for ColumnSpec {
 
 const fn a_day() -> u32 {
     24 * 60 * 60
+}
+
+impl From<ColumnSpec> for ColumnBody {
+    fn from(ColumnSpec { name, kind, nullable }: ColumnSpec) -> Self {
+        Self { name, kind, nullable }
+    }
 }
 
 impl From<ReportBody> for ReportProfile {
@@ -79,6 +85,9 @@ pub struct ReportView {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     retire_reason: Option<String>,
+    /// The columns its data frames must have, in their order, if it declares any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<ColumnBody>,
     /// The state it is in: the ETag's number.
     sequence: i64,
 }
@@ -94,6 +103,9 @@ impl From<ReportRow> for ReportView {
             changed_at: row.changed_at,
             retired_at: row.retired_at,
             retire_reason: row.retire_reason,
+            columns: row.columns.map_or_else(Vec::new, |columns| {
+                columns.0.into_iter().map(ColumnBody::from).collect()
+            }),
             sequence: row.sequence,
         }
     }
