@@ -62,7 +62,8 @@ impl Frames {
     ) -> Result<Facts, CheckError> {
         let (format, columns) = (artifact.format, declared.to_vec());
         let name = name_of(artifact, declared, FACTS);
-        if let Some(facts) = self.artifacts.note(tenant, &name).await?.and_then(read_facts) {
+        let noted = self.artifacts.note(tenant, &name).await?;
+        if let Some(facts) = noted.as_deref().and_then(read_facts) {
             return Ok(facts);
         }
         let turn = self.turn(&self.checking, tenant, &name).await?;
@@ -74,7 +75,7 @@ impl Frames {
             let text = serde_json::to_string(&checked?);
             text.map_err(|error| CheckError::from(std::io::Error::other(error)))
         });
-        let facts = read_facts(learned.await?);
+        let facts = read_facts(&learned.await?);
         facts.ok_or_else(|| std::io::Error::other("the note about a frame says nothing").into())
     }
 
@@ -180,8 +181,8 @@ fn ending(format: Format) -> String {
     format!("{format}.{RENDERER}")
 }
 
-fn read_facts(text: String) -> Option<Facts> {
-    serde_json::from_str(&text).ok()
+fn read_facts(text: &str) -> Option<Facts> {
+    serde_json::from_str(text).ok()
 }
 
 /// Polars gave up on it in a way of its own: the file is made up to do that, or broken.

@@ -20,8 +20,8 @@ const LATER_MS: u64 = 250;
 
 impl Intake {
     /// Has the files rendered that the next slices' deliveries take with them: no attempt begins, no permit and no
-    /// lease is taken before they are there. False when that takes longer than a turn may wait. What cannot be rendered holds
-    /// up nobody: each attempt tries again and says why it failed.
+    /// lease is taken before they are there. False when that takes longer than a turn may wait. What cannot be
+    /// rendered holds up nobody: each attempt tries again and says why it failed.
     pub(super) async fn renders(
         self: &Arc<Self>,
         row: &PlanningRow,

@@ -65,7 +65,9 @@ async fn what_is_known_of_a_frame_rides_in_the_event_and_the_plan_waits_for_its_
 
     assert!(!received.is_planned && received.considered == 0, "{received:?}");
     let events = world.distributions().await;
-    let [DistributionEvent::ReportReceived(version)] = &events[..] else { panic!("{events:?}") };
+    let [DistributionEvent::ReportReceived(version)] = &events[..] else {
+        unreachable!("{events:?}")
+    };
     let artifact = "risk.csv".to_owned();
     let frame = Frame { artifact, rows: 2, columns, longest_text: 5 };
     assert_eq!(version.frame, Some(frame.clone()));

@@ -260,7 +260,7 @@ async fn a_message_may_name_one_of_its_artifacts_as_a_data_frame_which_is_checke
     let headers = told(&rejected[0]);
     assert_eq!((&*headers["code"], &*headers["field"]), ("invalid", "artifacts[0], line 2"));
     let events = world.distributions().await;
-    let DistributionEvent::ReportReceived(version) = &events[0] else { panic!("{events:?}") };
+    let DistributionEvent::ReportReceived(version) = &events[0] else { unreachable!("{events:?}") };
     let frame = version.frame.as_ref().unwrap();
     assert_eq!((frame.artifact.as_str(), frame.rows, frame.longest_text), ("a.csv", 1, 5));
     running.stop().await;

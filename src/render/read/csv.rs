@@ -61,7 +61,7 @@ impl<R: Read> CsvBatches<R> {
 
     /// Adds a record, value by value.
     fn push(&mut self, building: &mut [Building]) -> Result<(), Invalid> {
-        let line = self.records.line();
+        let line = self.records.first_line();
         let (found, expected) = (self.records.len(), self.columns.len());
         if found != expected {
             let rule = format!("must be {expected}, as in the header");

@@ -1,8 +1,8 @@
 use std::fs::File;
 
 use polars::prelude::{
-    ArrowSchema, ChunkApply, Column, DataFrame, DataType, ParquetReader, PolarsError, SerReader,
-    TimeUnit,
+    ArrowSchema, ChunkApply, Column, DataFrame, DataType, ParquetReader, PlSmallStr, PolarsError,
+    SerReader, TimeUnit,
 };
 use schema::{ColumnSpec, ColumnType, Invalid};
 
@@ -26,15 +26,17 @@ impl ParquetBatches {
     pub(super) fn open(file: File, declared: &[ColumnSpec]) -> Result<Self, CheckError> {
         let mut reader = ParquetReader::new(file.try_clone()?);
         let has = reader.schema().map_err(|error| unreadable(&error))?;
-        let names: Vec<&str> = has.iter_names().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = has.iter_names().map(PlSmallStr::as_str).collect();
         columns::well_formed("schema", &names)?;
         if !declared.is_empty() {
             columns::as_declared("schema", &names, declared)?;
         }
         let columns = specs(&has, declared)?;
         let metadata = reader.get_metadata().map_err(|error| unreadable(&error))?;
-        let groups: Vec<usize> =
-            metadata.row_groups.iter().rev().map(|group| group.num_rows()).collect();
+        let mut groups = Vec::with_capacity(metadata.row_groups.len());
+        for group in metadata.row_groups.iter().rev() {
+            groups.push(group.num_rows());
+        }
         Ok(Self { file, columns, groups, from: 0 })
     }
 
@@ -93,7 +95,11 @@ fn specs(has: &ArrowSchema, declared: &[ColumnSpec]) -> Result<Vec<ColumnSpec>, 
         })?;
         match declared.get(at) {
             None => {
-                specs.push(ColumnSpec { name: name.to_string(), kind, nullable: field.is_nullable })
+                specs.push(ColumnSpec {
+                    name: name.to_string(),
+                    kind,
+                    nullable: field.is_nullable,
+                });
             }
             Some(spec) if agrees(spec.kind, kind, &found) => specs.push(spec.clone()),
             Some(spec) => {

@@ -48,8 +48,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Where the record stands.
-    pub(super) const fn line(&self) -> u64 {
+    /// On which line the record begins.
+    pub(super) const fn first_line(&self) -> u64 {
         self.first_line
     }
 

@@ -1,3 +1,5 @@
+//! Frames in and files out, with software that is not ours as the judge where a format is opened.
+
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod bad_csv;

@@ -3,7 +3,7 @@ use std::io::Write;
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDate};
-use polars::prelude::{AnyValue, DataFrame, TimeUnit};
+use polars::prelude::{AnyValue, Column, DataFrame, TimeUnit};
 use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format as Look, Workbook, Worksheet, XlsxError,
 };
@@ -77,7 +77,7 @@ fn rows(
     looks: &Looks,
 ) -> Result<(), XlsxError> {
     let columns = batch.columns();
-    let series: Vec<_> = columns.iter().map(|column| column.as_materialized_series()).collect();
+    let series: Vec<_> = columns.iter().map(Column::as_materialized_series).collect();
     let mut values: Vec<_> = series.iter().map(|series| series.iter()).collect();
     for row in (from..).take(batch.height()) {
         for (at, values) in (0_u16..).zip(&mut values) {
