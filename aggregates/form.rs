@@ -1,9 +1,11 @@
 //! Rules of form that several rooms share: how long a text may be, how many values a set may have. What breaks one is
 //! named by field, value and rule. Knows no aggregate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use schema::{AttributeValue, Attributes, Invalid, Preferences, Selector, checked_line};
+use schema::{
+    AttributeValue, Attributes, ColumnSpec, Frame, Invalid, Preferences, Selector, checked_line,
+};
 
 /// Longest name of a thing for people, in bytes.
 pub const MAX_TITLE_BYTES: usize = 200;
@@ -101,6 +103,24 @@ pub fn selector(selector: &Selector) -> Result<(), Invalid> {
             return Err(Invalid::new(field(name), &values.len().to_string(), rule));
         }
         values.iter().try_for_each(|value| attribute_value(name, value))?;
+    }
+    Ok(())
+}
+
+/// What a report declares of its data frames: at most [`Frame::MAX_COLUMNS`], each name one line of 1 to
+/// [`MAX_TITLE_BYTES`], none twice.
+///
+/// # Errors
+/// [`Invalid`] naming the column.
+pub fn columns(columns: &[ColumnSpec]) -> Result<(), Invalid> {
+    at_most("columns", columns.len(), Frame::MAX_COLUMNS)?;
+    let mut seen = BTreeSet::new();
+    for (at, column) in columns.iter().enumerate() {
+        let field = format!("columns[{at}].name");
+        checked_line(&field, &column.name, MAX_TITLE_BYTES)?;
+        if !seen.insert(&column.name) {
+            return Err(Invalid::new(field, &column.name, "must not be named twice"));
+        }
     }
     Ok(())
 }

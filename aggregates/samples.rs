@@ -69,10 +69,11 @@ pub(crate) fn version(attributes: Attributes, artifacts: Vec<ArtifactRef>) -> Re
     ReportVersion {
         report: name("risk"),
         version: name("2026-11-23"),
-        digest: version_digest(&attributes, &artifacts),
+        digest: version_digest(&attributes, &artifacts, None),
         title: "Risk".to_owned(),
         attributes,
         artifacts,
+        frame: None,
         corrects: None,
         received_at: NOW,
         deadline: NOW.plus_ms(3_600_000),

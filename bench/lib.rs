@@ -2,5 +2,6 @@
 //! Waybill works inside; the demo, the soak and the bench use the same sinks.
 
 pub mod figures;
+pub mod rendering;
 pub use ::sink;
 pub mod soak;

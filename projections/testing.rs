@@ -163,6 +163,7 @@ pub fn version(name: &str) -> ReportVersion {
         digest: Sha256::of(name.as_bytes()),
         title: "Risk".to_owned(),
         attributes: BTreeMap::from([("region".to_owned(), AttributeValue::Int(7))]),
+        frame: None,
         artifacts: vec![ArtifactRef {
             name: "risk.csv".to_owned(),
             format: Format::Csv,

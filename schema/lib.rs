@@ -13,6 +13,7 @@ mod digest;
 mod envelope;
 pub mod events;
 mod failure;
+mod frame;
 mod ids;
 mod invalid;
 mod metadata;
@@ -33,6 +34,7 @@ pub use digest::Sha256;
 pub use envelope::{StoredEvent, ToldEvent};
 pub use events::{CodecError, EventBody, LedgerEvent};
 pub use failure::{FailureClass, Fault};
+pub use frame::{ColumnSpec, ColumnType, Frame};
 pub use ids::{
     AddressId, ApiKeyId, DeliveryId, DestinationKey, DistributionId, GrantId, RecipientId,
     ReportName, SubscriptionId, TenantId, VersionName,

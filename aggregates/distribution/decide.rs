@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use schema::events::{ArtifactRef, OutcomeCounts, ReportVersion};
-use schema::{Invalid, VersionName, checked_line};
+use schema::{Format, Frame, Invalid, VersionName, checked_line};
 
 use super::{
     Command, Distribution, Event, MAX_ARTIFACTS, MAX_FILE_NAME_BYTES, Planning, Refusal, Rules,
@@ -56,7 +56,7 @@ fn receive(distribution: &Distribution, given: ReportVersion) -> Result<Vec<Even
         let (deadline, received_at) = (given.deadline, given.received_at);
         return Err(Refusal::DeadlineNotAfterReceipt { deadline, received_at });
     }
-    let found = version_digest(&given.attributes, &given.artifacts);
+    let found = version_digest(&given.attributes, &given.artifacts, frame_name(&given));
     if found != given.digest {
         return Err(Refusal::DigestWrong { said: given.digest, found });
     }
@@ -138,7 +138,25 @@ fn well_formed(version: &ReportVersion) -> Result<(), Invalid> {
         return Err(Invalid::new("artifacts", &version.artifacts.len().to_string(), rule));
     }
     let mut names = BTreeSet::new();
-    version.artifacts.iter().try_for_each(|artifact| file_name(artifact, &mut names))
+    version.artifacts.iter().try_for_each(|artifact| file_name(artifact, &mut names))?;
+    frame(version)
+}
+
+fn frame_name(version: &ReportVersion) -> Option<&str> {
+    version.frame.as_ref().map(|frame| frame.artifact.as_str())
+}
+
+/// The data frame is one of the version's own files, of a format that can hold one.
+fn frame(version: &ReportVersion) -> Result<(), Invalid> {
+    let Some(name) = frame_name(version) else { return Ok(()) };
+    let Some(artifact) = version.artifacts.iter().find(|artifact| artifact.name == name) else {
+        return Err(Invalid::new("frame", name, "must be the name of one of the artifacts"));
+    };
+    if !Frame::FORMATS.contains(&artifact.format) {
+        let rule = format!("must be {}", Frame::FORMATS.map(Format::as_str).join(" or "));
+        return Err(Invalid::new("frame.format", artifact.format.as_str(), rule));
+    }
+    Ok(())
 }
 
 fn file_name<'v>(artifact: &'v ArtifactRef, seen: &mut BTreeSet<&'v str>) -> Result<(), Invalid> {

@@ -3,10 +3,11 @@ use std::collections::BTreeMap;
 use schema::events::{
     ArtifactRef, NotPlanned, NotPlannedReason, OutcomeCounts, ReportVersion, SliceSums,
 };
-use schema::{AttributeValue, Format, Invalid, Position, RecipientId, Sha256};
+use schema::{AttributeValue, Format, Frame, Invalid, Position, RecipientId, Sha256};
 
 use super::{Command, Event, MAX_ARTIFACTS, Refusal, Rules, Slice};
 use crate::given::{Given, given as given_events};
+use crate::planning::version_digest;
 use crate::samples::{NOW, artifact, name, version as version_of};
 
 fn given(events: Vec<Event>) -> Given<Rules> {
@@ -266,4 +267,29 @@ fn a_distribution_is_reconciled_once() {
     given(events.clone()).when(Command::Reconcile { outcomes: outcomes(3) }).then(vec![]);
     let others = OutcomeCounts { accepted: 4, ..OutcomeCounts::default() };
     given(events).when(Command::Reconcile { outcomes: others }).refused(Refusal::AlreadyReconciled);
+}
+
+#[test]
+fn a_data_frame_is_one_of_the_versions_files_and_of_a_format_that_holds_one() {
+    let framed = |frame: &str| {
+        let artifacts = vec![artifact("risk.csv", Format::Csv), artifact("risk.pdf", Format::Pdf)];
+        let digest = version_digest(&BTreeMap::new(), &artifacts, Some(frame));
+        let known = Frame { artifact: frame.to_owned(), rows: 1, columns: vec![], longest_text: 0 };
+        let frame = Some(known);
+        ReportVersion { digest, frame, ..version_of(BTreeMap::new(), artifacts) }
+    };
+    given(vec![])
+        .when(receive(framed("risk.csv")))
+        .then(vec![Event::ReportReceived(framed("risk.csv"))]);
+    let rule = "must be the name of one of the artifacts";
+    given(vec![]).when(receive(framed("other.csv"))).refused(Refusal::Invalid(Invalid::new(
+        "frame",
+        "other.csv",
+        rule,
+    )));
+    given(vec![]).when(receive(framed("risk.pdf"))).refused(Refusal::Invalid(Invalid::new(
+        "frame.format",
+        "pdf",
+        "must be csv or parquet",
+    )));
 }

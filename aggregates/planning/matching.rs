@@ -1,6 +1,7 @@
 use schema::events::{NotPlannedReason, ReportVersion};
 use schema::{ChannelKind, Format, GrantId, Preferences, Selector, Timestamp};
 
+use super::files::version_files;
 use crate::recipient::{Address, Endpoint, Known, Recipient};
 use crate::subscription::Subscription;
 
@@ -60,8 +61,8 @@ fn first_usable<'m>(
     })
 }
 
-/// The first format wished for that the version has. No wish: all artifacts. A version that is all attributes has
-/// nothing to choose from and satisfies every wish.
+/// The first format wished for that the version has, or its data frame can be rendered to. No wish: all artifacts. A
+/// version that is all attributes has nothing to choose from and satisfies every wish.
 fn format(
     preferences: &Preferences,
     version: &ReportVersion,
@@ -69,7 +70,7 @@ fn format(
     if preferences.formats.is_empty() || version.artifacts.is_empty() {
         return Ok(None);
     }
-    let has = |format: &&Format| version.artifacts.iter().any(|file| file.format == **format);
+    let has = |format: &&Format| !version_files(version, Some(**format)).is_empty();
     let found = preferences.formats.iter().find(has).copied();
     found.map(Some).ok_or(NotPlannedReason::NoFormat)
 }

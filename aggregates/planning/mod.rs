@@ -2,6 +2,7 @@
 //! reason why not. Knows no store: what it plans becomes true when the distribution and the deliveries accept it.
 
 mod digest;
+mod files;
 mod matching;
 mod resend;
 mod slice;
@@ -9,6 +10,7 @@ mod slice;
 mod tests;
 
 pub use digest::{canonical_form, version_digest};
+pub use files::{VersionFile, version_files};
 pub(crate) use matching::wants;
 pub use resend::resend_plan;
 pub use slice::{SlicePlan, SliceRequest, plan_slice};

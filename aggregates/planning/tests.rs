@@ -7,12 +7,13 @@ use schema::events::{
     SubscriptionBody, SubscriptionEvent,
 };
 use schema::{
-    AttributeValue, ChannelKind, Format, LedgerEvent, RecipientId, ReportSelector, StreamId,
+    AttributeValue, ChannelKind, Format, Frame, LedgerEvent, RecipientId, ReportSelector, StreamId,
     Timestamp,
 };
 
 use super::{
-    MAX_PAIRS, MAX_RECIPIENTS, SlicePlan, SliceRequest, canonical_form, plan_slice, resend_plan,
+    MAX_PAIRS, MAX_RECIPIENTS, SlicePlan, SliceRequest, VersionFile, canonical_form, plan_slice,
+    resend_plan, version_files,
 };
 use crate::delivery;
 use crate::distribution;
@@ -240,6 +241,71 @@ fn the_earlier_deadline_holds() {
     }
 }
 
+/// A version whose CSV file is its data frame, with so many rows.
+fn framed(rows: u64, others: &[(&str, Format)]) -> ReportVersion {
+    let mut artifacts = vec![artifact("risk.csv", Format::Csv)];
+    artifacts.extend(others.iter().map(|(name, format)| artifact(name, *format)));
+    let mut version = version(risk().attributes, artifacts);
+    let artifact = "risk.csv".to_owned();
+    version.frame = Some(Frame { artifact, rows, columns: vec![], longest_text: 10 });
+    version
+}
+
+#[test]
+fn a_data_frame_is_to_be_had_in_every_format_it_can_be_rendered_to() {
+    use Format::{Csv, Html, Parquet, Pdf, Xlsx};
+    for (rows, wish, expected) in [
+        (1, vec![Xlsx], Ok(Some(Xlsx))),
+        (1, vec![Parquet], Ok(Some(Parquet))),
+        (1, vec![Csv], Ok(Some(Csv))),
+        (1, vec![Html, Parquet, Xlsx], Ok(Some(Parquet))),
+        (1, vec![], Ok(None)),
+        (1, vec![Pdf], Err(NotPlannedReason::NoFormat)),
+        (1_048_575, vec![Xlsx, Csv], Ok(Some(Xlsx))),
+        (1_048_576, vec![Xlsx, Csv], Ok(Some(Csv))),
+        (1_048_576, vec![Xlsx], Err(NotPlannedReason::NoFormat)),
+    ] {
+        let mut world = ada();
+        let mut body = body("ada", "risk");
+        body.preferences.formats = wish;
+        world.subscribe("s1", body);
+        let plan = world.plan(&framed(rows, &[]), 0, None);
+        let found = match plan.slice.decisions.first() {
+            Some(decision) => Err(decision.reason),
+            None => Ok(plan.deliveries[0].1.format),
+        };
+        assert_eq!(found, expected, "{rows} rows");
+    }
+}
+
+/// Names of the files, and which of them are rendered.
+fn files(version: &ReportVersion, format: Option<Format>) -> Vec<(String, bool)> {
+    let told = |file: VersionFile<'_>| match file {
+        VersionFile::Published(file) => (file.name.clone(), false),
+        VersionFile::Rendered { frame, format, .. } => (frame.file_name(format), true),
+    };
+    version_files(version, format).into_iter().map(told).collect()
+}
+
+#[test]
+fn files_are_published_or_rendered_and_none_goes_out_twice() {
+    let of = |names: &[(&str, bool)]| -> Vec<(String, bool)> {
+        names.iter().map(|(name, rendered)| ((*name).to_owned(), *rendered)).collect()
+    };
+    let version = framed(1, &[("notes.csv", Format::Csv), ("risk.pdf", Format::Pdf)]);
+    let all = of(&[("risk.csv", false), ("notes.csv", false), ("risk.pdf", false)]);
+    assert_eq!(files(&version, None), all);
+    let csv = of(&[("risk.csv", true), ("notes.csv", false)]);
+    assert_eq!(files(&version, Some(Format::Csv)), csv);
+    assert_eq!(files(&version, Some(Format::Xlsx)), of(&[("risk.xlsx", true)]));
+    assert_eq!(files(&version, Some(Format::Pdf)), of(&[("risk.pdf", false)]));
+    assert_eq!(files(&version, Some(Format::Html)), of(&[]));
+    // The publisher's own workbook of that name is the one that goes out.
+    let own = framed(1, &[("risk.xlsx", Format::Xlsx)]);
+    assert_eq!(files(&own, Some(Format::Xlsx)), of(&[("risk.xlsx", false)]));
+    assert_eq!(files(&risk(), Some(Format::Csv)), of(&[("risk.csv", false)]));
+}
+
 #[test]
 fn a_withdrawn_version_is_planned_no_further() {
     let mut world = ada();
@@ -350,8 +416,10 @@ fn the_digest_is_over_a_canonical_form() {
         sha("a.csv"),
         sha("b.pdf")
     );
-    assert_eq!(canonical_form(&attributes, &[pdf(), csv()]), expected);
-    assert_eq!(canonical_form(&BTreeMap::new(), &[]), r#"{"artifacts":[],"attributes":{}}"#);
+    assert_eq!(canonical_form(&attributes, &[pdf(), csv()], None), expected);
+    assert_eq!(canonical_form(&BTreeMap::new(), &[], None), r#"{"artifacts":[],"attributes":{}}"#);
+    let framed = canonical_form(&BTreeMap::new(), &[], Some("risk.csv"));
+    assert_eq!(framed, r#"{"artifacts":[],"attributes":{},"frame":"risk.csv"}"#);
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn keys() -> Vec<api_key::Event> {
 }
 
 fn reports() -> Vec<report::Event> {
-    let profile = ReportProfile { title: text(), owner: text(), deadline_s: 1 };
+    let profile = ReportProfile { title: text(), owner: text(), deadline_s: 1, columns: vec![] };
     vec![
         report::Event::ReportRegistered(profile.clone()),
         report::Event::ReportChanged(profile),

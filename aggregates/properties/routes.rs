@@ -115,7 +115,8 @@ impl Ledger {
             12 => self.tenant(tenant::Command::PauseDispatch { scope, reason: why() }),
             13 => self.tenant(tenant::Command::ResumeDispatch { scope }),
             14 => {
-                let profile = ReportProfile { title: why(), owner: why(), deadline_s: 60 };
+                let profile =
+                    ReportProfile { title: why(), owner: why(), deadline_s: 60, columns: vec![] };
                 let command = report::Command::Register(profile);
                 let events = obeyed::<report::Rules>(&mut self.report, command);
                 self.append(&StreamId::report(&acme(), &name("risk")), events);

@@ -62,5 +62,6 @@ fn retire(report: &Report, reason: String) -> Result<Vec<Event>, Refusal> {
 fn well_formed(profile: &ReportProfile) -> Result<(), Invalid> {
     form::title(&profile.title)?;
     form::opaque("owner", &profile.owner)?;
-    form::deadline_s(profile.deadline_s)
+    form::deadline_s(profile.deadline_s)?;
+    form::columns(&profile.columns)
 }

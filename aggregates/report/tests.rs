@@ -1,5 +1,5 @@
-use schema::Invalid;
 use schema::events::ReportProfile;
+use schema::{ColumnSpec, ColumnType, Invalid};
 
 use super::{Command, Event, Refusal, Rules};
 use crate::given::{Given, given as given_events};
@@ -9,7 +9,12 @@ fn given(events: Vec<Event>) -> Given<Rules> {
 }
 
 fn risk() -> ReportProfile {
-    ReportProfile { title: "Risk".to_owned(), owner: "desk-7".to_owned(), deadline_s: 3600 }
+    ReportProfile {
+        title: "Risk".to_owned(),
+        owner: "desk-7".to_owned(),
+        deadline_s: 3600,
+        columns: vec![],
+    }
 }
 
 fn patient() -> ReportProfile {
@@ -98,4 +103,31 @@ fn retiring_a_report_twice_changes_nothing() {
 #[test]
 fn an_unknown_report_is_not_retired() {
     given(vec![]).when(retire()).refused(Refusal::NotRegistered);
+}
+
+#[test]
+fn a_report_declares_each_column_once() {
+    let column =
+        |name: &str| ColumnSpec { name: name.to_owned(), kind: ColumnType::Text, nullable: true };
+    let declared = |names: &[&str]| ReportProfile {
+        columns: names.iter().map(|name| column(name)).collect(),
+        ..risk()
+    };
+    given(vec![])
+        .when(Command::Register(declared(&["desk", "amount"])))
+        .then(vec![Event::ReportRegistered(declared(&["desk", "amount"]))]);
+    let refusal =
+        |field: &str, value: &str, rule: &str| Refusal::Invalid(Invalid::new(field, value, rule));
+    given(vec![]).when(Command::Register(declared(&["desk", "desk"]))).refused(refusal(
+        "columns[1].name",
+        "desk",
+        "must not be named twice",
+    ));
+    let many: Vec<String> = (0..1_025).map(|n| n.to_string()).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    given(vec![registered()]).when(Command::Change(declared(&many))).refused(refusal(
+        "columns",
+        "1025",
+        "must be at most 1024 in number",
+    ));
 }

@@ -259,7 +259,7 @@ fn a_changed_subscription_is_found_where_it_now_belongs() {
 fn tenants_reports_and_pauses_are_known() {
     let mut index = RoutingIndex::new();
     let (tenant, report) = (StreamId::tenant(&acme()), StreamId::report(&acme(), &name("risk")));
-    let profile = ReportProfile { title: why(), owner: why(), deadline_s: 60 };
+    let profile = ReportProfile { title: why(), owner: why(), deadline_s: 60, columns: vec![] };
     assert!(!index.has_tenant(&acme()));
     tell(&mut index, &tenant, 1, TenantEvent::TenantCreated { title: why() });
     assert!(index.has_tenant(&acme()));

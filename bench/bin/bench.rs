@@ -17,7 +17,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Measures Waybill on servers of its own.
 #[derive(Parser)]
 struct Args {
-    /// Only these groups: append, units, tail, latency, intake, fanout, large, mirror, rebuild, mail, export, views.
+    /// Only these groups: append, units, tail, latency, intake, fanout, large, mirror, rebuild, mail, export, views,
+    /// render.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// A tenth of the work: for looking at the bench, not at the figures.

@@ -16,6 +16,7 @@ mod meter;
 mod mirror;
 mod profile;
 mod rebuild;
+mod render;
 mod server;
 mod spread;
 mod stock;
@@ -52,9 +53,9 @@ impl Bench {
 }
 
 /// The groups of figures, in the order in which they are measured.
-pub const GROUPS: [&str; 12] = [
+pub const GROUPS: [&str; 13] = [
     "append", "units", "tail", "latency", "intake", "fanout", "large", "mirror", "rebuild", "mail",
-    "export", "views",
+    "export", "views", "render",
 ];
 
 /// Measures one group.
@@ -75,6 +76,7 @@ pub async fn measure(bench: &Bench, group: &str) -> Result<Vec<Figure>> {
         "mail" => mail::figures(bench).await,
         "export" => export::figures(bench).await,
         "views" => views::figures(bench).await,
+        "render" => render::figures(bench).await,
         other => anyhow::bail!("no figures are called {other}; there are {}", GROUPS.join(", ")),
     }
 }

@@ -191,6 +191,7 @@ fn received(report: &schema::ReportName, number: u64, now: i64) -> ReportVersion
         title: format!("Report {report}"),
         attributes: schema::Attributes::default(),
         artifacts: vec![],
+        frame: None,
         corrects: None,
         received_at,
         deadline: received_at.plus_ms(86_400_000),

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use schema::events::{ReportEvent, ReportProfile};
-use schema::{AggregateType, LedgerEvent, RecordedEvent};
+use schema::{AggregateType, ColumnSpec, LedgerEvent, RecordedEvent};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use self::queries::ReportRow;
 use crate::entity::Draft;
@@ -72,6 +73,7 @@ fn fold(
             profile.title.clone_into(&mut row.title);
             profile.owner.clone_into(&mut row.owner);
             row.deadline_s = i64::from(profile.deadline_s);
+            row.columns = declared(profile);
             row.changed_at = event.recorded_at.to_chrono();
         }
         ReportEvent::ReportRetired { reason } => {
@@ -97,5 +99,10 @@ fn registered(event: &RecordedEvent, profile: &ReportProfile) -> ReportRow {
         retire_reason: None,
         position: event.position.0,
         sequence: event.sequence,
+        columns: declared(profile),
     }
+}
+
+fn declared(profile: &ReportProfile) -> Option<Json<Vec<ColumnSpec>>> {
+    (!profile.columns.is_empty()).then(|| Json(profile.columns.clone()))
 }

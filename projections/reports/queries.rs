@@ -1,7 +1,9 @@
 //! Questions about reports.
 
 use chrono::{DateTime, Utc};
+use schema::ColumnSpec;
 use serde::Serialize;
+use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 
 use crate::entity::Entity;
@@ -32,6 +34,8 @@ pub struct ReportRow {
     pub position: i64,
     /// Last sequence of its stream: what If-Match compares.
     pub sequence: i64,
+    /// The columns its data frames must have, where it declares any.
+    pub columns: Option<Json<Vec<ColumnSpec>>>,
 }
 
 impl Entity for ReportRow {
@@ -45,7 +49,8 @@ impl Entity for ReportRow {
         set title = excluded.title, owner = excluded.owner, deadline_s = excluded.deadline_s,
             registered_at = excluded.registered_at, changed_at = excluded.changed_at,
             retired_at = excluded.retired_at, retire_reason = excluded.retire_reason,
-            position = excluded.position, sequence = excluded.sequence";
+            position = excluded.position, sequence = excluded.sequence,
+            columns = excluded.columns";
 
     fn key(&self) -> String {
         format!("{}/{}", self.tenant, self.report)

@@ -4,15 +4,24 @@ use super::Reports;
 use super::queries::{self, ReportFilter, ReportRow};
 use crate::PageRequest;
 use crate::testing::{Log, Tables, acme, at, instant};
-use schema::StreamId;
 use schema::events::{ReportEvent, ReportProfile};
+use schema::{ColumnSpec, ColumnType, StreamId};
+use sqlx::types::Json;
+
+fn columns() -> Vec<ColumnSpec> {
+    vec![ColumnSpec { name: "desk".to_owned(), kind: ColumnType::Text, nullable: true }]
+}
 
 fn log() -> Log {
     let mut log = Log::default();
     for report in ["risk", "sales", "stock"] {
         let stream = StreamId::report(&acme(), &report.parse().unwrap());
-        let profile =
-            ReportProfile { title: report.to_owned(), owner: "o1".to_owned(), deadline_s: 60 };
+        let profile = ReportProfile {
+            title: report.to_owned(),
+            owner: "o1".to_owned(),
+            deadline_s: 60,
+            columns: if report == "sales" { columns() } else { vec![] },
+        };
         log.tell(stream, ReportEvent::ReportRegistered(profile));
     }
     let sales = StreamId::report(&acme(), &"sales".parse().unwrap());
@@ -39,6 +48,7 @@ async fn a_retired_report_says_when_and_why() {
         retire_reason: Some("unread".to_owned()),
         position: 2,
         sequence: 2,
+        columns: Some(Json(columns())),
     };
     assert_eq!(found, vec![expected]);
     let retired = ReportFilter { retired: Some(true), ..ReportFilter::of("acme") };

@@ -65,6 +65,7 @@ fn reports(log: &mut Log) {
         title: title.to_owned(),
         owner: "o1".to_owned(),
         deadline_s: 60,
+        columns: vec![],
     };
     for report in ["risk", "sales"] {
         let stream = StreamId::report(&acme(), &report.parse().unwrap());

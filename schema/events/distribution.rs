@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::EventBody;
 use crate::{
-    AggregateType, Attributes, Format, Position, RecipientId, ReportName, Sha256, SubscriptionId,
-    Timestamp, VersionName,
+    AggregateType, Attributes, Format, Frame, Position, RecipientId, ReportName, Sha256,
+    SubscriptionId, Timestamp, VersionName,
 };
 
 /// A file of a report version.
@@ -39,6 +39,9 @@ pub struct ReportVersion {
     /// Its files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<ArtifactRef>,
+    /// Which of them is its data frame, and what is known of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<Frame>,
     /// The version this one corrects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrects: Option<VersionName>,

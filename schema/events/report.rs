@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
-use crate::AggregateType;
+use crate::{AggregateType, ColumnSpec};
 
 /// What is known of a kind of report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +13,9 @@ pub struct ReportProfile {
     pub owner: String,
     /// Seconds from receipt of a version until its deliveries expire, unless a subscription says less.
     pub deadline_s: u32,
+    /// The columns that a version's data frame must have, in their order; any, when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnSpec>,
 }
 
 /// What has happened to a kind of report.

@@ -86,7 +86,12 @@ fn api_keys() -> Vec<ApiKeyEvent> {
 }
 
 fn reports() -> Vec<ReportEvent> {
-    let profile = || ReportProfile { title: text("Risk"), owner: text("desk-7"), deadline_s: 3600 };
+    let profile = || ReportProfile {
+        title: text("Risk"),
+        owner: text("desk-7"),
+        deadline_s: 3600,
+        columns: vec![],
+    };
     vec![
         ReportEvent::ReportRegistered(profile()),
         ReportEvent::ReportChanged(profile()),
@@ -183,6 +188,7 @@ fn versions() -> [ReportVersion; 2] {
         title: text("Risk"),
         attributes: BTreeMap::new(),
         artifacts: vec![],
+        frame: None,
         corrects: None,
         received_at: NOW,
         deadline: LATER,

@@ -14,7 +14,7 @@ use super::{
     ApiKeyEvent, CodecError, DeliveryEvent, DistributionEvent, LedgerEvent, RecipientEvent,
     ReportEvent, SubscriptionEvent, TenantEvent,
 };
-use crate::{AggregateType, EventBody};
+use crate::{AggregateType, ColumnSpec, ColumnType, EventBody, Frame};
 
 static BLESSED: Once = Once::new();
 
@@ -158,6 +158,38 @@ fn an_event_of_the_future_is_named_not_guessed() {
             panic!("{read:?}");
         };
         assert_eq!((said.as_str(), of.as_str()), (event_type, version));
+    }
+}
+
+/// Golden files stay as they were released; what optional fields spell is said here.
+#[test]
+fn fields_that_came_later_are_stored_as_they_say() {
+    let columns = vec![
+        ColumnSpec { name: "desk".to_owned(), kind: ColumnType::Text, nullable: false },
+        ColumnSpec { name: "at".to_owned(), kind: ColumnType::Timestamp, nullable: true },
+    ];
+    let spelled =
+        r#"[{"name":"desk","type":"text"},{"name":"at","type":"timestamp","nullable":true}]"#;
+    for event in samples() {
+        let (event, field) = match event {
+            LedgerEvent::Report(ReportEvent::ReportRegistered(mut profile)) => {
+                profile.columns.clone_from(&columns);
+                (ReportEvent::ReportRegistered(profile).into(), format!(r#""columns":{spelled}"#))
+            }
+            LedgerEvent::Distribution(DistributionEvent::ReportReceived(mut version)) => {
+                let (artifact, columns) = ("risk.csv".to_owned(), columns.clone());
+                version.frame = Some(Frame { artifact, rows: 2, columns, longest_text: 4 });
+                let told = format!(
+                    r#""frame":{{"artifact":"risk.csv","rows":2,"columns":{spelled},"longest_text":4}}"#
+                );
+                (LedgerEvent::from(DistributionEvent::ReportReceived(version)), told)
+            }
+            _ => continue,
+        };
+        let stored = event.encode().unwrap();
+        assert!(stored.contains(&field), "{stored}");
+        let (kind, name) = (event.aggregate_type(), event.event_type());
+        assert_eq!(LedgerEvent::decode(kind, name, "1", &stored).unwrap(), event);
     }
 }
 

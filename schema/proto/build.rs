@@ -15,7 +15,7 @@ const FILES: [&str; 4] = [
 ];
 
 /// Messages that are REST's JSON by other means.
-const AS_JSON: [&str; 14] = [
+const AS_JSON: [&str; 15] = [
     "Description",
     "Artifact",
     "PublishResponse",
@@ -24,6 +24,7 @@ const AS_JSON: [&str; 14] = [
     "ListReportsRequest",
     "ListReportsResponse",
     "Report",
+    "Column",
     "Distribution",
     "Outcomes",
     "ListDeliveriesRequest",

@@ -72,7 +72,7 @@ mod tests {
     fn a_description_becomes_the_body_that_rest_takes() {
         let text = concat!(
             r#"{"report":"r","version":"1","attributes":{"a":true,"b":-7,"c":"x"},"#,
-            r#""corrects":null,"artifacts":[]}"#
+            r#""corrects":null,"artifacts":[],"frame":null}"#
         );
         let description: Description = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&description).unwrap(), text);

@@ -7,6 +7,10 @@ use tempfile::TempDir;
 
 /// No tenant's name begins with a dot, so this directory is nobody's.
 const INCOMING: &str = ".incoming";
+/// Nor is this one: who derives something holds a lock in it.
+const GATES: &str = ".deriving";
+/// No directory of artifacts is called so: theirs have two letters.
+const NOTES: &str = "derived";
 
 /// Where things lie: `<dir>/<tenant>/ab/cd/<sha256>`; what is not finished lies in a directory of this process under
 /// `<dir>/.incoming`.
@@ -25,11 +29,18 @@ pub(crate) struct Place {
     dir: PathBuf,
 }
 
+/// Where a note about something derived lies: `<dir>/<tenant>/derived/<name>`.
+#[derive(Debug)]
+pub(crate) struct Note {
+    path: PathBuf,
+}
+
 impl Layout {
     /// Makes what is missing and removes what processes that are gone left behind. Blocks.
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {
         let shared = dir.join(INCOMING);
         fs::create_dir_all(&shared)?;
+        fs::create_dir_all(dir.join(GATES))?;
         let dir = dir.canonicalize()?;
         let gate = File::open(&shared)?;
         gate.lock()?;
@@ -54,6 +65,26 @@ impl Layout {
         let name = sha256.to_string();
         let parent = self.dir.join(tenant.as_str()).join(&name[..2]).join(&name[2..4]);
         Place { path: parent.join(name), dir: self.dir.clone() }
+    }
+
+    /// Where the note called `name` lies, or would.
+    pub(crate) fn note(&self, tenant: &TenantId, name: &str) -> Note {
+        Note { path: self.dir.join(tenant.as_str()).join(NOTES).join(name) }
+    }
+
+    /// A file to lock while something is derived from the artifact: one for each of 256 parts of all artifacts, so
+    /// that none need ever be removed.
+    pub(crate) fn gate(&self, from: &Sha256) -> io::Result<File> {
+        let name = format!("{:02x}", from.as_bytes()[0]);
+        let path = self.dir.join(GATES).join(name);
+        File::options().create(true).append(true).open(path)
+    }
+}
+
+impl Note {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 }
 

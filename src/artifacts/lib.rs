@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod config;
+mod derive;
 mod draft;
 mod error;
 mod layout;
@@ -15,6 +16,7 @@ mod store;
 mod tests;
 
 pub use config::ArtifactsConfig;
+pub use derive::{DeriveError, Workbench};
 pub use error::ArtifactError;
 pub use read::ArtifactReader;
 pub use store::{ArtifactStore, Stored};

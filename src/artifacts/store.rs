@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use schema::{Sha256, TenantId};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::draft::Draft;
@@ -18,7 +19,7 @@ const SPILL_BYTES: usize = 256 * 1024;
 const PROBE_BYTES: usize = 64 * 1024;
 
 /// What is known of an artifact once it is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// Digest of its bytes.
     pub sha256: Sha256,
@@ -29,7 +30,7 @@ pub struct Stored {
 /// Keeps artifacts in a directory. Cheap to clone; all clones are one store.
 #[derive(Clone, Debug)]
 pub struct ArtifactStore {
-    layout: Arc<Layout>,
+    pub(crate) layout: Arc<Layout>,
     max_bytes: u64,
     disk: Arc<Semaphore>,
 }
@@ -177,7 +178,7 @@ impl ArtifactStore {
     }
 
     /// Runs `work` on a blocking thread, within the bound on disk operations.
-    async fn on_disk<T, E, F>(&self, work: F) -> Result<T, ArtifactError>
+    pub(crate) async fn on_disk<T, E, F>(&self, work: F) -> Result<T, ArtifactError>
     where
         T: Send + 'static,
         E: Into<ArtifactError> + Send + 'static,

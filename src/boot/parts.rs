@@ -14,6 +14,7 @@ use intake::kafka::KafkaIntake;
 use intake::{Intake, Neighbours};
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::Rng;
+use render::Frames;
 use schema::{ChannelKind, Position};
 use store::{Identity, Ledger, Subscription, Tail, TailConfig, Vault};
 use tokio::time::timeout;
@@ -58,6 +59,7 @@ struct Ground {
     ledger: Arc<Ledger>,
     vault: Arc<Vault>,
     artifacts: ArtifactStore,
+    frames: Frames,
     index: SharedIndex,
 }
 
@@ -75,7 +77,8 @@ impl Parts {
         let tail = Arc::new(Tail::start(&ledger, TailConfig::default(), rest.clone()).await?);
         let (index, subscription) = index::load(&ledger, &tail).await?;
         let node = config.node.id.clone().unwrap_or_else(random_name);
-        let ground = Ground { config, node, ledger, vault, artifacts, index };
+        let frames = Frames::new(artifacts.clone(), config.artifacts.concurrent_renders);
+        let ground = Ground { config, node, ledger, vault, artifacts, frames, index };
 
         let dispatcher = dispatcher(&ground, channels);
         observe(&ground, &dispatcher);
@@ -203,6 +206,7 @@ fn dispatcher(ground: &Ground, channels: Vec<Arc<dyn Channel>>) -> Arc<Dispatche
         vault: Arc::clone(&ground.vault),
         index: Arc::clone(&ground.index),
         artifacts: Arc::new(ground.artifacts.clone()),
+        frames: ground.frames.clone(),
         channels,
         node: ground.node.clone(),
         public_url: ground.config.api.public_url.clone(),
@@ -229,6 +233,7 @@ fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>, held: &Held) -> Result<
     let near = Neighbours {
         ledger: Arc::clone(&ground.ledger),
         artifacts: ground.artifacts.clone(),
+        frames: ground.frames.clone(),
         routing: Arc::clone(&ground.index),
         permits: Arc::new(walls::Permits {
             dispatcher: Arc::clone(dispatcher),

@@ -23,6 +23,9 @@ pub struct PublishArgs {
     /// The files, each named as the recipient will see it.
     #[arg(long = "file")]
     files: Vec<PathBuf>,
+    /// Which of the files, by name, is its data frame: a CSV or Parquet file.
+    #[arg(long)]
+    frame: Option<String>,
     /// What the version says of itself, as `name=value`; numbers, true and false are taken as such.
     #[arg(long = "attribute", value_parser = attribute)]
     attributes: Vec<(String, Value)>,
@@ -69,6 +72,9 @@ async fn publish(client: &Client, args: &PublishArgs) -> Result<Value> {
     });
     if let Some(corrects) = &args.corrects {
         manifest["corrects"] = json!(corrects);
+    }
+    if let Some(frame) = &args.frame {
+        manifest["frame"] = json!(frame);
     }
     upload(client, &manifest, &args.files).await
 }

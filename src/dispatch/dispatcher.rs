@@ -9,6 +9,7 @@ use artifacts::ArtifactStore;
 use bytes::Bytes;
 use channels::Channel;
 use futures::future::join_all;
+use render::Frames;
 use schema::events::{DeliveryEvent, DeliveryPlan};
 use schema::{
     Actor, ChannelKind, DestinationKey, LedgerEvent, RecipientId, RecordedEvent, Sha256, TenantId,
@@ -30,6 +31,8 @@ use crate::{DispatchConfig, claim, figures, send};
 /// The routing index as boot shares it with planning: fed by own appends and by the tail.
 pub type SharedRoutingIndex = Arc<std::sync::RwLock<RoutingIndex>>;
 
+/// What a channel gets beyond the time in which it promised to end by itself.
+const GRACE: Duration = Duration::from_millis(250);
 /// How often a node says that it is there.
 const SEEN_EVERY: Duration = Duration::from_secs(1);
 /// For how long it is believed.
@@ -49,6 +52,8 @@ pub struct Parts {
     pub index: SharedRoutingIndex,
     /// The files of report versions.
     pub artifacts: Arc<ArtifactStore>,
+    /// Data frames among them.
+    pub frames: Frames,
     /// Every channel that is configured.
     pub channels: Vec<Arc<dyn Channel>>,
     /// This node's name, as it stands in `AttemptStarted`.
@@ -64,6 +69,7 @@ pub struct Dispatcher {
     pub(crate) vault: Arc<Vault>,
     pub(crate) index: SharedRoutingIndex,
     pub(crate) artifacts: Arc<ArtifactStore>,
+    pub(crate) frames: Frames,
     pub(crate) channels: HashMap<ChannelKind, Arc<dyn Channel>>,
     pub(crate) node: String,
     pub(crate) actor: Actor,
@@ -85,7 +91,7 @@ impl Dispatcher {
     /// A dispatcher at rest: it gives permits and sends what it is handed, and claims once it [runs](Self::run).
     #[must_use]
     pub fn new(config: DispatchConfig, parts: Parts) -> Arc<Self> {
-        let Parts { ledger, vault, index, artifacts, channels, node, public_url } = parts;
+        let Parts { ledger, vault, index, artifacts, frames, channels, node, public_url } = parts;
         let longest_send_ms =
             channels.iter().map(|channel| channel.timeout_ms()).max().unwrap_or_default();
         Arc::new(Self {
@@ -105,6 +111,7 @@ impl Dispatcher {
             vault,
             index,
             artifacts,
+            frames,
             node,
             config,
         })
@@ -122,6 +129,12 @@ impl Dispatcher {
     pub fn lease_ms_of(&self, channel: ChannelKind) -> u64 {
         let own = self.channels.get(&channel).map(|channel| channel.timeout_ms());
         own.map_or(self.lease_ms, |longest_ms| longest_ms + self.config.lease_margin_ms)
+    }
+
+    /// How long a send on `channel` may take.
+    pub(crate) fn longest_send(&self, channel: ChannelKind) -> Duration {
+        let own = self.channels.get(&channel).map(|channel| channel.timeout_ms());
+        Duration::from_millis(own.unwrap_or_default()) + GRACE
     }
 
     /// A permit for a first try, if one is free now. Never waits and never looks at the routing index, which the caller

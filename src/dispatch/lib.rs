@@ -15,6 +15,7 @@ mod config;
 mod desk;
 mod dispatcher;
 mod figures;
+mod files;
 mod loss;
 mod permits;
 mod prepare;

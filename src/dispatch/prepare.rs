@@ -5,15 +5,14 @@ use std::sync::{Arc, PoisonError};
 
 use aggregates::delivery::Command;
 use aggregates::routing::{Authorised, Denied};
-use artifacts::ArtifactError;
-use schema::events::{ArtifactRef, DeliveryPlan, SuppressReason};
+use schema::events::{DeliveryPlan, SuppressReason};
 use schema::{
-    Attachment, ChannelError, ChannelKind, FailureClass, Parcel, Sealed, StreamId, TenantId,
-    Timestamp,
+    ChannelError, ChannelKind, FailureClass, Parcel, Sealed, StreamId, TenantId, Timestamp,
 };
 use secrecy::SecretString;
 use store::{UnsealError, VaultError};
 
+use crate::files::attachments;
 use crate::start::Send;
 use crate::versions::{Version, VersionError};
 use crate::{Dispatcher, trace, unsubscribe};
@@ -86,7 +85,7 @@ pub(crate) async fn prepare(
         version: plan.version.clone(),
         received_at: plan.received_at,
         attributes: version.report.attributes.clone(),
-        attachments: attachments(dispatcher, tenant, plan, &version).await?,
+        attachments: attachments(dispatcher, send, plan, &version.report).await?,
         unsubscribe_url: Some(unsubscribe_url(dispatcher, tenant, plan)),
         traceparent: trace::outgoing(plan.channel, send.carried.traceparent.as_deref()),
     };
@@ -161,28 +160,6 @@ async fn secret(
     }
 }
 
-async fn attachments(
-    dispatcher: &Dispatcher,
-    tenant: &TenantId,
-    plan: &DeliveryPlan,
-    version: &Version,
-) -> Result<Vec<Attachment>, ChannelError> {
-    let mut attachments = Vec::new();
-    let wanted = |file: &&ArtifactRef| plan.format.is_none_or(|format| file.format == format);
-    for file in version.report.artifacts.iter().filter(wanted) {
-        let key = (tenant.clone(), file.sha256);
-        let read = || dispatcher.artifacts.read_all(tenant, file.sha256, file.size_bytes);
-        let content = dispatcher.files.get(&key, file.size_bytes, read).await;
-        attachments.push(Attachment {
-            name: file.name.clone(),
-            format: file.format,
-            sha256: file.sha256,
-            content: content.map_err(|error| artifact_error(&error))?,
-        });
-    }
-    Ok(attachments)
-}
-
 fn unsubscribe_url(dispatcher: &Dispatcher, tenant: &TenantId, plan: &DeliveryPlan) -> String {
     let token = unsubscribe::unsubscribe_token(&dispatcher.vault, tenant, &plan.subscription);
     format!("{}/u/{token}", dispatcher.public_url)
@@ -207,13 +184,4 @@ fn vault_error(error: &VaultError) -> ChannelError {
         }
     };
     ChannelError::not_sent(class, "vault.unavailable")
-}
-
-fn artifact_error(error: &ArtifactError) -> ChannelError {
-    tracing::warn!(%error, "an artifact cannot be read for a send: {error}");
-    if error.is_transient() {
-        ChannelError::not_sent(FailureClass::Transient, "artifact.unavailable")
-    } else {
-        ChannelError::not_sent(FailureClass::Config, "artifact.unreadable")
-    }
 }

@@ -18,9 +18,6 @@ use crate::record::record;
 use crate::start::Send;
 use crate::{Dispatcher, figures};
 
-/// What a channel gets beyond the time in which it promised to end by itself.
-const GRACE: Duration = Duration::from_millis(250);
-
 /// What is known of a send when it is over.
 struct Sent {
     sent_at: Option<Timestamp>,
@@ -69,7 +66,7 @@ async fn attempted(
         Err(Unsent::Closed(command)) => return Err(*command),
         Err(Unsent::Failed(error)) => return Ok(unsent(error)),
     };
-    let longest = Duration::from_millis(channel.timeout_ms()) + GRACE;
+    let longest = dispatcher.longest_send(plan.channel);
     let lease = Duration::from_millis(dispatcher.lease_ms_of(plan.channel));
     if lease.saturating_sub(send.leased_at.elapsed()) < longest {
         // Whoever finds the lease ended would send again while this send may still be under way.

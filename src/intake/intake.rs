@@ -5,6 +5,7 @@ use aggregates::retry::Schedules;
 use aggregates::routing::RoutingIndex;
 use artifacts::ArtifactStore;
 use lru::LruCache;
+use render::Frames;
 use schema::{Actor, DistributionId, Invalid};
 use store::Ledger;
 use tokio::sync::Notify;
@@ -24,6 +25,8 @@ pub struct Neighbours {
     pub ledger: Arc<Ledger>,
     /// Where files go.
     pub artifacts: ArtifactStore,
+    /// Data frames among them.
+    pub frames: Frames,
     /// Who wants what.
     pub routing: Routing,
     /// Who sends.

@@ -10,6 +10,7 @@ mod command_line;
 mod compose;
 mod configuration;
 mod doctor;
+mod frames;
 mod immutability;
 mod json_output;
 mod kafka;

@@ -7,6 +7,7 @@ extern crate waybill_dispatch as dispatch;
 
 mod desk;
 mod doubt;
+mod frames;
 mod held_back;
 mod outcomes;
 mod relay;

@@ -14,10 +14,10 @@ use schema::events::{
     RecipientProfile, ReportVersion, SubscriptionBody, SubscriptionEvent,
 };
 use schema::{
-    Actor, AddressId, Attributes, ChannelKind, DeliveryId, DestinationKey, DistributionId, Format,
-    GrantId, LedgerEvent, Metadata, Preferences, RecipientId, RecordedEvent, ReportName,
-    ReportSelector, RetrySchedule, Selector, Sha256, StreamId, SubscriptionId, TenantId, Timestamp,
-    VersionName,
+    Actor, AddressId, Attributes, ChannelKind, ColumnSpec, ColumnType, DeliveryId, DestinationKey,
+    DistributionId, Format, Frame, GrantId, LedgerEvent, Metadata, Preferences, RecipientId,
+    RecordedEvent, ReportName, ReportSelector, RetrySchedule, Selector, Sha256, StreamId,
+    SubscriptionId, TenantId, Timestamp, VersionName,
 };
 use secrecy::SecretString;
 use sqlx::Executor;
@@ -45,11 +45,11 @@ pub struct World {
     pub sink: Sink,
     pub relay: Relay,
     pub distribution: DistributionId,
-    artifacts: Arc<ArtifactStore>,
+    pub artifacts: Arc<ArtifactStore>,
     received_at: Timestamp,
     appended: watch::Receiver<u64>,
     listeners: Arc<Mutex<Vec<Weak<Dispatcher>>>>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// A dispatcher that runs.
@@ -163,14 +163,13 @@ impl World {
             received_at: now(),
             appended,
             listeners,
-            _directory: directory,
+            directory,
         };
         world.receive(version()).await;
         world
     }
 
     async fn receive(&self, name: VersionName) {
-        let run = DistributionId::of(&tenant(), &report(), &name);
         let stored = self.artifacts.put_bytes(&tenant(), CSV.into(), None).await.unwrap();
         let artifact = ArtifactRef {
             name: "risk.csv".to_owned(),
@@ -178,6 +177,26 @@ impl World {
             sha256: stored.sha256,
             size_bytes: stored.size_bytes,
         };
+        self.received(name, artifact, None).await;
+    }
+
+    /// Receives another version whose only file is a data frame; what that is.
+    pub async fn framed(&self, name: &str, csv: &'static str) -> (DistributionId, ArtifactRef) {
+        let stored = self.artifacts.put_bytes(&tenant(), csv.into(), None).await.unwrap();
+        let artifact = ArtifactRef {
+            name: "frame.csv".to_owned(),
+            format: Format::Csv,
+            sha256: stored.sha256,
+            size_bytes: stored.size_bytes,
+        };
+        let frame = frame_of(&artifact);
+        let name = VersionName::try_new(name).unwrap();
+        self.received(name.clone(), artifact.clone(), Some(frame)).await;
+        (DistributionId::of(&tenant(), &report(), &name), artifact)
+    }
+
+    async fn received(&self, name: VersionName, artifact: ArtifactRef, frame: Option<Frame>) {
+        let run = DistributionId::of(&tenant(), &report(), &name);
         let event = DistributionEvent::ReportReceived(ReportVersion {
             report: report(),
             version: name,
@@ -185,11 +204,17 @@ impl World {
             title: "Market risk".to_owned(),
             attributes: Attributes::new(),
             artifacts: vec![artifact],
+            frame,
             corrects: None,
             received_at: self.received_at,
             deadline: self.received_at.plus_ms(600_000),
         });
         self.append(StreamId::distribution(run), 0, vec![event.into()]).await;
+    }
+
+    /// Where artifacts lie.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     /// Receives another version of the report.
@@ -346,6 +371,7 @@ impl World {
             vault: Arc::clone(&self.store.vault),
             index: Arc::clone(&self.index),
             artifacts: Arc::clone(&self.artifacts),
+            frames: render::Frames::new(self.artifacts.as_ref().clone(), 2),
             channels,
             node: node.to_owned(),
             public_url: "https://reports.example.com/".to_owned(),
@@ -464,6 +490,13 @@ impl World {
         let row = self.store.ledger.queue_row(delivery).await.unwrap();
         assert_eq!(row, fold_queue(&events, 1_000).map(|(row, _)| row));
     }
+}
+
+/// What is known of a frame of one column `n` of whole numbers.
+pub fn frame_of(artifact: &ArtifactRef) -> Frame {
+    let kind = ColumnType::Integer;
+    let columns = vec![ColumnSpec { name: "n".to_owned(), kind, nullable: false }];
+    Frame { artifact: artifact.name.clone(), rows: 2, columns, longest_text: 0 }
 }
 
 /// Ends every other connection to the database.

@@ -183,6 +183,7 @@ pub fn delivered(version: &str, count: u64) -> Vec<(StreamId, i64, Vec<LedgerEve
         title: "Risk".to_owned(),
         attributes: BTreeMap::new(),
         artifacts: vec![],
+        frame: None,
         corrects: None,
         received_at: at(0),
         deadline: at(600_000),

@@ -48,6 +48,10 @@ pub(super) fn report(event: &ReportEvent) -> String {
 }
 
 fn told(profile: &ReportProfile) -> String {
-    let ReportProfile { title, owner, deadline_s } = profile;
-    format!("{title:?}, owner {owner}, deliveries expire after {deadline_s} s")
+    let ReportProfile { title, owner, deadline_s, columns } = profile;
+    let frame = match columns.len() {
+        0 => String::new(),
+        count => format!(", data frames have {count} declared columns"),
+    };
+    format!("{title:?}, owner {owner}, deliveries expire after {deadline_s} s{frame}")
 }

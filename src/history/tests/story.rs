@@ -22,7 +22,12 @@ pub const RECEIVED: Timestamp = Timestamp::from_unix_micros(1_795_392_000_000_00
 /// Tells the whole story.
 pub async fn story() -> World {
     let mut world = World::new().await;
-    let profile = ReportProfile { title: "Risk".into(), owner: "desk".into(), deadline_s: 3_600 };
+    let profile = ReportProfile {
+        title: "Risk".into(),
+        owner: "desk".into(),
+        deadline_s: 3_600,
+        columns: vec![],
+    };
     let risk = StreamId::report(&acme(), &"risk".parse().unwrap());
     world.tell(&risk, vec![ReportEvent::ReportRegistered(profile)]).await;
     for name in ["ada", "bob", "cy", "dan", "eve"] {
@@ -119,10 +124,11 @@ impl World {
         let version = ReportVersion {
             report: "risk".parse().unwrap(),
             version: name.parse().unwrap(),
-            digest: version_digest(&attributes, &[]),
+            digest: version_digest(&attributes, &[], None),
             title: "Risk".into(),
             attributes,
             artifacts: vec![],
+            frame: None,
             corrects: None,
             received_at: RECEIVED,
             deadline: RECEIVED.plus_ms(3_600_000),

@@ -24,6 +24,9 @@ pub(super) struct ReportMessage {
     pub(super) corrects: Option<VersionName>,
     #[serde(default)]
     pub(super) artifacts: Vec<ArtifactMessage>,
+    /// Name of the artifact that is the version's data frame.
+    #[serde(default)]
+    pub(super) frame: Option<String>,
 }
 
 /// One artifact of it: either in the message or stored before.

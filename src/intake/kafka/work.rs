@@ -87,7 +87,7 @@ struct Origin {
 
 impl Origin {
     fn command(&self, message: ReportMessage, artifacts: Vec<ArtifactRef>) -> ReceiveReport {
-        let ReportMessage { report, version, attributes, corrects, .. } = message;
+        let ReportMessage { report, version, attributes, corrects, frame, .. } = message;
         let (topic, partition) = &self.partition;
         let offset = self.message.offset();
         ReceiveReport {
@@ -96,6 +96,7 @@ impl Origin {
             version,
             attributes,
             artifacts,
+            frame,
             corrects,
             actor: Actor::new("kafka", topic),
             command: None,

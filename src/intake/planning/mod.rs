@@ -1,6 +1,7 @@
 //! Goes on with plans that one slice did not finish: a few distributions at once, each for a few slices, then the next
 //! ones. Whatever stops it, the planning queue's row says where another node goes on.
 
+mod rendering;
 pub(crate) mod slice;
 mod turn;
 

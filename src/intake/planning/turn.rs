@@ -49,12 +49,18 @@ impl Intake {
         row: PlanningRow,
         cancel: &CancellationToken,
     ) -> Result<Ended, ReceiveError> {
-        let PlanningRow { distribution, tenant, .. } = row;
+        let (distribution, tenant) = (row.distribution, row.tenant.clone());
         let standing = self.standing(distribution, &tenant).await?;
         let Some(mut slice) = next_slice(&standing.state) else {
             self.forget(&standing, distribution).await?;
             return Ok(Ended::Complete);
         };
+        if let Some(run) = standing.state.run()
+            && !self.renders(&row, &run.version).await?
+        {
+            self.put_off(row).await?;
+            return Ok(Ended::Unfinished);
+        }
         let mut left = self.config.turn_slices;
         let mut is_last = || {
             left = left.saturating_sub(1);

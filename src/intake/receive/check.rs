@@ -2,8 +2,9 @@ use aggregates::distribution::{Command, Distribution, Rules};
 use aggregates::planning::version_digest;
 use aggregates::report::Report;
 use aggregates::{Decider, report};
+use render::{CheckError, Facts};
 use schema::events::{ReportProfile, ReportVersion};
-use schema::{Invalid, LedgerEvent, StreamId};
+use schema::{ColumnSpec, Frame, Invalid, LedgerEvent, StreamId};
 
 use super::{MAX_ARTIFACTS, ReceiveReport};
 use crate::{Intake, ReceiveError, clock};
@@ -21,13 +22,14 @@ impl Intake {
         }
         let profile = self.profile(given).await?;
         let received_at = clock::now();
-        let version = ReportVersion {
+        let mut version = ReportVersion {
             report: given.report.clone(),
             version: given.version.clone(),
-            digest: version_digest(&given.attributes, &given.artifacts),
-            title: profile.title,
+            digest: version_digest(&given.attributes, &given.artifacts, given.frame.as_deref()),
+            title: profile.title.clone(),
             attributes: given.attributes.clone(),
             artifacts: given.artifacts.clone(),
+            frame: given.frame.clone().map(unread),
             corrects: given.corrects.clone(),
             received_at,
             deadline: received_at.plus_ms(u64::from(profile.deadline_s) * 1_000),
@@ -35,7 +37,32 @@ impl Intake {
         // The rules of form are the aggregate's own; asked here, before any disk is touched.
         Rules::decide(&Distribution::Unknown, Command::Receive(Box::new(version.clone())))?;
         self.artifacts_are_there(given).await?;
+        if let Some(name) = &given.frame {
+            version.frame = Some(self.frame(given, name, &profile.columns).await?);
+        }
         Ok(version)
+    }
+
+    /// What is known of the version's data frame once it was read to its end and is as its report declares.
+    async fn frame(
+        &self,
+        given: &ReceiveReport,
+        name: &str,
+        declared: &[ColumnSpec],
+    ) -> Result<Frame, ReceiveError> {
+        let mut artifacts = given.artifacts.iter().enumerate();
+        let Some((at, artifact)) = artifacts.find(|(_, artifact)| artifact.name == *name) else {
+            return Err(ReceiveError::Broken(format!("the frame {name:?} is no artifact")));
+        };
+        let checked = self.near.frames.check(&given.tenant, artifact, declared).await;
+        let Facts { rows, columns, longest_text } = checked.map_err(|error| match error {
+            CheckError::Invalid(invalid) => {
+                let field = format!("artifacts[{at}], {}", invalid.field);
+                ReceiveError::Invalid(Invalid { field, ..invalid })
+            }
+            CheckError::Artifact(error) => error.into(),
+        })?;
+        Ok(Frame { artifact: name.to_owned(), rows, columns, longest_text })
     }
 
     /// The report's profile. This node may not have heard of a report that another one registered just now, so
@@ -76,4 +103,9 @@ impl Intake {
         }
         Ok(())
     }
+}
+
+/// A frame of which nothing is known yet but which file holds it.
+fn unread(artifact: String) -> Frame {
+    Frame { artifact, rows: 0, columns: vec![], longest_text: 0 }
 }

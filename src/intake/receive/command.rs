@@ -20,6 +20,8 @@ pub struct ReceiveReport {
     pub attributes: Attributes,
     /// Its files, each uploaded before.
     pub artifacts: Vec<ArtifactRef>,
+    /// Which of them, by name, is its data frame.
+    pub frame: Option<String>,
     /// The version it corrects.
     pub corrects: Option<VersionName>,
     /// Who publishes it.

@@ -111,11 +111,15 @@ impl Intake {
             after: None,
             now: clock::now(),
         };
-        let planned = self.plan_slice(request, self.first_pace());
+        // A data frame may have to be rendered before anything is sent, which no publisher waits for.
+        let may_plan = version.frame.is_none();
+        let planned = may_plan.then(|| self.plan_slice(request, self.first_pace()));
         let mut run_state = Distribution::default();
         let mut events = run::<Rules>(&mut run_state, Command::Receive(Box::new(version.clone())))?;
-        let slice = planned.plan.slice.clone();
-        events.extend(run::<Rules>(&mut run_state, Command::PlanSlice(slice))?);
+        if let Some(planned) = &planned {
+            let slice = planned.plan.slice.clone();
+            events.extend(run::<Rules>(&mut run_state, Command::PlanSlice(slice))?);
+        }
 
         let mut unit = Unit::new(metadata(given));
         unit.command.clone_from(&given.command);
@@ -126,7 +130,10 @@ impl Intake {
         });
         let received = told(distribution, version, &run_state, false);
         unit.planning.extend(unfinished(&given.tenant, distribution, &run_state, 0));
-        let started = self.write_deliveries(&mut unit, planned, request)?;
+        let started = match planned {
+            Some(planned) => self.write_deliveries(&mut unit, planned, request)?,
+            None => vec![],
+        };
         Ok(Draft { unit, started, received })
     }
 

@@ -42,10 +42,11 @@ async fn one_unit_holds_the_version_its_plan_and_the_attempts_with_a_permit() {
     let expected = ReportVersion {
         report: named("risk"),
         version: version("2026-11-23"),
-        digest: version_digest(&Attributes::new(), &given.artifacts),
+        digest: version_digest(&Attributes::new(), &given.artifacts, None),
         title: "Market risk".to_owned(),
         attributes: Attributes::new(),
         artifacts: given.artifacts,
+        frame: None,
         corrects: None,
         received_at: taken.received_at,
         deadline: taken.received_at.plus_ms(3_600_000),

@@ -244,6 +244,29 @@ async fn a_message_becomes_a_version_with_its_files_and_its_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_may_name_one_of_its_artifacts_as_a_data_frame_which_is_checked() {
+    let (world, kafka) = (World::start(0).await, Kafka::start().await);
+    for (version, csv) in [("1", "desk,var\nrates,1\n"), ("2", "desk,var\nrates\n")] {
+        let content = STANDARD.encode(csv);
+        let rest = format!(
+            r#","frame":"a.csv","artifacts":[{{"name":"a.csv","format":"csv","content_base64":"{content}"}}]"#
+        );
+        kafka.send(message(version, &rest)).await;
+    }
+    let running = kafka.run(&world);
+    until_versions(&world, &["1"]).await;
+
+    let rejected = kafka.rejected(1).await;
+    let headers = told(&rejected[0]);
+    assert_eq!((&*headers["code"], &*headers["field"]), ("invalid", "artifacts[0], line 2"));
+    let events = world.distributions().await;
+    let DistributionEvent::ReportReceived(version) = &events[0] else { unreachable!("{events:?}") };
+    let frame = version.frame.as_ref().unwrap();
+    assert_eq!((frame.artifact.as_str(), frame.rows, frame.longest_text), ("a.csv", 1, 5));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_can_never_be_taken_is_rejected_with_its_reason_and_its_bytes() {
     let (world, kafka) = (World::start(0).await, Kafka::start().await);
     let garbage: &[u8] = b"\xff\x00 no json";

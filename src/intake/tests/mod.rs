@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod fast_path;
+mod frames;
 mod kafka;
 mod planning;
 mod repetition;

@@ -145,6 +145,7 @@ impl World {
             title: "Market risk".to_owned(),
             owner: "desk-7".to_owned(),
             deadline_s: 3_600,
+            columns: vec![],
         };
         let event = ReportEvent::ReportRegistered(profile).into();
         self.append(StreamId::report(&acme(), &named(report)), 0, vec![event]).await;
@@ -227,6 +228,7 @@ fn intake(
     let near = Neighbours {
         ledger: ledger.clone(),
         artifacts: artifacts.clone(),
+        frames: render::Frames::new(artifacts.clone(), 2),
         routing: routing.clone(),
         permits: permits.clone(),
         schedules: Schedules::default(),
@@ -258,6 +260,7 @@ pub(super) fn report(name: &str) -> ReceiveReport {
         version: version(name),
         attributes: Attributes::new(),
         artifacts: Vec::new(),
+        frame: None,
         corrects: None,
         actor: Actor::new("key", "publisher"),
         command: None,

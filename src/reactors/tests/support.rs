@@ -109,6 +109,7 @@ pub fn received(version: &str) -> LedgerEvent {
         title: "Risk".to_owned(),
         attributes: BTreeMap::new(),
         artifacts: vec![],
+        frame: None,
         corrects: None,
         received_at: at(0),
         deadline: at(600_000),

@@ -1,5 +1,6 @@
 use async_graphql::{ID, InputObject, SimpleObject};
 use projections::reports::queries::{self, ReportRow};
+use schema::ColumnSpec;
 
 use crate::graphql::scalars::{Count, Instant, LogPosition};
 
@@ -22,10 +23,29 @@ pub struct Report {
     pub retired_at: Option<Instant>,
     /// Why.
     pub retire_reason: Option<String>,
+    /// The columns its data frames must have, in their order; none where it declares nothing.
+    pub columns: Vec<ReportColumn>,
     /// By which event it came.
     pub position: LogPosition,
     /// Last sequence of its stream: what If-Match of the REST API compares.
     pub sequence: Count,
+}
+
+/// A column of a report's data frames.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ReportColumn {
+    /// Its name.
+    pub name: String,
+    /// What its values are: text, integer, decimal, boolean, date or timestamp.
+    pub kind: String,
+    /// Whether a value may be missing.
+    pub nullable: bool,
+}
+
+impl From<ColumnSpec> for ReportColumn {
+    fn from(ColumnSpec { name, kind, nullable }: ColumnSpec) -> Self {
+        Self { name, kind: kind.to_string(), nullable }
+    }
 }
 
 impl From<ReportRow> for Report {
@@ -39,6 +59,9 @@ impl From<ReportRow> for Report {
             changed_at: row.changed_at.into(),
             retired_at: row.retired_at.map(Into::into),
             retire_reason: row.retire_reason,
+            columns: row.columns.map_or_else(Vec::new, |columns| {
+                columns.0.into_iter().map(ReportColumn::from).collect()
+            }),
             position: LogPosition(schema::Position(row.position)),
             sequence: Count(row.sequence),
         }

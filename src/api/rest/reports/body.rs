@@ -1,6 +1,7 @@
 use chrono::{DateTime, Utc};
 use projections::reports::queries::ReportRow;
 use schema::events::ReportProfile;
+use schema::{ColumnSpec, ColumnType};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,15 +19,48 @@ pub struct ReportBody {
     #[serde(default = "a_day")]
     #[schema(default = 86400, minimum = 1, maximum = 7_776_000)]
     deadline_s: u32,
+    /// The columns that a version's data frame must have, in their order, at most 1,024; none: a frame may have any. A
+    /// CSV file's are text then, a Parquet file's are what it says.
+    #[serde(default)]
+    columns: Vec<ColumnBody>,
+}
+
+/// A column of a report's data frames.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnBody {
+    /// Its name, as the header spells it: one line of 1 to 200 bytes.
+    #[schema(example = "desk")]
+    name: String,
+    /// What its values are: text, integer, decimal, boolean, date or timestamp.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "text")]
+    kind: ColumnType,
+    /// Whether a value may be missing; false when absent.
+    #[serde(default)]
+    nullable: bool,
+}
+
+impl From<ColumnBody> for ColumnSpec {
+    fn from(ColumnBody { name, kind, nullable }: ColumnBody) -> Self {
+        Self { name, kind, nullable }
+    }
 }
 
 const fn a_day() -> u32 {
     24 * 60 * 60
 }
 
+impl From<ColumnSpec> for ColumnBody {
+    fn from(ColumnSpec { name, kind, nullable }: ColumnSpec) -> Self {
+        Self { name, kind, nullable }
+    }
+}
+
 impl From<ReportBody> for ReportProfile {
     fn from(body: ReportBody) -> Self {
-        Self { title: body.title, owner: body.owner, deadline_s: body.deadline_s }
+        let ReportBody { title, owner, deadline_s, columns } = body;
+        Self { title, owner, deadline_s, columns: columns.into_iter().map(Into::into).collect() }
     }
 }
 
@@ -51,6 +85,9 @@ pub struct ReportView {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     retire_reason: Option<String>,
+    /// The columns its data frames must have, in their order, if it declares any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<ColumnBody>,
     /// The state it is in: the ETag's number.
     sequence: i64,
 }
@@ -66,6 +103,9 @@ impl From<ReportRow> for ReportView {
             changed_at: row.changed_at,
             retired_at: row.retired_at,
             retire_reason: row.retire_reason,
+            columns: row.columns.map_or_else(Vec::new, |columns| {
+                columns.0.into_iter().map(ColumnBody::from).collect()
+            }),
             sequence: row.sequence,
         }
     }

@@ -32,6 +32,11 @@ pub struct PublishBody {
     /// Its files, at most 16.
     #[serde(default)]
     artifacts: Vec<ArtifactBody>,
+    /// Name of the artifact, CSV or Parquet, that is the version's data frame: it is checked against the columns that
+    /// the report declares, and rendered as CSV, XLSX or Parquet for those whose subscription prefers that.
+    #[serde(default)]
+    #[schema(example = "risk.csv")]
+    frame: Option<String>,
 }
 
 /// A file of a version.
@@ -85,6 +90,7 @@ pub(super) struct Submission {
     corrects: Option<VersionName>,
     attributes: BTreeMap<String, AttributeValue>,
     artifacts: Vec<Expected>,
+    frame: Option<String>,
     /// What tells this request from another one: the description, then the digest of each file.
     pub(super) said: Vec<u8>,
 }
@@ -125,6 +131,7 @@ impl Submission {
                 .enumerate()
                 .map(read)
                 .collect::<Result<_, _>>()?,
+            frame: body.frame,
             said: said.to_vec(),
         })
     }
@@ -173,6 +180,7 @@ impl Submission {
             version: self.version,
             attributes: self.attributes,
             artifacts,
+            frame: self.frame,
             corrects: self.corrects,
             actor: change.caller.actor(),
             command: None,

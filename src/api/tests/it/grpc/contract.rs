@@ -4,13 +4,15 @@ use prost::Message;
 use prost_types::{FieldDescriptorProto, FileDescriptorSet};
 
 /// What REST's answers are in gRPC.
-const SAME: [(&str, &str); 6] = [
+const SAME: [(&str, &str); 8] = [
     ("PublishAnswer", "PublishResponse"),
     ("ReportView", "Report"),
     ("DistributionView", "Distribution"),
     ("OutcomesView", "Outcomes"),
     ("DeliveryView", "Delivery"),
     ("ArtifactBody", "Artifact"),
+    ("ColumnBody", "Column"),
+    ("PublishBody", "Description"),
 ];
 
 #[test]

@@ -114,6 +114,7 @@ impl Api {
         let near = Neighbours {
             ledger: Arc::clone(&ledger.ledger),
             artifacts: artifacts.clone(),
+            frames: render::Frames::new(artifacts.clone(), 2),
             routing: Arc::clone(&routing),
             permits: Arc::new(NoPermits),
             schedules: Schedules::default(),
