@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use aggregates::delivery::Command;
 use aggregates::routing::{Authorised, Denied};
 use artifacts::ArtifactError;
+use bytes::Bytes;
 use schema::events::{ArtifactRef, DeliveryPlan, SuppressReason};
 use schema::{
     Attachment, ChannelError, ChannelKind, FailureClass, Parcel, Sealed, StreamId, TenantId,
@@ -66,7 +67,10 @@ pub(crate) async fn prepare(
     let recipient = StreamId::recipient(tenant, &plan.recipient);
     let at = |field: &str| format!("{recipient}#{field}");
     let place = at(&format!("address/{}", plan.address));
-    let address = unseal(dispatcher, send, plan, &place, address).await?;
+    let address = match address {
+        Some(address) => unseal(dispatcher, send, plan, &place, address).await?,
+        None => SecretString::default(),
+    };
     let recipient_name = match name {
         Some(name) => Some(unseal(dispatcher, send, plan, &at("name"), name).await?),
         None => None,
@@ -153,7 +157,7 @@ async fn secret(
     plan: &DeliveryPlan,
 ) -> Result<Option<SecretString>, Unsent> {
     match plan.channel {
-        ChannelKind::Mail => Ok(None),
+        ChannelKind::Mail | ChannelKind::Inbox => Ok(None),
         ChannelKind::Webhook => {
             let found = dispatcher.secrets.get(&dispatcher.vault, tenant, plan).await;
             Ok(found.map_err(|error| vault_error(&error))?)
@@ -170,17 +174,32 @@ async fn attachments(
     let mut attachments = Vec::new();
     let wanted = |file: &&ArtifactRef| plan.format.is_none_or(|format| file.format == format);
     for file in version.report.artifacts.iter().filter(wanted) {
-        let key = (tenant.clone(), file.sha256);
-        let read = || dispatcher.artifacts.read_all(tenant, file.sha256, file.size_bytes);
-        let content = dispatcher.files.get(&key, file.size_bytes, read).await;
         attachments.push(Attachment {
             name: file.name.clone(),
             format: file.format,
             sha256: file.sha256,
-            content: content.map_err(|error| artifact_error(&error))?,
+            content: content(dispatcher, tenant, plan.channel, file).await?,
         });
     }
     Ok(attachments)
+}
+
+/// An inbox names files only.
+async fn content(
+    dispatcher: &Dispatcher,
+    tenant: &TenantId,
+    channel: ChannelKind,
+    file: &ArtifactRef,
+) -> Result<Bytes, ChannelError> {
+    match channel {
+        ChannelKind::Inbox => Ok(Bytes::new()),
+        ChannelKind::Mail | ChannelKind::Webhook => {
+            let key = (tenant.clone(), file.sha256);
+            let read = || dispatcher.artifacts.read_all(tenant, file.sha256, file.size_bytes);
+            let content = dispatcher.files.get(&key, file.size_bytes, read).await;
+            content.map_err(|error| artifact_error(&error))
+        }
+    }
 }
 
 fn unsubscribe_url(dispatcher: &Dispatcher, tenant: &TenantId, plan: &DeliveryPlan) -> String {

@@ -8,6 +8,7 @@ extern crate waybill_dispatch as dispatch;
 mod desk;
 mod doubt;
 mod held_back;
+mod inbox;
 mod outcomes;
 mod relay;
 mod share;

@@ -10,6 +10,7 @@ mod description;
 mod events;
 mod graphql;
 mod idempotency;
+mod inbox;
 mod keys;
 mod logs;
 mod operations;

@@ -91,6 +91,14 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("GET", "/v1/reports" | "/v1/recipients" | "/v1/subscriptions") => (None, Empty),
         ("GET", "/v1/deliveries" | "/v1/pauses") => (None, Empty),
         ("GET", "/v1/keys" | "/v1/events") => (None, Own),
+        // Of a recipient that is another tenant's: one's own of the same name has nothing.
+        ("GET", "/v1/recipients/{recipient}/inbox") => (None, Empty),
+        ("POST", "/v1/recipients/{recipient}/inbox/read") => (Some(json!({ "through": 0 })), Own),
+        ("POST", "/v1/recipients/{recipient}/tokens") => (Some(json!({})), Missing),
+        ("POST", "/v1/inbox/{delivery}/snooze") => {
+            (Some(json!({ "until": "2100-01-01T00:00:00Z" })), Missing)
+        }
+        ("POST", path) if path.starts_with("/v1/inbox/") => (None, Missing),
         ("GET", path) if path.starts_with("/v1/") && path.ends_with('}') => (None, Missing),
         ("DELETE", path) if path.starts_with("/v1/") => (None, Missing),
         ("POST", "/v1/reports") => {
