@@ -138,6 +138,13 @@ const BY_IDS: &str = concat!(
      where i.tenant = $1 and i.recipient = $2 and i.position is not null and i.delivery = any($3)"
 );
 
+const BY_ID: &str = concat!(
+    "select ",
+    columns_sql!(),
+    " from read.inbox i join read.distributions d using (distribution)
+     where i.tenant = $1 and i.delivery = $2 and i.position is not null and i.served_at >= $3"
+);
+
 const EXPECTED: &str = "
     select delivery, distribution from read.inbox
     where tenant = $1 and recipient = $2 and (served_at is null or served_at >= $3)
@@ -212,6 +219,19 @@ pub async fn by_ids(
     deliveries: &[Uuid],
 ) -> Result<Vec<InboxRow>, sqlx::Error> {
     sqlx::query_as(BY_IDS).bind(tenant).bind(recipient).bind(deliveries).fetch_all(pool).await
+}
+
+/// An entry by its delivery, whosesoever, if it came since.
+///
+/// # Errors
+/// The database's.
+pub async fn by_id(
+    pool: &PgPool,
+    tenant: &str,
+    delivery: Uuid,
+    since: DateTime<Utc>,
+) -> Result<Option<InboxRow>, sqlx::Error> {
+    sqlx::query_as(BY_ID).bind(tenant).bind(delivery).bind(since).fetch_optional(pool).await
 }
 
 /// The deliveries of a recipient's entries, and of those still on their way, each with its distribution: the newest

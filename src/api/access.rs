@@ -46,6 +46,7 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::POST,   "/v1/recipients/{recipient}/tokens", Needs(Subscribe)),
     (Method::GET,    "/v1/recipients/{recipient}/inbox", Own(Read)),
     (Method::POST,   "/v1/recipients/{recipient}/inbox/read", Own(Subscribe)),
+    (Method::GET,    "/v1/inbox/{delivery}/files/{name}", Own(Read)),
     (Method::POST,   "/v1/inbox/{delivery}/read", Own(Subscribe)),
     (Method::POST,   "/v1/inbox/{delivery}/acknowledge", Own(Subscribe)),
     (Method::POST,   "/v1/inbox/{delivery}/snooze", Own(Subscribe)),
@@ -96,8 +97,8 @@ pub fn access(method: &Method, path: &str) -> Option<Access> {
     BY_ROUTE.get(&key).copied()
 }
 
-/// Whether a request may change something: all do but reads, GraphQL, which knows no mutations, and signing in, of which
-/// nothing is kept.
+/// Whether a request may change something: all do but reads, GraphQL, which knows no mutations, and signing in, of
+/// which nothing is kept.
 #[must_use]
 pub fn changes(method: &Method, path: &str) -> bool {
     !method.is_safe() && !["/graphql", "/v1/recipients/{recipient}/tokens"].contains(&path)

@@ -106,6 +106,9 @@ fn problems(
     if changes && has_state(path) {
         codes.extend([Code::Refused, Code::Stale]);
     }
+    if path.ends_with("/files/{name}") {
+        codes.push(Code::Refused);
+    }
     if with_body {
         codes.extend([Code::TooLarge, Code::UnsupportedMediaType]);
     }

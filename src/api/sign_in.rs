@@ -1,5 +1,5 @@
-//! How recipients sign in: by a token that is short-lived, signed by the vault and kept nowhere. It tells whose inbox it
-//! opens, and until when.
+//! How recipients sign in: by a token that is short-lived, signed by the vault and kept nowhere. It tells whose inbox
+//! it opens, and until when.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,8 +1,8 @@
 use schema::{Parcel, Severity};
 use serde::Serialize;
 
-/// What the recipient is shown, as JSON in RFC 8785's canonical form: keys sorted, no white space. Each value comes from
-/// the version's own events, so anyone who has those can compute the digest again.
+/// What the recipient is shown, as JSON in RFC 8785's canonical form: keys sorted, no white space. Each value comes
+/// from the version's own events, so anyone who has those can compute the digest again.
 #[derive(Serialize)]
 struct Entry<'a> {
     attachments: Vec<File<'a>>,

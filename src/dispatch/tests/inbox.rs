@@ -1,12 +1,13 @@
 //! What goes to an inbox: the same way as all else, but to no address.
 
+use std::sync::Arc;
+
 use aggregates::delivery::{Outcome, Refusal};
 use dispatch::{Act, DeliveryDesk, DeskError};
 use schema::events::{
     AttemptOutcome, DeliveryEvent, DeliveryPlan, EntryMark, RecipientEvent, SuppressReason,
 };
 use schema::{AddressId, ChannelKind, DestinationKey, Proof, RecipientId, Sha256, StreamId};
-use std::sync::Arc;
 use store::Precondition;
 
 use crate::world::{CSV, World, metadata, names, tenant};
@@ -40,11 +41,11 @@ async fn an_entry_of_an_inbox_is_delivered_without_an_address_and_with_the_diges
     else {
         panic!("{:?}", events[2])
     };
-    let file = Sha256::of(CSV);
-    let shown = format!(
-        "{{\"attachments\":[{{\"format\":\"csv\",\"name\":\"risk.csv\",\"sha256\":\"{file}\"}}],\
-         \"report\":\"risk\",\"severity\":\"info\",\"title\":\"Market risk\",\"version\":\"2026-11-23\"}}"
-    );
+    let shown = serde_json::json!({
+        "attachments": [{ "format": "csv", "name": "risk.csv", "sha256": Sha256::of(CSV) }],
+        "report": "risk", "severity": "info", "title": "Market risk", "version": "2026-11-23"
+    })
+    .to_string();
     assert_eq!((receipt.proof, receipt.status, &receipt.reply), (Proof::Delivered, 0, &None));
     assert_eq!(receipt.content_sha256, Sha256::of(shown.as_bytes()));
     assert_eq!(receipt.content_bytes, shown.len() as u64);
@@ -96,10 +97,7 @@ async fn an_entry_is_marked_at_the_desk_by_its_own_recipient_and_sent_again() {
     let hook = world.schedule("carl").await;
     world.until_closed(hook).await;
     let refused = desk.mark(hook, EntryMark::Read, None, act()).await;
-    let channel = ChannelKind::Webhook;
-    assert!(
-        matches!(&refused, Err(DeskError::Refused(Refusal::NotInInbox { channel: on })) if *on == channel),
-        "{refused:?}"
-    );
+    let Err(DeskError::Refused(refusal)) = refused else { panic!("a webhook was marked") };
+    assert_eq!(refusal, Refusal::NotInInbox { channel: ChannelKind::Webhook });
     running.stop().await;
 }

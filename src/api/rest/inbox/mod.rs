@@ -2,6 +2,7 @@
 //! token, and to keys that act for it.
 
 mod body;
+mod file;
 mod list;
 mod mark;
 mod read_all;
@@ -16,6 +17,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list::list_inbox))
         .routes(routes!(read_all::read_inbox))
+        .routes(routes!(file::get_file))
         .routes(routes!(mark::read_entry))
         .routes(routes!(mark::acknowledge_entry))
         .routes(routes!(mark::unsnooze_entry))

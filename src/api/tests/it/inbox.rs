@@ -13,25 +13,31 @@ use crate::support::{ACME, Answer, Api, request};
 pub async fn wishes(api: &Api, recipients: &[&str]) {
     api.put("/v1/reports/risk", json!({ "title": "Risk", "owner": "desk" })).await.ok(201);
     for name in recipients {
-        let path = format!("/v1/recipients/{name}");
-        api.put(&path, json!({ "kind": "person" })).await.ok(201);
-        api.put(&format!("{path}/entitlements/all"), json!({ "report": "*" })).await.ok(200);
-        let body = json!({
-            "recipient": name, "selector": { "report": "risk" },
-            "preferences": { "channels": ["inbox"] }
-        });
-        api.put(&format!("/v1/subscriptions/{name}-risk"), body).await.ok(201);
+        wish(api, name).await;
     }
 }
 
-/// Publishes a version; the deliveries planned of it.
-async fn publish(api: &Api, version: &str, more: Value) -> Vec<DeliveryId> {
+pub async fn wish(api: &Api, name: &str) {
+    let path = format!("/v1/recipients/{name}");
+    api.put(&path, json!({ "kind": "person" })).await.ok(201);
+    api.put(&format!("{path}/entitlements/all"), json!({ "report": "*" })).await.ok(200);
+    let body = json!({
+        "recipient": name, "selector": { "report": "risk" },
+        "preferences": { "channels": ["inbox"] }
+    });
+    api.put(&format!("/v1/subscriptions/{name}-risk"), body).await.ok(201);
+}
+
+/// Publishes a version; the deliveries planned of it to a recipient.
+async fn publish(api: &Api, version: &str, recipient: &str, more: Value) -> Vec<DeliveryId> {
     let mut body = json!({ "report": "risk", "version": version });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let told = api.post("/v1/reports", body).await;
     let (run, position) = (told.ok(201)["distribution"].clone(), told.position());
     let run = run.as_str().unwrap();
-    let path = format!("/v1/deliveries?distribution={run}&at_least_position={position}");
+    let path = format!(
+        "/v1/deliveries?distribution={run}&recipient={recipient}&at_least_position={position}"
+    );
     let rows = api.get(&path).await.ok(200)["rows"].take();
     let id = |row: &Value| row["delivery"].as_str().unwrap().parse().unwrap();
     rows.as_array().unwrap().iter().map(id).collect()
@@ -56,11 +62,9 @@ pub async fn serve(api: &Api, delivery: DeliveryId) {
 
 /// Publishes a version to ada's inbox.
 async fn served(api: &Api, version: &str, more: Value) -> String {
-    let ids = publish(api, version, more).await;
-    for id in &ids {
-        serve(api, *id).await;
-    }
-    ids[0].to_string()
+    let id = publish(api, version, "ada", more).await[0];
+    serve(api, id).await;
+    id.to_string()
 }
 
 pub async fn signed_in(api: &Api, recipient: &str) -> String {
@@ -97,23 +101,29 @@ async fn what_is_published_comes_to_the_inbox_and_is_read_acknowledged_and_put_o
 
     let all = inbox(&api, &ada, "").await;
     assert_eq!(versions(&all), ["v3", "v2", "v1"]);
-    let severities: Vec<_> =
-        all["rows"].as_array().unwrap().iter().map(|r| &r["severity"]).collect();
+    let rows = all["rows"].as_array().unwrap();
+    let severities: Vec<_> = rows.iter().map(|row| &row["severity"]).collect();
     assert_eq!(severities, ["info", "info", "critical"]);
-    let counts = |unread, info, critical, snoozed| json!({ "unread": unread, "info": info, "warning": 0, "critical": critical, "snoozed": snoozed });
     assert_eq!(all["counts"], counts(3, 2, 1, 0));
 
     mark(&api, &ada, &first, "read", None).await.ok(200);
     mark(&api, &ada, &second, "acknowledge", None).await.ok(200);
-    let until = "2100-01-01T00:00:00Z";
-    let problem =
-        mark(&api, &ada, &third, "snooze", Some(json!({ "until": until }))).await.problem(409);
-    assert_eq!((&problem["rule"], &problem["field"]), (&json!("snooze_too_long"), &json!("until")));
-    let problem =
-        mark(&api, &ada, &third, "snooze", Some(json!({ "until": "2020-01-01T00:00:00Z" }))).await;
-    assert_eq!(problem.problem(409)["rule"], "snooze_over");
-    let until = Timestamp::from_unix_micros(now_us() + 3_600_000_000).to_string();
-    mark(&api, &ada, &third, "snooze", Some(json!({ "until": until }))).await.ok(200);
+    let an_hour = Timestamp::from_unix_micros(now_us() + 3_600_000_000).to_string();
+    for (until, rule) in [
+        ("2100-01-01T00:00:00Z", Some("snooze_too_long")),
+        ("2020-01-01T00:00:00Z", Some("snooze_over")),
+        (&an_hour, None),
+    ] {
+        let body = json!({ "until": until });
+        let answer = mark(&api, &ada, &third, "snooze", Some(body)).await;
+        if let Some(rule) = rule {
+            let problem = answer.problem(409);
+            let told = (problem["rule"].as_str(), problem["field"].as_str());
+            assert_eq!(told, (Some(rule), Some("until")));
+        } else {
+            answer.ok(200);
+        }
+    }
 
     let all = inbox(&api, &ada, "").await;
     assert_eq!(all["counts"], counts(0, 0, 0, 1));
@@ -130,6 +140,12 @@ async fn what_is_published_comes_to_the_inbox_and_is_read_acknowledged_and_put_o
 
     mark(&api, &ada, &third, "unsnooze", None).await.ok(200);
     assert_eq!(inbox(&api, &ada, "").await["counts"], counts(1, 1, 0, 0));
+}
+
+fn counts(unread: i64, info: i64, critical: i64, snoozed: i64) -> Value {
+    json!({
+        "unread": unread, "info": info, "warning": 0, "critical": critical, "snoozed": snoozed
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own clock")]
@@ -221,10 +237,46 @@ async fn entries_of_a_version_that_was_corrected_or_withdrawn_say_so() {
 }
 
 #[tokio::test]
+async fn a_file_of_an_entry_is_given_out_while_its_recipient_may_have_it() {
+    let api = Api::start().await;
+    wishes(&api, &["ada", "bob"]).await;
+    let (ada, bob) = (signed_in(&api, "ada").await, signed_in(&api, "bob").await);
+    let upload = axum::http::Request::post("/v1/artifacts")
+        .header("authorization", format!("Bearer {}", api.key))
+        .body(axum::body::Body::from("1,2,3\n"))
+        .unwrap();
+    let sha256 = api.send(upload).await.ok(201)["sha256"].take();
+    let file = json!({ "name": "risk 1.csv", "format": "csv", "sha256": sha256 });
+    let entry = served(&api, "v1", json!({ "artifacts": [file] })).await;
+    let head = api.state.ledger.head().await.unwrap();
+    let path = format!("/v1/inbox/{entry}/files/risk%201.csv?at_least_position={head}");
+    let ask =
+        async |key: &str, path: &str| api.send(request(key, Method::GET, path, None, &[])).await;
+    let got = ask(&ada, &path).await;
+    assert_eq!((got.status.as_u16(), got.text()), (200, "1,2,3\n".to_owned()));
+    assert_eq!(got.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(ask(&api.key, &path).await.bytes, got.bytes);
+    ask(&bob, &path).await.problem(404);
+    ask(&ada, &format!("/v1/inbox/{entry}/files/other.csv")).await.problem(404);
+
+    api.delete("/v1/recipients/ada/entitlements/all?reason=moved").await.ok(200);
+    assert_eq!(ask(&ada, &path).await.problem(409)["rule"], "not_entitled");
+    let grant = json!({ "report": "risk" });
+    api.put("/v1/recipients/ada/entitlements/again", grant).await.ok(200);
+    assert_eq!(ask(&ada, &path).await.status, 200);
+    let reason = json!({ "reason": "wrong" });
+    let withdrawn = api.post("/v1/reports/risk/versions/v1/withdraw", reason).await;
+    withdrawn.ok(200);
+    let path = format!("{path}&at_least_position={}", withdrawn.position());
+    let path = path.replacen(&format!("at_least_position={head}&"), "", 1);
+    assert_eq!(ask(&ada, &path).await.problem(409)["rule"], "version_withdrawn");
+}
+
+#[tokio::test]
 async fn only_what_is_in_an_inbox_can_be_marked() {
     let api = Api::start().await;
     api.audience().await;
-    let hook = publish(&api, "v1", json!({})).await[0].to_string();
+    let hook = publish(&api, "v1", "bob", json!({})).await[0].to_string();
     let problem = mark(&api, &api.key, &hook, "read", None).await.problem(409);
     assert_eq!(problem["rule"], "not_in_inbox");
     let nobody = DeliveryId::from_uuid(uuid::Uuid::nil()).to_string();
@@ -263,7 +315,7 @@ async fn a_token_opens_its_recipients_own_inbox_and_no_other_route() {
         }
     }
     assert!(closed > 35, "only {closed} routes are closed to recipients");
-    assert_eq!(open, 6);
+    assert_eq!(open, 7);
 }
 
 #[tokio::test]
@@ -353,10 +405,8 @@ async fn a_token_holds_for_a_day_at_most_and_for_a_known_recipient() {
     let path = "/v1/recipients/ada/tokens";
     for ttl_s in [0, 86_401] {
         let problem = api.post(path, json!({ "ttl_s": ttl_s })).await.problem(422);
-        assert_eq!(
-            (&problem["field"], &problem["value"]),
-            (&json!("ttl_s"), &json!(ttl_s.to_string()))
-        );
+        let told = (problem["field"].as_str(), problem["value"].as_str());
+        assert_eq!(told, (Some("ttl_s"), Some(&*ttl_s.to_string())));
     }
     let told = api.post(path, json!({ "ttl_s": 86_400 })).await.ok(201);
     assert_eq!(told["recipient"], "ada");
