@@ -90,9 +90,14 @@ fn an_entry_of_an_inbox_is_authorised_without_an_address() {
     let mut wish = body("ada", "risk");
     wish.preferences.channels = vec![ChannelKind::Inbox];
     tell(&mut index, &wish_stream(), 2, changed(wish));
-    let authorised = index.authorise(&acme(), &to_inbox, NOW).unwrap();
-    let (address, to) = (authorised.address, authorised.destination);
-    assert_eq!((address, to, authorised.revision), (None, name("inbox"), 0));
+    let authorised = Authorised {
+        address: None,
+        destination: name("inbox"),
+        revision: 0,
+        locale: "en-GB".to_owned(),
+        name: Some(sealed("Ada")),
+    };
+    assert_eq!(index.authorise(&acme(), &to_inbox, NOW), Ok(authorised));
     let reason = "left".to_owned();
     tell(&mut index, &ada_stream(), 4, RecipientEvent::RecipientRetired { reason });
     let denied = Err(Denied::Suppress(SuppressReason::RecipientRetired));

@@ -15,8 +15,6 @@ pub struct DispatchConfig {
     pub mail_permits: u32,
     /// Webhooks under way: 1 to `permits`. Key `dispatch.webhook_permits`.
     pub webhook_permits: u32,
-    /// Entries of inboxes under way: 1 to `permits`. Key `dispatch.inbox_permits`.
-    pub inbox_permits: u32,
     /// Sends under way to one destination: 1 to `permits`. Key `dispatch.destination_permits`.
     pub destination_permits: u32,
     /// The retry lane's share of each of these, in percent: 1 to 90. First tries have the rest; neither lane can take
@@ -42,7 +40,6 @@ impl Default for DispatchConfig {
             tenant_permits: 448,
             mail_permits: 64,
             webhook_permits: 384,
-            inbox_permits: 256,
             destination_permits: 256,
             retry_percent: 25,
             claim_rows: 200,
@@ -61,7 +58,8 @@ impl DispatchConfig {
         match channel {
             ChannelKind::Mail => self.mail_permits,
             ChannelKind::Webhook => self.webhook_permits,
-            ChannelKind::Inbox => self.inbox_permits,
+            // Nothing leaves this machine and nobody is waited for: all there are.
+            ChannelKind::Inbox => self.permits,
         }
     }
 
@@ -74,7 +72,6 @@ impl DispatchConfig {
             ("dispatch.tenant_permits", self.tenant_permits.into(), 1, most),
             ("dispatch.mail_permits", self.mail_permits.into(), 1, most),
             ("dispatch.webhook_permits", self.webhook_permits.into(), 1, most),
-            ("dispatch.inbox_permits", self.inbox_permits.into(), 1, most),
             ("dispatch.destination_permits", self.destination_permits.into(), 1, most),
             ("dispatch.retry_percent", self.retry_percent.into(), 1, 90),
             ("dispatch.claim_rows", self.claim_rows.into(), 1, 500),

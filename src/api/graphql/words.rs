@@ -215,31 +215,6 @@ words!(
     }
 );
 
-#[cfg(test)]
-mod tests {
-    use super::{Channel, FailureClass, NotPlannedReason, Scope};
-
-    #[test]
-    fn every_word_of_the_schema_is_known_here() {
-        for kind in schema::ChannelKind::ALL {
-            assert_eq!(Channel::read(kind.as_str()).map(Channel::as_str), Ok(kind.as_str()));
-        }
-        for class in schema::FailureClass::ALL {
-            assert_eq!(
-                FailureClass::read(class.as_str()).map(FailureClass::as_str),
-                Ok(class.as_str())
-            );
-        }
-        for reason in schema::events::NotPlannedReason::ALL {
-            let read = NotPlannedReason::read(reason.as_str());
-            assert_eq!(read.map(NotPlannedReason::as_str), Ok(reason.as_str()));
-        }
-        for scope in schema::events::Scope::ALL {
-            assert_eq!(Scope::read(scope.as_str()).map(Scope::as_str), Ok(scope.as_str()));
-        }
-    }
-}
-
 impl From<Severity> for schema::Severity {
     fn from(severity: Severity) -> Self {
         match severity {
@@ -257,6 +232,35 @@ impl From<EntryMark> for InboxUpdateKind {
             EntryMark::Acknowledged => Self::Acknowledged,
             EntryMark::Snoozed { .. } => Self::Snoozed,
             EntryMark::Unsnoozed => Self::Unsnoozed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Channel, FailureClass, NotPlannedReason, Scope, Severity};
+
+    #[test]
+    fn every_word_of_the_schema_is_known_here() {
+        for kind in schema::ChannelKind::ALL {
+            assert_eq!(Channel::read(kind.as_str()).map(Channel::as_str), Ok(kind.as_str()));
+        }
+        for class in schema::FailureClass::ALL {
+            assert_eq!(
+                FailureClass::read(class.as_str()).map(FailureClass::as_str),
+                Ok(class.as_str())
+            );
+        }
+        for reason in schema::events::NotPlannedReason::ALL {
+            let read = NotPlannedReason::read(reason.as_str());
+            assert_eq!(read.map(NotPlannedReason::as_str), Ok(reason.as_str()));
+        }
+        for severity in schema::Severity::ALL {
+            let read = Severity::read(severity.as_str());
+            assert_eq!(read.map(schema::Severity::from), Ok(severity));
+        }
+        for scope in schema::events::Scope::ALL {
+            assert_eq!(Scope::read(scope.as_str()).map(Scope::as_str), Ok(scope.as_str()));
         }
     }
 }
