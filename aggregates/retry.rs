@@ -28,12 +28,23 @@ const MAIL: RetrySchedule = RetrySchedule {
     doubt_limit: 1,
 };
 
+/// An entry fails only while something of this installation's own is away. It is there once, however often it is tried:
+/// doubt costs nothing.
+const INBOX: RetrySchedule = RetrySchedule {
+    base_ms: SECOND_MS,
+    cap_ms: 5 * MINUTE_MS,
+    attempt_limit: 50,
+    retry_after_cap_ms: 5 * MINUTE_MS,
+    doubt_limit: 50,
+};
+
 /// What a channel's deliveries are planned with when nothing else is configured.
 #[must_use]
 pub const fn default_schedule(channel: ChannelKind) -> RetrySchedule {
     match channel {
         ChannelKind::Mail => MAIL,
         ChannelKind::Webhook => WEBHOOK,
+        ChannelKind::Inbox => INBOX,
     }
 }
 

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use schema::{AggregateType, Position, RecordedEvent, StreamId};
 use sqlx::PgConnection;
 
-use crate::{deliveries, distributions, recipients, reports, subscriptions, tenants};
+use crate::{deliveries, distributions, inbox, recipients, reports, subscriptions, tenants};
 
 /// A table of a read model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,4 +97,5 @@ pub const ALL: &[fn() -> Box<dyn Projection>] = &[
     || Box::new(subscriptions::Subscriptions),
     || Box::new(distributions::Distributions),
     || Box::new(deliveries::Deliveries::new()),
+    || Box::new(inbox::Inbox),
 ];

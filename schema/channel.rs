@@ -16,11 +16,13 @@ pub enum ChannelKind {
     Mail,
     /// An HTTP POST after Standard Webhooks v1. Ends as delivered: a 2xx is the receiver's own proof.
     Webhook,
+    /// The recipient's own list, on this installation. Ends as delivered: the row is its own proof.
+    Inbox,
 }
 
 impl ChannelKind {
     /// All channels there are.
-    pub const ALL: [Self; 2] = [Self::Mail, Self::Webhook];
+    pub const ALL: [Self; 3] = [Self::Mail, Self::Webhook, Self::Inbox];
 
     /// Its name in events, tables and metrics.
     #[must_use]
@@ -28,6 +30,7 @@ impl ChannelKind {
         match self {
             Self::Mail => "mail",
             Self::Webhook => "webhook",
+            Self::Inbox => "inbox",
         }
     }
 }

@@ -177,6 +177,25 @@ digest_id!(
     "delivery"
 );
 
+/// What stands for the place of an inbox, where other channels name an address and a host.
+const INBOX: &str = "inbox";
+
+impl AddressId {
+    /// Where an inbox is: every recipient has one, without adding an address.
+    #[must_use]
+    pub fn of_inbox() -> Self {
+        Self(INBOX.to_owned())
+    }
+}
+
+impl DestinationKey {
+    /// Where everything sent to inboxes ends up: this installation.
+    #[must_use]
+    pub fn of_inbox() -> Self {
+        Self(INBOX.to_owned())
+    }
+}
+
 impl DistributionId {
     /// The distribution of `version` of `report`.
     #[must_use]

@@ -17,7 +17,7 @@ pub struct Parcel {
     pub channel: ChannelKind,
     /// Whose report.
     pub tenant: TenantId,
-    /// Mail address or webhook URL.
+    /// Mail address or webhook URL; empty on a channel that needs none.
     pub address: SecretString,
     /// The webhook's signing secret (`whsec_…`), where the channel has one.
     pub secret: Option<SecretString>,
@@ -55,7 +55,7 @@ pub struct Attachment {
     pub format: Format,
     /// Digest of the bytes.
     pub sha256: Sha256,
-    /// The bytes.
+    /// The bytes; none on a channel that names files only.
     pub content: Bytes,
 }
 

@@ -18,9 +18,10 @@ pub enum Proof {
 pub struct Receipt {
     /// What it proves.
     pub proof: Proof,
-    /// HTTP status or SMTP reply code.
+    /// HTTP status or SMTP reply code; 0 where nobody answers, on the inbox.
     pub status: u16,
-    /// SHA-256 of the exact bytes sent (HTTP body; mail as given to DATA, before dot-stuffing).
+    /// SHA-256 of the exact bytes sent (HTTP body; mail as given to DATA, before dot-stuffing; an inbox entry's
+    /// canonical form).
     pub content_sha256: Sha256,
     /// How many bytes that were.
     pub content_bytes: u64,

@@ -1,4 +1,4 @@
-use schema::events::{CancelReason, DeliveryPlan, Evidence, Resolution, SuppressReason};
+use schema::events::{CancelReason, DeliveryPlan, EntryMark, Evidence, Resolution, SuppressReason};
 use schema::{Fault, Receipt, Timestamp};
 
 /// How a send went, as its sender tells it.
@@ -101,5 +101,12 @@ pub enum Command {
     RecordEvidence {
         /// What.
         evidence: Evidence,
+    },
+    /// The recipient did something with the entry in its inbox.
+    MarkEntry {
+        /// What.
+        mark: EntryMark,
+        /// The time.
+        now: Timestamp,
     },
 }

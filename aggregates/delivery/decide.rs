@@ -5,7 +5,7 @@ use super::doubt::{doubt_after_loss, hold_at_deadline, in_doubt};
 use super::ending::{Moment, after_not_arrived, end_attempt};
 use super::{
     AttemptEnd, AttemptResult, Closed, Command, Course, Delivery, Event, LEASE_ENDED, Outcome,
-    Refusal, Resent, Rules,
+    Refusal, Resent, Rules, mark,
 };
 use crate::decider::Decider;
 use crate::form;
@@ -40,6 +40,7 @@ impl Decider for Rules {
                 close(delivery, attempt, Outcome::Suppressed, event)
             }
             Command::RecordEvidence { evidence } => record(closed(delivery)?, evidence),
+            Command::MarkEntry { mark: given, now } => mark::mark(delivery, given, now),
         }
     }
 

@@ -8,11 +8,11 @@ use crate::form;
 
 /// Whether a refusal of a later attempt leaves open what became of an earlier one in doubt. A webhook is asked again
 /// under the same `webhook-id`: a receiver that had taken it would say so. A relay that refuses a mail knows nothing of
-/// one that it, or another behind the same name, took before.
+/// one that it, or another behind the same name, took before. An inbox has an entry once, whatever was tried.
 const fn outlives_a_refusal(channel: ChannelKind) -> bool {
     match channel {
         ChannelKind::Mail => true,
-        ChannelKind::Webhook => false,
+        ChannelKind::Webhook | ChannelKind::Inbox => false,
     }
 }
 

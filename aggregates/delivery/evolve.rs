@@ -3,7 +3,7 @@
 use schema::Proof;
 use schema::events::{AttemptOutcome, Evidence, NextStep};
 
-use super::{Closed, Course, Delivery, Event, Outcome, Resent};
+use super::{Closed, Course, Delivery, Entry, Event, Outcome, Resent};
 
 impl Delivery {
     pub(super) fn evolve(&mut self, event: &Event) {
@@ -23,6 +23,7 @@ impl Delivery {
             (Event::DeliveryExpired { .. }, open) => open.close(Outcome::Expired),
             (Event::DeliverySuppressed { .. }, open) => open.close(Outcome::Suppressed),
             (Event::EvidenceRecorded { evidence }, open) => open.learned(evidence),
+            (Event::EntryMarked { .. }, open) => open,
         };
     }
 
@@ -125,6 +126,7 @@ impl Delivery {
                 unsettled,
                 bounced: false,
                 resent: None,
+                entry: Entry::default(),
             })
         })
     }
@@ -140,6 +142,9 @@ impl Delivery {
 
 impl Closed {
     fn evolve(&mut self, event: &Event) {
+        if let Event::EntryMarked { mark } = event {
+            return self.entry.evolve(*mark);
+        }
         let Event::EvidenceRecorded { evidence } = event else { return };
         match evidence {
             Evidence::LateSuccess { attempt, .. } | Evidence::LateFailure { attempt, .. } => {

@@ -5,12 +5,15 @@
 //! under the same idempotency key while the schedule allows, then held for a person; it is neither given up nor expired
 //! by a rule, only called off by someone. While an attempt is under way the delivery can be cancelled, expired or
 //! suppressed only by that attempt's own sender, who knows that nothing has left.
+//!
+//! What came to an inbox can be marked by its recipient: read, acknowledged, snoozed.
 
 mod command;
 mod decide;
 mod doubt;
 mod ending;
 mod evolve;
+mod mark;
 mod refusal;
 mod state;
 #[cfg(test)]
@@ -18,6 +21,7 @@ mod tests;
 mod to_do;
 
 pub use command::{AttemptEnd, AttemptResult, Command};
+pub use mark::{Entry, MAX_SNOOZE_DAYS};
 pub use refusal::Refusal;
 pub use schema::events::DeliveryEvent as Event;
 pub use state::{Closed, Course, Delivery, Outcome, Resent};

@@ -1,4 +1,4 @@
-use schema::{DeliveryId, Invalid, Timestamp};
+use schema::{ChannelKind, DeliveryId, Invalid, Timestamp};
 
 use super::Outcome;
 
@@ -94,5 +94,31 @@ pub enum Refusal {
         expected: u32,
         /// The number given.
         given: u32,
+    },
+    /// Only an inbox has entries.
+    #[error("the delivery went by {channel}: only what came to an inbox can be marked")]
+    NotInInbox {
+        /// How it went.
+        channel: ChannelKind,
+    },
+    /// It never came to the inbox.
+    #[error("the delivery was closed as {outcome}: it is in no inbox")]
+    NotServed {
+        /// How it was closed.
+        outcome: Outcome,
+    },
+    /// What is to come back must come back later.
+    #[error("the entry cannot be snoozed until {until}: that has passed")]
+    SnoozeOver {
+        /// The instant asked for.
+        until: Timestamp,
+    },
+    /// What is put off for too long is forgotten.
+    #[error("the entry cannot be snoozed until {until}: at most until {latest}")]
+    SnoozeTooLong {
+        /// The instant asked for.
+        until: Timestamp,
+        /// The last instant allowed.
+        latest: Timestamp,
     },
 }

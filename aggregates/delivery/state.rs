@@ -4,6 +4,8 @@ use schema::events::DeliveryPlan;
 use schema::{DeliveryId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Entry;
+
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,6 +83,9 @@ pub struct Closed {
     /// The last repetition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resent: Option<Resent>,
+    /// What the recipient did with it, where it is an entry of an inbox.
+    #[serde(default, skip_serializing_if = "Entry::is_untouched")]
+    pub entry: Entry,
 }
 
 /// Where a delivery stands.

@@ -152,4 +152,5 @@ fn resent(resend: u32) -> Evidence {
 
 mod closing;
 mod doubt;
+mod marking;
 mod sending;

@@ -2,14 +2,13 @@ use schema::events::{NotPlannedReason, ReportVersion};
 use schema::{ChannelKind, Format, GrantId, Preferences, Selector, Timestamp};
 
 use super::files::version_files;
-use crate::recipient::{Address, Endpoint, Known, Recipient};
+use crate::recipient::{Known, Place, Recipient};
 use crate::subscription::Subscription;
 
 /// On what grounds, and by which way, a pair is served.
 pub(super) struct Match<'m> {
     pub channel: ChannelKind,
-    pub address: &'m Address,
-    pub endpoint: &'m Endpoint,
+    pub place: Place,
     pub grant: &'m GrantId,
     pub format: Option<Format>,
     pub deadline: Timestamp,
@@ -36,11 +35,11 @@ pub(super) fn decide<'m>(
     }
     let known = known.ok_or(NotPlannedReason::NotEntitled)?;
     let grant = known.entitlement(&version.report, now).ok_or(NotPlannedReason::NotEntitled)?;
-    let (channel, address, endpoint) =
+    let (channel, place) =
         first_usable(known, &body.preferences).ok_or(NotPlannedReason::NoAddress)?;
     let format = format(&body.preferences, version)?;
     let deadline = deadline(&body.preferences, version);
-    Ok(Match { channel, address, endpoint, grant: &grant.id, format, deadline })
+    Ok(Match { channel, place, grant: &grant.id, format, deadline })
 }
 
 /// Each attribute named has one of the values listed; a missing one never matches.
@@ -51,14 +50,8 @@ pub(crate) fn wants(selector: &Selector, version: &ReportVersion) -> bool {
         })
 }
 
-fn first_usable<'m>(
-    recipient: &'m Known,
-    preferences: &Preferences,
-) -> Option<(ChannelKind, &'m Address, &'m Endpoint)> {
-    preferences.channels.iter().find_map(|channel| {
-        let (address, endpoint) = recipient.reachable(*channel)?;
-        Some((*channel, address, endpoint))
-    })
+fn first_usable(recipient: &Known, preferences: &Preferences) -> Option<(ChannelKind, Place)> {
+    preferences.channels.iter().find_map(|channel| Some((*channel, recipient.reachable(*channel)?)))
 }
 
 /// The first format wished for that the version has, or its data frame can be rendered to. No wish: all artifacts. A

@@ -96,7 +96,7 @@ impl Part<'_> {
         for (id, subscription) in &candidate.subscriptions {
             self.plan.slice.sums.considered += 1;
             match self.decide(candidate, subscription, &mut taken) {
-                Ok(found) => self.deliver(candidate.recipient, id, subscription, &found),
+                Ok(found) => self.deliver(candidate.recipient, id, subscription, found),
                 Err(reason) => self.refuse(candidate.recipient, id, subscription, reason),
             }
         }
@@ -124,7 +124,7 @@ impl Part<'_> {
         recipient: &RecipientId,
         id: &SubscriptionId,
         subscription: &Subscription,
-        found: &Match<'_>,
+        found: Match<'_>,
     ) {
         let version = self.request.version;
         let (run, received_at) = (self.distribution, version.received_at);
@@ -139,8 +139,8 @@ impl Part<'_> {
             subscription_version: subscription.version(),
             grant: found.grant.clone(),
             slice: self.request.slice,
-            address: found.address.id.clone(),
-            destination: found.endpoint.destination.clone(),
+            address: found.place.address,
+            destination: found.place.destination,
             format: found.format,
             received_at,
             deadline: found.deadline,

@@ -7,8 +7,8 @@ use schema::events::{
     SubscriptionBody, SubscriptionEvent,
 };
 use schema::{
-    AttributeValue, ChannelKind, Format, Frame, LedgerEvent, RecipientId, ReportSelector, StreamId,
-    Timestamp,
+    AttributeValue, ChannelKind, DeliveryId, Format, Frame, LedgerEvent, RecipientId,
+    ReportSelector, StreamId, Timestamp,
 };
 
 use super::{
@@ -105,6 +105,42 @@ fn a_subscription_becomes_a_delivery_that_says_on_what_grounds() {
     expected.retry = default_schedule(ChannelKind::Mail);
     assert_eq!(delivery, expected);
     assert_eq!(id, crate::samples::delivery_id(0));
+}
+
+#[test]
+fn every_recipient_has_an_inbox_without_an_address() {
+    let mut world = World::default();
+    world.recipient("ada", vec![RecipientEvent::RecipientRegistered(profile()), grant(None)]);
+    let mut wish = body("ada", "risk");
+    wish.preferences.channels = vec![ChannelKind::Mail, ChannelKind::Inbox];
+    world.subscribe("s1", wish);
+    let plan = world.plan(&risk(), 0, None);
+    let (id, delivery) = plan.deliveries.into_iter().next().unwrap();
+    let expected = DeliveryPlan {
+        channel: ChannelKind::Inbox,
+        subscription: name("s1"),
+        address: name("inbox"),
+        destination: name("inbox"),
+        retry: default_schedule(ChannelKind::Inbox),
+        ..crate::samples::plan()
+    };
+    let run = expected.distribution;
+    assert_eq!(id, DeliveryId::of(run, NOW, &name("ada"), ChannelKind::Inbox, 0));
+    assert_eq!(delivery, expected);
+}
+
+#[test]
+fn an_inbox_is_refused_on_the_same_grounds_as_every_channel() {
+    let registered = || RecipientEvent::RecipientRegistered(profile());
+    let mut wish = body("ada", "risk");
+    wish.preferences.channels = vec![ChannelKind::Inbox];
+    let mut world = World::default();
+    world.recipient("ada", vec![registered()]);
+    world.subscribe("s1", wish);
+    assert_eq!(reason(&world), Some(NotPlannedReason::NotEntitled));
+    let retired = RecipientEvent::RecipientRetired { reason: "left".to_owned() };
+    world.recipient("ada", vec![grant(None), retired]);
+    assert_eq!(reason(&world), Some(NotPlannedReason::RecipientRetired));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use schema::events::{CancelReason, DeliveryPlan, Evidence, Resolution, SuppressReason};
+use schema::events::{CancelReason, DeliveryPlan, EntryMark, Evidence, Resolution, SuppressReason};
 use schema::{FailureClass, Proof, RetrySchedule, Timestamp};
 
 use crate::delivery::{AttemptEnd, AttemptResult, Command, Delivery, Event, Outcome, Rules};
@@ -67,6 +67,7 @@ fn command() -> impl Strategy<Value = Command> {
             Command::Suppress { attempt, reason: SuppressReason::Paused }
         }),
         3 => evidence().prop_map(|evidence| Command::RecordEvidence { evidence }),
+        1 => moment().prop_map(|now| Command::MarkEntry { mark: EntryMark::Read, now }),
         1 => Just(Command::Schedule(Box::new(plan()))),
     ]
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use schema::events::{
-    AttemptOutcome, CancelReason, DeadLetterReason, Evidence, NextStep, NotPlannedReason,
-    OutcomeCounts, PauseScope, ReportProfile, Resolution, RetireReason, Scope, SliceSums,
-    SuppressReason,
+    AttemptOutcome, CancelReason, DeadLetterReason, EntryMark, Evidence, NextStep,
+    NotPlannedReason, OutcomeCounts, PauseScope, ReportProfile, Resolution, RetireReason, Scope,
+    SliceSums, SuppressReason,
 };
 use schema::{ChannelKind, FailureClass, Position, Proof, ReportSelector};
 
@@ -139,6 +139,9 @@ fn deliveries() -> Vec<delivery::Event> {
         Event::DeliverySuppressed { reason: SuppressReason::Paused },
     ];
     let fault = || fault(FailureClass::Transient);
+    for mark in [EntryMark::Acknowledged, EntryMark::Snoozed { until: NOW }, EntryMark::Unsnoozed] {
+        events.push(Event::EntryMarked { mark });
+    }
     for attempt in [0, 1, 2, u32::MAX] {
         events.push(Event::AttemptStarted { attempt, node: text(), address_revision: 1 });
         for outcome in outcomes() {

@@ -10,7 +10,7 @@ mod tests;
 pub use command::Command;
 pub use refusal::Refusal;
 pub use schema::events::RecipientEvent as Event;
-pub use state::{Address, Endpoint, Grant, Known, Recipient};
+pub use state::{Address, Endpoint, Grant, Known, Place, Recipient};
 
 /// The rules of a recipient.
 pub struct Rules;

@@ -31,6 +31,32 @@ pub struct Address {
     pub endpoint: Option<Endpoint>,
 }
 
+/// Where a recipient is reached on one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which of its addresses.
+    pub address: AddressId,
+    /// Where sends end up, as a pseudonym.
+    pub destination: DestinationKey,
+}
+
+impl Place {
+    /// That of every recipient's inbox.
+    #[must_use]
+    pub fn of_inbox() -> Self {
+        Self { address: AddressId::of_inbox(), destination: DestinationKey::of_inbox() }
+    }
+}
+
+impl Address {
+    /// Where it leads; nowhere, once retired.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        let destination = self.endpoint.as_ref()?.destination.clone();
+        Some(Place { address: self.id.clone(), destination })
+    }
+}
+
 /// What a recipient may have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
@@ -79,13 +105,18 @@ impl Known {
         self.addresses.get(at)
     }
 
-    /// The first active address on `channel`, in the order of their names.
+    /// Where it is reached on `channel`: at the first active address, in the order of their names. An inbox is there
+    /// without one.
     #[must_use]
-    pub fn reachable(&self, channel: ChannelKind) -> Option<(&Address, &Endpoint)> {
-        self.addresses
-            .iter()
-            .filter(|address| address.channel == channel)
-            .find_map(|address| Some((address, address.endpoint.as_ref()?)))
+    pub fn reachable(&self, channel: ChannelKind) -> Option<Place> {
+        match channel {
+            ChannelKind::Inbox => Some(Place::of_inbox()),
+            ChannelKind::Mail | ChannelKind::Webhook => self
+                .addresses
+                .iter()
+                .filter(|address| address.channel == channel)
+                .find_map(Address::place),
+        }
     }
 
     /// The grant of this name.

@@ -29,8 +29,8 @@ pub struct Candidate<'i> {
 /// What a send needs to know of its recipient, still sealed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Authorised {
-    /// Mail address or URL.
-    pub address: Sealed,
+    /// Mail address or URL; none on the inbox, which needs none.
+    pub address: Option<Sealed>,
     /// Where sends to it end up, as a pseudonym: limits and pauses go by it. The plan's own is as old as the plan.
     pub destination: DestinationKey,
     /// Which revision of the address that is.
@@ -215,12 +215,18 @@ fn still_wanted(
 }
 
 fn endpoint(recipient: &Known, plan: &DeliveryPlan) -> Option<Authorised> {
-    let address = recipient.address(&plan.address)?;
-    let endpoint = address.endpoint.as_ref().filter(|_| address.channel == plan.channel)?;
+    let (address, destination, revision) = match plan.channel {
+        ChannelKind::Inbox => (None, DestinationKey::of_inbox(), 0),
+        ChannelKind::Mail | ChannelKind::Webhook => {
+            let address = recipient.address(&plan.address)?;
+            let endpoint = address.endpoint.as_ref().filter(|_| address.channel == plan.channel)?;
+            (Some(endpoint.value.clone()), endpoint.destination.clone(), address.revision)
+        }
+    };
     Some(Authorised {
-        address: endpoint.value.clone(),
-        destination: endpoint.destination.clone(),
-        revision: address.revision,
+        address,
+        destination,
+        revision,
         locale: recipient.profile.locale.clone(),
         name: recipient.profile.name.clone(),
     })

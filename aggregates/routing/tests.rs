@@ -72,13 +72,36 @@ fn ids(index: &RoutingIndex, report: &str, after: Option<&str>) -> Vec<String> {
 #[test]
 fn a_send_is_authorised_with_what_it_needs() {
     let authorised = Authorised {
-        address: sealed("ada@x"),
+        address: Some(sealed("ada@x")),
         destination: name("d1"),
         revision: 1,
         locale: "en-GB".to_owned(),
         name: Some(sealed("Ada")),
     };
     assert_eq!(ada().authorise(&acme(), &plan(), NOW), Ok(authorised));
+}
+
+#[test]
+fn an_entry_of_an_inbox_is_authorised_without_an_address() {
+    let to_inbox = DeliveryPlan { channel: ChannelKind::Inbox, address: name("inbox"), ..plan() };
+    let mut index = ada();
+    let denied = Err(Denied::Suppress(SuppressReason::Unsubscribed));
+    assert_eq!(index.authorise(&acme(), &to_inbox, NOW), denied);
+    let mut wish = body("ada", "risk");
+    wish.preferences.channels = vec![ChannelKind::Inbox];
+    tell(&mut index, &wish_stream(), 2, changed(wish));
+    let authorised = Authorised {
+        address: None,
+        destination: name("inbox"),
+        revision: 0,
+        locale: "en-GB".to_owned(),
+        name: Some(sealed("Ada")),
+    };
+    assert_eq!(index.authorise(&acme(), &to_inbox, NOW), Ok(authorised));
+    let reason = "left".to_owned();
+    tell(&mut index, &ada_stream(), 4, RecipientEvent::RecipientRetired { reason });
+    let denied = Err(Denied::Suppress(SuppressReason::RecipientRetired));
+    assert_eq!(index.authorise(&acme(), &to_inbox, NOW), denied);
 }
 
 #[test]

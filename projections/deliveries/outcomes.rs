@@ -49,7 +49,7 @@ impl Outcomes {
             DeliveryEvent::EvidenceRecorded { evidence: Evidence::Bounced { .. } } => {
                 return self.bounced += 1;
             }
-            DeliveryEvent::EvidenceRecorded { .. } => return,
+            DeliveryEvent::EvidenceRecorded { .. } | DeliveryEvent::EntryMarked { .. } => return,
             DeliveryEvent::AttemptEnded { outcome, .. } => self.ended(outcome),
             DeliveryEvent::DoubtResolved { next: None, .. } => Some(&mut self.accepted),
             DeliveryEvent::DoubtResolved { next: Some(next), .. } => self.given_up(next),

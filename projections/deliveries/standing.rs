@@ -57,6 +57,7 @@ impl Change {
                 self.close(DeliveryOutcome::Suppressed, Some(reason.as_str()), at);
             }
             DeliveryEvent::EvidenceRecorded { evidence } => self.learned(at, evidence),
+            DeliveryEvent::EntryMarked { .. } => {}
         }
     }
 

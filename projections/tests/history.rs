@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schema::events::{
     ApiKeyEvent, AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DistributionEvent,
-    Evidence, NextStep, NotPlanned, NotPlannedReason, PauseScope, RecipientEvent, ReportEvent,
-    ReportProfile, Resolution, RetireReason, Scope, SliceSums, SubscriptionBody, SubscriptionEvent,
-    SuppressReason, TenantEvent,
+    EntryMark, Evidence, NextStep, NotPlanned, NotPlannedReason, PauseScope, RecipientEvent,
+    ReportEvent, ReportProfile, Resolution, RetireReason, Scope, SliceSums, SubscriptionBody,
+    SubscriptionEvent, SuppressReason, TenantEvent,
 };
 use schema::{ChannelKind, Position, Proof, ReportSelector, StreamId};
 
@@ -25,6 +25,13 @@ pub fn history() -> Log {
     distributions(&mut log);
     deliveries(&mut log);
     loss(&mut log);
+    log
+}
+
+/// The same, and what came to inboxes.
+pub fn history_with_inboxes() -> Log {
+    let mut log = history();
+    inboxes(&mut log);
     log
 }
 
@@ -244,6 +251,36 @@ fn ended_otherwise(log: &mut Log) {
     );
     log.delivery(waiting, started(1));
     log.delivery(waiting, ended(1, 70, AttemptOutcome::InDoubt { code, next }));
+}
+
+/// One called off, one held up for a while; the last one marked in every way.
+fn inboxes(log: &mut Log) {
+    let inbox = ChannelKind::Inbox;
+    let [ann, bob, cat, dan] =
+        ["ann", "bob", "cat", "dan"].map(|recipient| delivery("v1", recipient, inbox, 0));
+    for (id, recipient) in [(ann, "ann"), (bob, "bob"), (cat, "cat"), (dan, "dan")] {
+        log.delivery(id, DeliveryEvent::DeliveryScheduled(plan("v1", recipient, inbox)));
+    }
+    log.delivery(dan, started(1));
+    let next = NextStep::DeadLettered { reason: DeadLetterReason::AttemptsExhausted };
+    log.delivery(dan, ended(1, 70, failed("vault.wrong_key", next)));
+    log.delivery(bob, DeliveryEvent::DeliveryCancelled { reason: CancelReason::Corrected });
+    log.delivery(cat, started(1));
+    let outcome = AttemptOutcome::InDoubt { code: "log_lost".to_owned(), next: NextStep::Held };
+    log.delivery(cat, ended(1, 80, outcome));
+    let (resolution, note) = (Resolution::Arrived, "seen".to_owned());
+    log.delivery(cat, DeliveryEvent::DoubtResolved { attempt: 1, resolution, note, next: None });
+    log.delivery(ann, started(1));
+    log.delivery(ann, ended(1, 90, succeeded(Proof::Delivered)));
+    for mark in [
+        EntryMark::Snoozed { until: at(8_000) },
+        EntryMark::Unsnoozed,
+        EntryMark::Read,
+        EntryMark::Snoozed { until: at(9_000) },
+        EntryMark::Acknowledged,
+    ] {
+        log.delivery(ann, DeliveryEvent::EntryMarked { mark });
+    }
 }
 
 fn resent(log: &mut Log) {

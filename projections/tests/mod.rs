@@ -11,11 +11,11 @@ use schema::RecordedEvent;
 use crate::testing::Tables;
 use crate::{ALL, Projection};
 
-use self::history::history;
+use self::history::history_with_inboxes;
 
 #[tokio::test]
 async fn however_the_log_is_cut_into_batches_the_rows_are_the_same() {
-    let log = history();
+    let log = history_with_inboxes();
     let mut tables = Tables::start().await;
     for new in ALL {
         let mut dumps = Vec::new();
@@ -34,7 +34,7 @@ async fn however_the_log_is_cut_into_batches_the_rows_are_the_same() {
 
 #[tokio::test]
 async fn whole_streams_folded_at_once_leave_the_same_rows() {
-    let log = history();
+    let log = history_with_inboxes();
     let mut tables = Tables::start().await;
     for new in ALL {
         let projection = new();
@@ -60,7 +60,7 @@ async fn whole_streams_folded_at_once_leave_the_same_rows() {
 
 #[tokio::test]
 async fn what_is_remembered_in_memory_changes_no_row() {
-    let log = history();
+    let log = history_with_inboxes();
     let mut tables = Tables::start().await;
     for new in ALL {
         let remembering = new();
@@ -102,7 +102,7 @@ async fn each_table_belongs_to_one_projection_and_is_listed_with_its_key() {
 
 #[tokio::test]
 async fn an_event_of_something_that_was_lost_is_refused() {
-    let log = history();
+    let log = history_with_inboxes();
     let mut tables = Tables::start().await;
     for new in ALL {
         let projection = new();

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::EventBody;
+use super::{EntryMark, EventBody};
 use crate::{
     AddressId, AggregateType, ChannelKind, DeliveryId, DestinationKey, DistributionId, Fault,
     Format, GrantId, Receipt, RecipientId, ReportName, RetrySchedule, SubscriptionId, Timestamp,
@@ -283,6 +283,11 @@ pub enum DeliveryEvent {
         /// What.
         evidence: Evidence,
     },
+    /// The recipient did something with the entry in its inbox.
+    EntryMarked {
+        /// What.
+        mark: EntryMark,
+    },
 }
 
 impl EventBody for DeliveryEvent {
@@ -298,6 +303,7 @@ impl EventBody for DeliveryEvent {
             Self::DeliveryExpired { .. } => "DeliveryExpired",
             Self::DeliverySuppressed { .. } => "DeliverySuppressed",
             Self::EvidenceRecorded { .. } => "EvidenceRecorded",
+            Self::EntryMarked { .. } => "EntryMarked",
         }
     }
 }

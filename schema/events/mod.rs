@@ -4,6 +4,7 @@ mod api_key;
 mod codec;
 mod delivery;
 mod distribution;
+mod mark;
 mod recipient;
 mod report;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use distribution::{
     ArtifactRef, DistributionEvent, NotPlanned, NotPlannedReason, OutcomeCounts, ReportVersion,
     SliceSums,
 };
+pub use mark::EntryMark;
 pub use recipient::{RecipientEvent, RecipientKind, RecipientProfile, RetireReason};
 pub use report::{ReportEvent, ReportProfile};
 pub use subscription::{SubscriptionBody, SubscriptionEvent};

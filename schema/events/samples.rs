@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ApiKeyEvent, ArtifactRef, AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent,
-    DeliveryPlan, DistributionEvent, Evidence, LedgerEvent, NextStep, NotPlanned, NotPlannedReason,
-    OutcomeCounts, PauseScope, RecipientEvent, RecipientKind, RecipientProfile, ReportEvent,
-    ReportProfile, ReportVersion, Resolution, RetireReason, Scope, SliceSums, SubscriptionBody,
-    SubscriptionEvent, SuppressReason, TenantEvent,
+    DeliveryPlan, DistributionEvent, EntryMark, Evidence, LedgerEvent, NextStep, NotPlanned,
+    NotPlannedReason, OutcomeCounts, PauseScope, RecipientEvent, RecipientKind, RecipientProfile,
+    ReportEvent, ReportProfile, ReportVersion, Resolution, RetireReason, Scope, SliceSums,
+    SubscriptionBody, SubscriptionEvent, SuppressReason, TenantEvent,
 };
 use crate::{
     AttributeValue, ChannelKind, DeliveryId, DistributionId, FailureClass, Fault, Format, Position,
@@ -351,6 +351,7 @@ fn deliveries() -> Vec<DeliveryEvent> {
     events.extend(resolutions());
     events.extend(closings());
     events.extend(evidence().map(|evidence| DeliveryEvent::EvidenceRecorded { evidence }));
+    events.extend(marks().map(|mark| DeliveryEvent::EntryMarked { mark }));
     events
 }
 
@@ -396,4 +397,9 @@ fn evidence() -> [Evidence; 4] {
         Evidence::Bounced { fault: fault(FailureClass::RecipientPermanent) },
         Evidence::Resent { delivery, resend: 1 },
     ]
+}
+
+const fn marks() -> [EntryMark; 4] {
+    let snoozed = EntryMark::Snoozed { until: LATER };
+    [EntryMark::Read, EntryMark::Acknowledged, snoozed, EntryMark::Unsnoozed]
 }

@@ -13,11 +13,13 @@ pub enum Access {
     Public,
     /// A key with this scope; it sees its own tenant only.
     Needs(Scope),
+    /// A key with this scope; or a recipient that signed in, which sees its own inbox only.
+    Own(Scope),
     /// A key with this scope of the tenant `system`, which stands for the installation.
     Installation(Scope),
 }
 
-use Access::{Installation, Needs, Public};
+use Access::{Installation, Needs, Own, Public};
 use Scope::{Audit, Operate, Publish, Read, Subscribe};
 
 /// Every route there is.
@@ -42,6 +44,14 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::DELETE, "/v1/recipients/{recipient}/addresses/{address}", Needs(Subscribe)),
     (Method::PUT,    "/v1/recipients/{recipient}/entitlements/{grant}", Needs(Subscribe)),
     (Method::DELETE, "/v1/recipients/{recipient}/entitlements/{grant}", Needs(Subscribe)),
+    (Method::POST,   "/v1/recipients/{recipient}/tokens", Needs(Subscribe)),
+    (Method::GET,    "/v1/recipients/{recipient}/inbox", Own(Read)),
+    (Method::POST,   "/v1/recipients/{recipient}/inbox/read", Own(Subscribe)),
+    (Method::GET,    "/v1/inbox/{delivery}/files/{name}", Own(Read)),
+    (Method::POST,   "/v1/inbox/{delivery}/read", Own(Subscribe)),
+    (Method::POST,   "/v1/inbox/{delivery}/acknowledge", Own(Subscribe)),
+    (Method::POST,   "/v1/inbox/{delivery}/snooze", Own(Subscribe)),
+    (Method::POST,   "/v1/inbox/{delivery}/unsnooze", Own(Subscribe)),
     (Method::GET,    "/v1/subscriptions", Needs(Read)),
     (Method::POST,   "/v1/subscriptions", Needs(Subscribe)),
     (Method::GET,    "/v1/subscriptions/{subscription}", Needs(Read)),
@@ -88,10 +98,11 @@ pub fn access(method: &Method, path: &str) -> Option<Access> {
     BY_ROUTE.get(&key).copied()
 }
 
-/// Whether a request may change something: all do but reads, and GraphQL knows no mutations.
+/// Whether a request may change something: all do but reads, GraphQL, which knows no mutations, and signing in, of
+/// which nothing is kept.
 #[must_use]
 pub fn changes(method: &Method, path: &str) -> bool {
-    !method.is_safe() && path != "/graphql"
+    !method.is_safe() && !["/graphql", "/v1/recipients/{recipient}/tokens"].contains(&path)
 }
 
 /// The methods of a path, as an Allow header lists them; empty for a path nobody knows.

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::sync::PoisonError;
 
 use aggregates::api_key::{ApiKey, IssuedKey};
+use aggregates::recipient::Recipient;
 use axum::extract::{FromRequestParts, MatchedPath, OptionalFromRequestParts, Request, State};
 use axum::http::header::{ALLOW, AUTHORIZATION};
 use axum::http::request::Parts;
@@ -13,15 +14,18 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use schema::events::Scope;
-use schema::{Actor, ApiKeyId, TenantId, Timestamp};
+use schema::{Actor, ApiKeyId, Invalid, RecipientId, TenantId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::access::{Access, access, allowed};
 use crate::error::{ApiError, Code};
+use crate::sign_in::{self, Pass, TOKEN_PREFIX};
 use crate::state::ApiState;
 
 /// What every key begins with.
 pub const KEY_PREFIX: &str = "wb_";
+/// What a recipient is told that asks for anything else.
+pub const NOT_OWN: &str = "a recipient's token opens that recipient's own inbox and nothing else";
 /// The tenant that stands for the installation.
 const INSTALLATION: &str = "system";
 /// Longest Authorization header that is looked at, in bytes.
@@ -36,25 +40,78 @@ const NO_HASH: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 pub struct Caller {
     /// For whom.
     pub tenant: TenantId,
-    /// With which key.
-    pub key: ApiKeyId,
-    /// What the key may do.
-    pub scopes: BTreeSet<Scope>,
+    /// By what it is known.
+    pub holder: Holder,
     /// Until when it may (exclusive); for good, when absent.
     pub expires_at: Option<Timestamp>,
+}
+
+/// By what a caller is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// An API key.
+    Key {
+        /// Which.
+        key: ApiKeyId,
+        /// What it may do.
+        scopes: BTreeSet<Scope>,
+    },
+    /// A recipient's short-lived token: opens that recipient's inbox, and nothing else.
+    Recipient(RecipientId),
 }
 
 impl Caller {
     /// The caller as events name it.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        Actor::new("key", self.key.as_str())
+        match &self.holder {
+            Holder::Key { key, .. } => Actor::new("key", key.as_str()),
+            Holder::Recipient(recipient) => Actor::new("recipient", recipient.as_str()),
+        }
     }
 
-    /// Whether the key may do this, too.
+    /// The key it called with, if it is one.
+    #[must_use]
+    pub const fn key(&self) -> Option<&ApiKeyId> {
+        match &self.holder {
+            Holder::Key { key, .. } => Some(key),
+            Holder::Recipient(_) => None,
+        }
+    }
+
+    /// The recipient, where it is one that signed in.
+    #[must_use]
+    pub const fn recipient(&self) -> Option<&RecipientId> {
+        match &self.holder {
+            Holder::Key { .. } => None,
+            Holder::Recipient(recipient) => Some(recipient),
+        }
+    }
+
+    /// Whether its key may do this, too. No token of a recipient has a scope.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
+        match &self.holder {
+            Holder::Key { scopes, .. } => scopes.contains(&scope),
+            Holder::Recipient(_) => false,
+        }
+    }
+
+    /// Whose inbox is meant: a recipient's own, and only that; for a key the one named.
+    ///
+    /// # Errors
+    /// [`Code::ScopeMissing`] where a recipient names another; [`Code::Invalid`] where a key names none.
+    pub fn inbox_of(&self, named: Option<&str>) -> Result<RecipientId, ApiError> {
+        let named = named.map(RecipientId::try_new).transpose()?;
+        match (&self.holder, named) {
+            (Holder::Recipient(own), None) => Ok(own.clone()),
+            (Holder::Recipient(own), Some(named)) if *own == named => Ok(named),
+            (Holder::Recipient(_), Some(_)) => Err(not_own()),
+            (Holder::Key { .. }, Some(named)) => Ok(named),
+            (Holder::Key { .. }, None) => {
+                Err(Invalid::new("recipient", "", "must be named: an API key has no inbox").into())
+            }
+        }
     }
 
     /// Whether the key is one of the installation's, not of one tenant of many.
@@ -68,8 +125,16 @@ impl Caller {
     /// # Errors
     /// The scope that is missing.
     pub fn needs(&self, scope: Scope) -> Result<(), ApiError> {
-        if self.may(scope) { Ok(()) } else { Err(ApiError::scope_missing(scope)) }
+        match &self.holder {
+            Holder::Key { scopes, .. } if scopes.contains(&scope) => Ok(()),
+            Holder::Key { .. } => Err(ApiError::scope_missing(scope)),
+            Holder::Recipient(_) => Err(not_own()),
+        }
     }
+}
+
+fn not_own() -> ApiError {
+    ApiError::new(Code::ScopeMissing, NOT_OWN)
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -105,6 +170,13 @@ pub(crate) async fn guard(
         Some(Access::Needs(scope)) => {
             let caller = authenticate(&api, request.headers())?;
             caller.needs(scope)?;
+            caller
+        }
+        Some(Access::Own(scope)) => {
+            let caller = authenticate(&api, request.headers())?;
+            if caller.recipient().is_none() {
+                caller.needs(scope)?;
+            }
             caller
         }
         Some(Access::Installation(scope)) => {
@@ -147,13 +219,38 @@ fn unauthenticated(detail: &str) -> ApiError {
     ApiError::new(Code::Unauthenticated, detail)
 }
 
-/// Whose key this is. Unknown, revoked and wrong are told apart to nobody; that it has expired only to whoever has the
-/// secret.
+/// Whose key or token this is. Unknown, revoked and wrong are told apart to nobody; that it has expired only to whoever
+/// has the secret.
 ///
 /// # Errors
 /// [`Code::Unauthenticated`] in every case.
 pub fn authenticate(api: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let (id, secret) = presented(headers)?;
+    match presented(headers)? {
+        Presented::Key(id, secret) => of_key(api, id, &secret),
+        Presented::Token(token) => of_token(api, &token),
+    }
+}
+
+/// A token is not kept: what it says holds, as long as it was signed here, has not expired and its recipient is not
+/// retired. One that this node has not heard of yet was known to the node that signed.
+fn of_token(api: &ApiState, token: &SecretString) -> Result<Caller, ApiError> {
+    let pass = sign_in::read(&api.vault, token.expose_secret());
+    let forged = || unauthenticated("the token is none of ours");
+    let Pass { tenant, recipient, expires_at } = pass.ok_or_else(forged)?;
+    if expires_at <= crate::clock::now() {
+        return Err(unauthenticated("the token has expired: sign in again"));
+    }
+    let index = api.routing.read().unwrap_or_else(PoisonError::into_inner);
+    match index.recipient(&tenant, &recipient) {
+        Recipient::Retired => Err(unauthenticated("the recipient was retired")),
+        Recipient::Active(_) | Recipient::Unknown => {
+            let (holder, expires_at) = (Holder::Recipient(recipient), Some(expires_at));
+            Ok(Caller { tenant, holder, expires_at })
+        }
+    }
+}
+
+fn of_key(api: &ApiState, id: ApiKeyId, secret: &SecretString) -> Result<Caller, ApiError> {
     let known = issued(api, &id);
     if known.is_empty() {
         // As long as for a known key: how long it takes must not tell which keys there are.
@@ -167,7 +264,8 @@ pub fn authenticate(api: &ApiState, headers: &HeaderMap) -> Result<Caller, ApiEr
     if key.expires_at.is_some_and(|end| end <= crate::clock::now()) {
         return Err(unauthenticated("the API key has expired"));
     }
-    Ok(Caller { tenant, key: id, scopes: key.scopes, expires_at: key.expires_at })
+    let holder = Holder::Key { key: id, scopes: key.scopes };
+    Ok(Caller { tenant, holder, expires_at: key.expires_at })
 }
 
 /// Ids are unique within a tenant; the secret tells which key is meant.
@@ -180,18 +278,29 @@ fn issued(api: &ApiState, id: &ApiKeyId) -> Vec<(TenantId, IssuedKey)> {
     index.api_keys(id).filter_map(issued).take(MAX_NAMESAKES).collect()
 }
 
-/// `Bearer wb_<key id>_<secret>`, taken apart.
-fn presented(headers: &HeaderMap) -> Result<(ApiKeyId, SecretString), ApiError> {
+/// What an Authorization header holds.
+enum Presented {
+    /// `wb_<key id>_<secret>`, taken apart.
+    Key(ApiKeyId, SecretString),
+    /// A recipient's token, without its prefix.
+    Token(SecretString),
+}
+
+fn presented(headers: &HeaderMap) -> Result<Presented, ApiError> {
     let header =
         headers.get(AUTHORIZATION).ok_or_else(|| unauthenticated("no API key was given"))?;
-    let text = header.to_str().ok().filter(|text| text.len() <= MAX_HEADER_BYTES);
-    let split = text.and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        let key = token.trim().strip_prefix(KEY_PREFIX)?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.split_once('_')).flatten()
-    });
     let form = || unauthenticated("the Authorization header must be: Bearer wb_<key>_<secret>");
-    let (id, secret) = split.ok_or_else(form)?;
+    let text = header.to_str().ok().filter(|text| text.len() <= MAX_HEADER_BYTES);
+    let (scheme, token) = text.and_then(|text| text.split_once(' ')).ok_or_else(form)?;
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(form());
+    }
+    if let Some(token) = token.strip_prefix(TOKEN_PREFIX) {
+        return Ok(Presented::Token(SecretString::from(token)));
+    }
+    let key = token.strip_prefix(KEY_PREFIX).and_then(|key| key.split_once('_'));
+    let (id, secret) = key.ok_or_else(form)?;
     let id = ApiKeyId::try_new(id).map_err(|_| form())?;
-    Ok((id, SecretString::from(secret)))
+    Ok(Presented::Key(id, SecretString::from(secret)))
 }

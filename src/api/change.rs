@@ -44,7 +44,7 @@ impl Change {
     /// The id under which the command log keeps this request: the key, told apart by who called.
     #[must_use]
     pub fn command_id(&self) -> Option<String> {
-        self.key.as_ref().map(|key| format!("key:{}/{key}", self.caller.key))
+        self.key.as_ref().map(|key| format!("{}/{key}", self.caller.actor()))
     }
 
     /// What tells this request from another one under the same key. Bodies have names and addresses in them, and the

@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
-use schema::Invalid;
+use schema::{Invalid, Timestamp};
 use serde::{Deserialize, Serialize};
+
+const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// How the API serves. Keys lie under `api`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,4 +104,35 @@ impl ApiConfig {
 fn names_a_port(bind: &str) -> bool {
     let parts = bind.rsplit_once(':');
     parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
+/// Recipients' inboxes. Keys lie under `inbox`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InboxConfig {
+    /// Days for which an entry is shown after it came, 1 to 3,650. What is no longer shown stays in the ledger.
+    /// Key `inbox.retention_days`.
+    pub retention_days: u32,
+}
+
+impl Default for InboxConfig {
+    fn default() -> Self {
+        Self { retention_days: 90 }
+    }
+}
+
+impl InboxConfig {
+    /// Every value that breaks its rule, with its key and the rule.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<Invalid> {
+        let days = u64::from(self.retention_days);
+        Invalid::unless_within("inbox.retention_days", days, 1, 3_650).into_iter().collect()
+    }
+
+    /// What came before is no longer shown at `now`.
+    #[must_use]
+    pub fn shown_since(&self, now: Timestamp) -> Timestamp {
+        let days_us = i64::from(self.retention_days) * DAY_US;
+        Timestamp::from_unix_micros(now.unix_micros().saturating_sub(days_us))
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::access::{Access, access};
+use crate::access::{Access, access, changes};
 use crate::error::{Code, PROBLEM_JSON, Problem};
 use crate::state::ApiState;
 
@@ -35,7 +35,11 @@ pub(crate) fn completed(openapi: &utoipa::openapi::OpenApi) -> Value {
         "type": "http", "scheme": "bearer", "bearerFormat": "wb_<key>_<secret>",
         "description": "An API key. Each operation names the scope it needs."
     });
-    document["components"]["securitySchemes"] = json!({ "api_key": key });
+    let token = json!({
+        "type": "http", "scheme": "bearer", "bearerFormat": "wbr_<token>",
+        "description": "A recipient's short-lived token: opens that recipient's own inbox, and nothing else."
+    });
+    document["components"]["securitySchemes"] = json!({ "api_key": key, "recipient_token": token });
     document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] =
         json!(Code::ALL.map(Code::as_str));
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
@@ -52,11 +56,15 @@ pub(crate) fn completed(openapi: &utoipa::openapi::OpenApi) -> Value {
 
 fn complete(method: &Method, path: &str, operation: &mut Value) {
     let asked = access(method, path);
-    if let Some(Access::Needs(scope) | Access::Installation(scope)) = asked {
+    if let Some(Access::Needs(scope) | Access::Own(scope) | Access::Installation(scope)) = asked {
         operation["security"] = json!([{ "api_key": [scope.as_str()] }]);
+        if let Some(Access::Own(_)) = asked {
+            operation["security"] =
+                json!([{ "api_key": [scope.as_str()] }, { "recipient_token": [] }]);
+        }
         operation["x-waybill-scope"] = scope.as_str().into();
     }
-    let changes = *method != Method::GET && path.starts_with("/v1/");
+    let changes = path.starts_with("/v1/") && changes(method, path);
     if changes {
         add_headers(operation, has_state(path));
     }
@@ -97,6 +105,9 @@ fn problems(
     }
     if changes && has_state(path) {
         codes.extend([Code::Refused, Code::Stale]);
+    }
+    if path.ends_with("/files/{name}") {
+        codes.push(Code::Refused);
     }
     if with_body {
         codes.extend([Code::TooLarge, Code::UnsupportedMediaType]);

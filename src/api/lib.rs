@@ -28,18 +28,20 @@ mod refusals;
 mod rest;
 mod sealing;
 mod serve;
+mod sign_in;
 mod state;
 mod tls;
 mod trace;
 pub mod walls;
 
 pub use access::{ACCESS, Access, access, changes};
-pub use auth::{Caller, KEY_PREFIX};
-pub use config::ApiConfig;
+pub use auth::{Caller, Holder, KEY_PREFIX};
+pub use config::{ApiConfig, InboxConfig};
 pub use error::{ApiError, Code, Problem};
 pub use minted::MintedKey;
 pub use ops::ops_router;
 pub use serve::serve;
+pub use sign_in::TOKEN_PREFIX;
 pub use state::{ApiParts, ApiState, RenderMetrics};
 pub use tls::Tls;
 

@@ -228,6 +228,10 @@ refusals! {
         "not_accepted" => Refusal::NotAccepted { .. },
         "not_the_original" => Refusal::NotTheOriginal { .. },
         "resend_out_of_order" => Refusal::ResendOutOfOrder { .. },
+        "not_in_inbox" => Refusal::NotInInbox { .. },
+        "not_served" => Refusal::NotServed { .. },
+        "snooze_over" => Refusal::SnoozeOver { .. },
+        "snooze_too_long" => Refusal::SnoozeTooLong { .. },
     }
 }
 

@@ -9,9 +9,9 @@ use sqlx::PgPool;
 use store::{Ledger, Tail, Vault};
 use tokio::sync::Semaphore;
 
-use crate::ApiConfig;
 use crate::ops::Latest;
 use crate::walls::{AddressRules, DeliveryCommands, ReadPosition, Readiness};
+use crate::{ApiConfig, InboxConfig};
 
 /// The text of `/metrics`, made when asked for.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -49,6 +49,8 @@ pub struct ApiParts {
     pub reads: PgPool,
     /// Bounds and addresses.
     pub config: ApiConfig,
+    /// How long entries of inboxes are shown.
+    pub inbox: InboxConfig,
     /// What is known of the other parts of the process.
     pub readiness: Arc<dyn Readiness>,
     /// How far the read models are.

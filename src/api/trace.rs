@@ -14,6 +14,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, info, info_span};
 
 use crate::auth::Caller;
+use schema::ApiKeyId;
 
 /// W3C Trace Context, version 00: `00-<trace id>-<parent id>-<flags>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +96,7 @@ pub(crate) async fn access_log(mut request: Request, next: Next) -> Response {
     let (status, elapsed) = (response.status().as_u16(), began.elapsed());
     let caller = response.extensions().get::<Caller>();
     let tenant = caller.map_or("", |caller| caller.tenant.as_str());
-    let key = caller.map_or("", |caller| caller.key.as_str());
+    let key = caller.and_then(Caller::key).map_or("", ApiKeyId::as_str);
     let trace = traceparent.trace_id();
     let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     info!(

@@ -1,8 +1,8 @@
 //! What the API needs of rooms it must not name. Boot puts dispatch, channels and the followers behind these.
 
 use async_trait::async_trait;
-use schema::events::Resolution;
-use schema::{ChannelKind, DeliveryId, Invalid, Metadata, Position};
+use schema::events::{EntryMark, Resolution};
+use schema::{ChannelKind, DeliveryId, Invalid, Metadata, Position, RecipientId};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -85,6 +85,19 @@ pub trait DeliveryCommands: Send + Sync {
         &self,
         delivery: DeliveryId,
         reason: String,
+        asked: Asked,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError>;
+
+    /// Records what a recipient did with an entry of its inbox. Where `own` is named, there are no others.
+    ///
+    /// # Errors
+    /// [`OrderError`]
+    async fn mark(
+        &self,
+        delivery: DeliveryId,
+        mark: EntryMark,
+        own: Option<&RecipientId>,
         asked: Asked,
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError>;

@@ -3,7 +3,8 @@
 use api::walls::{Asked, DeliveryCommands, Finding, OrderError, Ordered, RecordFor};
 use async_trait::async_trait;
 use dispatch::{Act, DeliveryDesk, DeskError};
-use schema::DeliveryId;
+use schema::events::EntryMark;
+use schema::{DeliveryId, RecipientId};
 use store::CommandRecord;
 
 /// The desk behind the API.
@@ -34,6 +35,18 @@ impl DeliveryCommands for Desk {
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError> {
         let done = self.0.cancel(delivery, reason, act(asked, command)).await.map_err(told)?;
+        Ok(Ordered { delivery, position: done.position })
+    }
+
+    async fn mark(
+        &self,
+        delivery: DeliveryId,
+        mark: EntryMark,
+        own: Option<&RecipientId>,
+        asked: Asked,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError> {
+        let done = self.0.mark(delivery, mark, own, act(asked, command)).await.map_err(told)?;
         Ok(Ordered { delivery, position: done.position })
     }
 

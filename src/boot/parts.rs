@@ -6,7 +6,7 @@ use analysis::Analyst;
 use anyhow::{Context, Result};
 use api::{ApiParts, ApiState};
 use artifacts::ArtifactStore;
-use channels::{Channel, EmailChannel, WebhookChannel, WebhookGuard};
+use channels::{Channel, EmailChannel, InboxChannel, WebhookChannel, WebhookGuard};
 use dispatch::{DeliveryDesk, Dispatcher, Parts as DispatchParts};
 use export::Exporter;
 use followers::{Checkpoints, Follower, HearAhead, Mirror, MirrorView, projectors};
@@ -196,6 +196,7 @@ fn open_channels(config: &Config) -> Result<(Vec<Arc<dyn Channel>>, WebhookGuard
     let channels: Vec<Arc<dyn Channel>> = vec![
         Arc::new(EmailChannel::try_new(&config.mail)?),
         Arc::new(WebhookChannel::try_new(&config.webhook)?),
+        Arc::new(InboxChannel),
     ];
     Ok((channels, WebhookGuard::try_new(&config.webhook)?))
 }
@@ -229,6 +230,7 @@ fn intake(ground: &Ground, dispatcher: &Arc<Dispatcher>, held: &Held) -> Result<
     let schedules = Schedules::from_iter([
         (ChannelKind::Mail, retry.mail),
         (ChannelKind::Webhook, retry.webhook),
+        (ChannelKind::Inbox, retry.inbox),
     ]);
     let near = Neighbours {
         ledger: Arc::clone(&ground.ledger),
@@ -270,6 +272,7 @@ fn api_state(
         analyst: Arc::new(analyst(&ground.ledger, &ground.config)),
         reads: ground.ledger.pool().clone(),
         config: ground.config.api.clone(),
+        inbox: ground.config.inbox.clone(),
         read_position: Arc::new(walls::Reached(readiness.checkpoints.clone())),
         readiness: Arc::new(readiness),
         deliveries: Arc::new(desk::Desk(DeliveryDesk::new(

@@ -93,6 +93,10 @@ impl AddressRules for Addresses {
         let normalised = match channel {
             ChannelKind::Mail => validate_mail_address(text)?,
             ChannelKind::Webhook => self.0.validate_url(text)?.to_string(),
+            ChannelKind::Inbox => {
+                let rule = "needs no address: every recipient has an inbox";
+                return Err(Invalid::new("channel", channel.as_str(), rule));
+            }
         };
         let destination = destination_of(channel, &normalised);
         Ok(CheckedAddress { normalised: normalised.into(), destination: destination.into() })

@@ -51,6 +51,7 @@ pub fn destination_of(kind: ChannelKind, address: &str) -> String {
         ChannelKind::Webhook => url::Url::parse(address)
             .ok()
             .and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))),
+        ChannelKind::Inbox => Some(kind.as_str().to_owned()),
     };
     destination.unwrap_or_else(|| "invalid".to_owned())
 }
@@ -140,6 +141,7 @@ mod tests {
             "xn--bcher-kva.example"
         );
         assert_eq!(destination_of(ChannelKind::Mail, "ada"), "invalid");
+        assert_eq!(destination_of(ChannelKind::Inbox, ""), "inbox");
     }
 
     proptest::proptest! {

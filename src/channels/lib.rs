@@ -2,7 +2,7 @@
 //!
 //! A channel knows no ledger, no queue and no retry rule. It reads the other side's answer, says what it means
 //! ([`taxonomy`]) and how far the send had come; what to do about it is decided elsewhere. A new channel is one folder
-//! beside `email` and `webhook`, one `ChannelKind` and one line where boot registers it.
+//! beside `email`, `webhook` and `inbox`, one `ChannelKind` and one line where boot registers it.
 
 #![warn(missing_docs)]
 
@@ -13,6 +13,7 @@ mod clock;
 pub mod email;
 mod encoded;
 mod error;
+pub mod inbox;
 mod reply;
 pub mod taxonomy;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use address::{destination_of, validate_mail_address};
 pub use channel::Channel;
 pub use email::{EmailChannel, EmailConfig, TlsMode};
 pub use error::SetupError;
+pub use inbox::InboxChannel;
 pub use webhook::{WebhookChannel, WebhookConfig, WebhookGuard, generate_secret, validate_url};
 
 /// Log targets of the libraries below that name hosts and addresses at `debug` and `trace`. Whoever installs a log

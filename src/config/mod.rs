@@ -10,7 +10,7 @@ use std::path::Path;
 
 use analysis::AnalyticsConfig;
 use anyhow::{Result, bail};
-use api::ApiConfig;
+use api::{ApiConfig, InboxConfig};
 use artifacts::ArtifactsConfig;
 use channels::email::EmailConfig;
 use channels::webhook::WebhookConfig;
@@ -28,9 +28,10 @@ pub use sections::{
 };
 
 /// The sections there are. A variable or a table of another name is an error.
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "node",
     "api",
+    "inbox",
     "database",
     "vault",
     "kafka",
@@ -63,6 +64,8 @@ pub struct Config {
     pub node: NodeSection,
     /// The API.
     pub api: ApiConfig,
+    /// Recipients' inboxes.
+    pub inbox: InboxConfig,
     /// The ledger's database.
     pub database: DatabaseSection,
     /// The keys' database.
@@ -127,6 +130,7 @@ impl Config {
         let config = (
             section(figment, "node", NodeSection::wrong, &mut wrong),
             section(figment, "api", ApiConfig::wrong, &mut wrong),
+            section(figment, "inbox", InboxConfig::wrong, &mut wrong),
             section(figment, "database", DatabaseSection::wrong, &mut wrong),
             section(figment, "vault", VaultSection::wrong, &mut wrong),
             section(figment, "kafka", KafkaConfig::wrong, &mut wrong),
@@ -146,6 +150,7 @@ impl Config {
         let (
             Some(node),
             Some(api),
+            Some(inbox),
             Some(database),
             Some(vault),
             Some(kafka),
@@ -168,6 +173,7 @@ impl Config {
         let config = Self {
             node,
             api,
+            inbox,
             database,
             vault,
             kafka,

@@ -96,6 +96,9 @@ pub struct RetrySection {
     /// Key `retry.webhook`.
     #[serde(deserialize_with = "StrictSchedule::deserialize")]
     pub webhook: RetrySchedule,
+    /// Key `retry.inbox`.
+    #[serde(deserialize_with = "StrictSchedule::deserialize")]
+    pub inbox: RetrySchedule,
 }
 
 /// [`RetrySchedule`] as an operator writes it: there an unknown key is a mistake, in a stored event it is the future.
@@ -114,6 +117,7 @@ impl Default for RetrySection {
         Self {
             mail: default_schedule(ChannelKind::Mail),
             webhook: default_schedule(ChannelKind::Webhook),
+            inbox: default_schedule(ChannelKind::Inbox),
         }
     }
 }
@@ -121,7 +125,12 @@ impl Default for RetrySection {
 impl RetrySection {
     pub(super) fn wrong(&self) -> Vec<Invalid> {
         let mut wrong = Vec::new();
-        for (name, schedule) in [("retry.mail", self.mail), ("retry.webhook", self.webhook)] {
+        let schedules = [
+            ("retry.mail", self.mail),
+            ("retry.webhook", self.webhook),
+            ("retry.inbox", self.inbox),
+        ];
+        for (name, schedule) in schedules {
             let attempts = u64::from(schedule.attempt_limit);
             let key = |part: &str| format!("{name}.{part}");
             wrong.extend(Invalid::unless_within(&key("attempt_limit"), attempts, 1, 100));

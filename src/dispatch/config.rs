@@ -58,6 +58,8 @@ impl DispatchConfig {
         match channel {
             ChannelKind::Mail => self.mail_permits,
             ChannelKind::Webhook => self.webhook_permits,
+            // Nothing leaves this machine and nobody is waited for: all there are.
+            ChannelKind::Inbox => self.permits,
         }
     }
 

@@ -2,10 +2,10 @@ use std::sync::{Arc, PoisonError};
 
 use aggregates::delivery::{Command, Delivery, Refusal};
 use aggregates::planning::resend_plan;
-use aggregates::recipient::Recipient;
+use aggregates::recipient::{Address, Place, Recipient};
 use rand::Rng;
-use schema::events::{CancelReason, DeliveryPlan, Evidence, Resolution};
-use schema::{DeliveryId, Metadata, Position, StreamId};
+use schema::events::{CancelReason, DeliveryPlan, EntryMark, Evidence, Resolution};
+use schema::{DeliveryId, Metadata, Position, RecipientId, StreamId};
 use store::{AppendError, CommandRecord, Ledger, Precondition, Stale, StoreError, Unit};
 
 use crate::SharedRoutingIndex;
@@ -137,6 +137,26 @@ impl DeliveryDesk {
         self.carry_out(delivery, command, act).await
     }
 
+    /// Records what a recipient did with an entry of its inbox. Where `own` is named, there are no others.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub async fn mark(
+        &self,
+        delivery: DeliveryId,
+        mark: EntryMark,
+        own: Option<&RecipientId>,
+        act: Act,
+    ) -> Result<Done, DeskError> {
+        if let Some(own) = own {
+            let known = self.load(delivery, &act.metadata, &Precondition::default()).await?;
+            if known.state.plan().is_none_or(|plan| plan.recipient != *own) {
+                return Err(DeskError::NotFound { delivery });
+            }
+        }
+        self.carry_out(delivery, Command::MarkEntry { mark, now: now() }, act).await
+    }
+
     /// Sends a closed delivery once more, as a delivery of its own with the same time to live. `command` makes the
     /// record of the API command, whose outcome names the new delivery.
     ///
@@ -196,11 +216,10 @@ impl DeliveryDesk {
         let Recipient::Active(known) = index.recipient(&original.tenant, &plan.recipient) else {
             return plan;
         };
-        let same = known.address(&plan.address);
-        let same = same.and_then(|address| Some((address, address.endpoint.as_ref()?)));
-        if let Some((address, endpoint)) = same.or_else(|| known.reachable(plan.channel)) {
-            plan.address = address.id.clone();
-            plan.destination = endpoint.destination.clone();
+        let same = known.address(&plan.address).filter(|same| same.channel == plan.channel);
+        let place = same.and_then(Address::place).or_else(|| known.reachable(plan.channel));
+        if let Some(Place { address, destination }) = place {
+            (plan.address, plan.destination) = (address, destination);
         }
         plan
     }

@@ -8,7 +8,9 @@ use artifacts::{ArtifactError, Stored};
 use bytes::Bytes;
 use render::RenderError;
 use schema::events::{ArtifactRef, DeliveryPlan, ReportVersion};
-use schema::{Attachment, ChannelError, FailureClass, Format, Frame, Sha256, TenantId};
+use schema::{
+    Attachment, ChannelError, ChannelKind, FailureClass, Format, Frame, Sha256, TenantId,
+};
 use tokio::time::timeout;
 
 use crate::Dispatcher;
@@ -29,7 +31,7 @@ pub(crate) async fn attachments(
     for file in version_files(version, plan.format) {
         attachments.push(match file {
             VersionFile::Published(ArtifactRef { name, format, sha256, size_bytes }) => {
-                let content = read(dispatcher, tenant, *sha256, *size_bytes).await;
+                let content = content(dispatcher, tenant, plan.channel, *sha256, *size_bytes).await;
                 let content = content.map_err(|error| artifact_error(&error))?;
                 Attachment { name: name.clone(), format: *format, sha256: *sha256, content }
             }
@@ -40,6 +42,22 @@ pub(crate) async fn attachments(
         });
     }
     Ok(attachments)
+}
+
+/// An inbox names files only.
+async fn content(
+    dispatcher: &Dispatcher,
+    tenant: &TenantId,
+    channel: ChannelKind,
+    sha256: Sha256,
+    size_bytes: u64,
+) -> Result<Bytes, ArtifactError> {
+    match channel {
+        ChannelKind::Inbox => Ok(Bytes::new()),
+        ChannelKind::Mail | ChannelKind::Webhook => {
+            read(dispatcher, tenant, sha256, size_bytes).await
+        }
+    }
 }
 
 async fn read(
@@ -64,10 +82,10 @@ struct Rendering<'r> {
 
 impl Rendering<'_> {
     async fn attachment(self) -> Result<Attachment, ChannelError> {
-        let Self { dispatcher, send, frame, source, format, .. } = self;
+        let Self { dispatcher, send, frame, source, format, plan } = self;
         let tenant = &send.carried.tenant;
         let Stored { sha256, size_bytes } = self.stored().await?;
-        let content = match read(dispatcher, tenant, sha256, size_bytes).await {
+        let content = match content(dispatcher, tenant, plan.channel, sha256, size_bytes).await {
             Ok(content) => content,
             Err(ArtifactError::Damaged { .. } | ArtifactError::NotFound { .. }) => {
                 // Unlike a file that was published it can be made again, to the same bytes.

@@ -65,7 +65,10 @@ pub(crate) async fn prepare(
     let recipient = StreamId::recipient(tenant, &plan.recipient);
     let at = |field: &str| format!("{recipient}#{field}");
     let place = at(&format!("address/{}", plan.address));
-    let address = unseal(dispatcher, send, plan, &place, address).await?;
+    let address = match address {
+        Some(address) => unseal(dispatcher, send, plan, &place, address).await?,
+        None => SecretString::default(),
+    };
     let recipient_name = match name {
         Some(name) => Some(unseal(dispatcher, send, plan, &at("name"), name).await?),
         None => None,
@@ -152,7 +155,7 @@ async fn secret(
     plan: &DeliveryPlan,
 ) -> Result<Option<SecretString>, Unsent> {
     match plan.channel {
-        ChannelKind::Mail => Ok(None),
+        ChannelKind::Mail | ChannelKind::Inbox => Ok(None),
         ChannelKind::Webhook => {
             let found = dispatcher.secrets.get(&dispatcher.vault, tenant, plan).await;
             Ok(found.map_err(|error| vault_error(&error))?)

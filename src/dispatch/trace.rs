@@ -3,10 +3,10 @@ use schema::ChannelKind;
 
 /// The W3C Trace Context (<https://www.w3.org/TR/trace-context/>) that goes out with an attempt. A webhook's is a header
 /// beside the body, so each attempt has a span of its own; a mail's is part of the mail, which must be the same bytes
-/// on every attempt: the intake's own. Nothing when the intake had none or it is malformed.
+/// on every attempt: the intake's own. An inbox's goes nowhere. Nothing when the intake had none or it is malformed.
 pub(crate) fn outgoing(channel: ChannelKind, parent: Option<&str>) -> Option<String> {
     let span = match channel {
-        ChannelKind::Mail => None,
+        ChannelKind::Mail | ChannelKind::Inbox => None,
         ChannelKind::Webhook => Some(rand::rng().random_range(1..=u64::MAX)),
     };
     with_span(parent?, span)

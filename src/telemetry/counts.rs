@@ -52,6 +52,9 @@ fn delivery(event: &DeliveryEvent) {
         DeliveryEvent::EvidenceRecorded { evidence } => {
             counter!(EVIDENCE, "kind" => kind(evidence)).increment(1);
         }
+        DeliveryEvent::EntryMarked { mark } => {
+            counter!(EVIDENCE, "kind" => mark.as_str()).increment(1);
+        }
         DeliveryEvent::DoubtResolved { .. }
         | DeliveryEvent::DeliveryCancelled { .. }
         | DeliveryEvent::DeliveryExpired { .. }
@@ -87,7 +90,8 @@ fn closed(event: &DeliveryEvent) -> Option<(&'static str, &'static str)> {
         DeliveryEvent::DeliverySuppressed { reason } => Some(("suppressed", reason.as_str())),
         DeliveryEvent::DeliveryScheduled(_)
         | DeliveryEvent::AttemptStarted { .. }
-        | DeliveryEvent::EvidenceRecorded { .. } => None,
+        | DeliveryEvent::EvidenceRecorded { .. }
+        | DeliveryEvent::EntryMarked { .. } => None,
     }
 }
 

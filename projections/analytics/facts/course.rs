@@ -73,7 +73,11 @@ impl Course {
                 self.close(event, "suppressed", Some(reason.as_str()), tell);
             }
             DeliveryEvent::EvidenceRecorded { evidence } => {
-                tell.push(Fact::Evidence(self.evidence(event, evidence)));
+                let (kind, fault) = kind_of(evidence);
+                tell.push(Fact::Evidence(self.evidence(event, kind, fault)));
+            }
+            DeliveryEvent::EntryMarked { mark } => {
+                tell.push(Fact::Evidence(self.evidence(event, mark.as_str(), None)));
             }
         }
     }
@@ -149,13 +153,12 @@ impl Course {
         }));
     }
 
-    fn evidence(&self, event: &RecordedEvent, evidence: &Evidence) -> EvidenceFact {
-        let (kind, fault) = match evidence {
-            Evidence::LateSuccess { .. } => ("late_success", None),
-            Evidence::LateFailure { fault, .. } => ("late_failure", Some(named(fault))),
-            Evidence::Bounced { fault } => ("bounced", Some(named(fault))),
-            Evidence::Resent { .. } => ("resent", None),
-        };
+    fn evidence(
+        &self,
+        event: &RecordedEvent,
+        kind: &'static str,
+        fault: Option<(&'static str, String)>,
+    ) -> EvidenceFact {
         EvidenceFact {
             delivery: event.stream.aggregate_id.clone(),
             plan: Arc::clone(&self.plan),
@@ -166,6 +169,15 @@ impl Course {
             recorded_at: event.recorded_at,
             position: event.position,
         }
+    }
+}
+
+fn kind_of(evidence: &Evidence) -> (&'static str, Option<(&'static str, String)>) {
+    match evidence {
+        Evidence::LateSuccess { .. } => ("late_success", None),
+        Evidence::LateFailure { fault, .. } => ("late_failure", Some(named(fault))),
+        Evidence::Bounced { fault } => ("bounced", Some(named(fault))),
+        Evidence::Resent { .. } => ("resent", None),
     }
 }
 

@@ -14,14 +14,15 @@ use schema::events::Scope::{self, Audit, Read};
 
 use super::fault::{Fault, FaultCode, code_all};
 use super::session::Session;
+use crate::auth::{Holder, NOT_OWN};
 
 /// Every field there is: type, scope, fields.
 #[rustfmt::skip]
 pub const FIELDS: &[(&str, Scope, &str)] = &[
-    ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions logStatus \
-        recipient recipients report reports subscription subscriptions tenant viewer"),
+    ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions inbox \
+        inboxCounts logStatus recipient recipients report reports subscription subscriptions tenant viewer"),
     ("Query", Audit, "asOf difference subscribedAt why"),
-    ("LiveUpdates", Read, "deliveryChanged distributionProgress"),
+    ("LiveUpdates", Read, "deliveryChanged distributionProgress inboxUpdates"),
     ("LiveUpdates", Audit, "events"),
 
     ("Tenant", Read, "id title createdAt pauses"),
@@ -72,6 +73,12 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("Unconsidered", Audit, "slice readAt recipient grant subscriptions"),
     ("HeldSubscription", Audit, "subscription version selects"),
 
+    ("InboxEntry", Read, "delivery recipient distribution report version title severity files resend correctedBy \
+        withdrawnAt withdrawReason servedAt contentSha256 readAt acknowledgedAt snoozedUntil position lastPosition"),
+    ("InboxFile", Read, "name format sha256 sizeBytes"),
+    ("InboxCounts", Read, "unread info warning critical snoozed"),
+    ("InboxUpdate", Read, "position kind entries counts"),
+
     ("DeliveryChange", Read, "position entry delivery"),
     ("DistributionProgress", Read, "position distribution"),
     ("LogEvent", Audit, "position recordedAt aggregateType aggregateId sequence type version actor payload metadata"),
@@ -115,12 +122,27 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("DeliveryEdge", Read, "cursor node"),
     ("DistributionConnection", Read, "edges pageInfo totalCount"),
     ("DistributionEdge", Read, "cursor node"),
+    ("InboxEntryConnection", Read, "edges pageInfo totalCount"),
+    ("InboxEntryEdge", Read, "cursor node"),
     ("RecipientConnection", Read, "edges pageInfo totalCount"),
     ("RecipientEdge", Read, "cursor node"),
     ("ReportConnection", Read, "edges pageInfo totalCount"),
     ("ReportEdge", Read, "cursor node"),
     ("SubscriptionConnection", Read, "edges pageInfo totalCount"),
     ("SubscriptionEdge", Read, "cursor node"),
+];
+
+/// What a recipient that signed in may see: its own inbox, by these fields, with all of these types.
+const OWN_FIELDS: [(&str, &str); 3] =
+    [("Query", "inbox"), ("Query", "inboxCounts"), ("LiveUpdates", "inboxUpdates")];
+const OWN_TYPES: [&str; 7] = [
+    "InboxEntry",
+    "InboxFile",
+    "InboxCounts",
+    "InboxUpdate",
+    "InboxEntryConnection",
+    "InboxEntryEdge",
+    "PageInfo",
 ];
 
 static BY_FIELD: LazyLock<HashMap<(&'static str, &'static str), Scope>> = LazyLock::new(|| {
@@ -217,7 +239,24 @@ fn allowed(session: Option<&Session>, info: &ResolveInfo<'_>) -> Result<(), Faul
     {
         return Ok(());
     }
-    may_see(&session.caller().scopes, info.parent_type, info.name)
+    match &session.caller().holder {
+        Holder::Key { scopes, .. } => may_see(scopes, info.parent_type, info.name),
+        Holder::Recipient(_) if is_own(info.parent_type, info.name) => Ok(()),
+        Holder::Recipient(_) => Err(not_own()),
+    }
+}
+
+/// Whether a field is one of those that recipients see of their own.
+#[must_use]
+pub fn is_own(kind: &str, field: &str) -> bool {
+    let listed = OWN_TYPES.contains(&kind) && scope_of(kind, field).is_some();
+    listed || OWN_FIELDS.contains(&(kind, field))
+}
+
+/// A recipient asks for more than its own.
+#[must_use]
+pub fn not_own() -> Fault {
+    Fault::new(FaultCode::Forbidden, NOT_OWN)
 }
 
 /// Whether a key with these scopes may see a field, wherever it stands in a question.

@@ -11,6 +11,7 @@ mod fault;
 mod graphiql;
 mod history;
 mod http;
+mod inbox;
 mod limits;
 mod live;
 mod loaders;
@@ -39,7 +40,7 @@ pub use limits::MAX_STRANGERS;
 /// read your own write. Each answer says in `extensions.position` what it was read at; what is asked of the past names
 /// its position itself.
 #[derive(Default, MergedObject)]
-pub struct Query(query::Now, history::Past);
+pub struct Query(query::Now, history::Past, inbox::Inbox);
 
 /// The published schema.
 pub type WaybillSchema = Schema<Query, EmptyMutation, live::LiveUpdates>;

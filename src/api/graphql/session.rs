@@ -20,8 +20,8 @@ use crate::position::{AtLeast, check_written};
 use crate::state::ApiState;
 
 /// The read models that answers are made of, by their followers' names.
-const READ_MODELS: [&str; 6] =
-    ["tenants", "reports", "recipients", "subscriptions", "distributions", "deliveries"];
+const READ_MODELS: [&str; 7] =
+    ["tenants", "reports", "recipients", "subscriptions", "distributions", "deliveries", "inbox"];
 
 /// One operation of one caller.
 pub struct Session {

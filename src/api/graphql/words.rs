@@ -2,6 +2,7 @@
 //! the other.
 
 use async_graphql::Enum;
+use schema::events::EntryMark;
 
 use super::fault::Fault;
 
@@ -42,6 +43,8 @@ words!(
         Mail = "mail",
         /// An HTTP POST after Standard Webhooks v1. Ends as delivered: a 2xx is the receiver's own proof.
         Webhook = "webhook",
+        /// The recipient's own list, on this installation. Ends as delivered: the row is its own proof.
+        Inbox = "inbox",
     }
 );
 words!(
@@ -145,6 +148,36 @@ words!(
     }
 );
 words!(
+    /// How much an entry of an inbox matters.
+    Severity {
+        /// To be known.
+        Info = "info",
+        /// To be looked at.
+        Warning = "warning",
+        /// To be acted on.
+        Critical = "critical",
+    }
+);
+words!(
+    /// What happened to an entry of an inbox.
+    InboxUpdateKind {
+        /// It came.
+        Served = "served",
+        /// It was read.
+        Read = "read",
+        /// The recipient took note of it.
+        Acknowledged = "acknowledged",
+        /// It was put off.
+        Snoozed = "snoozed",
+        /// It is put off no longer.
+        Unsnoozed = "unsnoozed",
+        /// A later version corrects its own.
+        Corrected = "corrected",
+        /// Its version was taken back.
+        Withdrawn = "withdrawn",
+    }
+);
+words!(
     /// What a key may do.
     Scope {
         /// Register and publish reports.
@@ -182,9 +215,30 @@ words!(
     }
 );
 
+impl From<Severity> for schema::Severity {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Info => Self::Info,
+            Severity::Warning => Self::Warning,
+            Severity::Critical => Self::Critical,
+        }
+    }
+}
+
+impl From<EntryMark> for InboxUpdateKind {
+    fn from(mark: EntryMark) -> Self {
+        match mark {
+            EntryMark::Read => Self::Read,
+            EntryMark::Acknowledged => Self::Acknowledged,
+            EntryMark::Snoozed { .. } => Self::Snoozed,
+            EntryMark::Unsnoozed => Self::Unsnoozed,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Channel, FailureClass, NotPlannedReason, Scope};
+    use super::{Channel, FailureClass, NotPlannedReason, Scope, Severity};
 
     #[test]
     fn every_word_of_the_schema_is_known_here() {
@@ -200,6 +254,10 @@ mod tests {
         for reason in schema::events::NotPlannedReason::ALL {
             let read = NotPlannedReason::read(reason.as_str());
             assert_eq!(read.map(NotPlannedReason::as_str), Ok(reason.as_str()));
+        }
+        for severity in schema::Severity::ALL {
+            let read = Severity::read(severity.as_str());
+            assert_eq!(read.map(schema::Severity::from), Ok(severity));
         }
         for scope in schema::events::Scope::ALL {
             assert_eq!(Scope::read(scope.as_str()).map(Scope::as_str), Ok(scope.as_str()));

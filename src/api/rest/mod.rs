@@ -5,6 +5,7 @@ mod artifacts;
 mod deliveries;
 mod distributions;
 mod events;
+mod inbox;
 mod keys;
 mod listing;
 mod pauses;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(recipients::routes())
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
+        .merge(inbox::routes())
         .merge(pauses::routes())
         .merge(keys::routes())
         .merge(unsubscribe::routes())

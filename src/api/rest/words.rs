@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use schema::events::{RecipientKind, Resolution, Scope};
-use schema::{ChannelKind, Format, Invalid};
+use schema::{ChannelKind, Format, Invalid, Severity};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -61,6 +61,12 @@ word!(
     FormatWord("format") of Format,
     Format::ALL.map(Format::as_str),
     |text| Format::from_str(text).ok()
+);
+word!(
+    /// How much an entry of an inbox matters.
+    SeverityWord("severity") of Severity,
+    Severity::ALL.map(Severity::as_str),
+    |text| Severity::from_str(text).ok()
 );
 word!(
     /// What a key may do.

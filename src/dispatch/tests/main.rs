@@ -9,6 +9,7 @@ mod desk;
 mod doubt;
 mod frames;
 mod held_back;
+mod inbox;
 mod outcomes;
 mod relay;
 mod share;

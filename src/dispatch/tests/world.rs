@@ -7,7 +7,9 @@ use aggregates::delivery::Outcome;
 use aggregates::fold;
 use aggregates::routing::RoutingIndex;
 use artifacts::{ArtifactStore, ArtifactsConfig};
-use channels::{Channel, EmailChannel, EmailConfig, TlsMode, WebhookChannel, WebhookConfig};
+use channels::{
+    Channel, EmailChannel, EmailConfig, InboxChannel, TlsMode, WebhookChannel, WebhookConfig,
+};
 use dispatch::{DispatchConfig, Dispatcher, Parts, SharedRoutingIndex, fold_queue};
 use schema::events::{
     ArtifactRef, DeliveryEvent, DeliveryPlan, DistributionEvent, RecipientEvent, RecipientKind,
@@ -246,33 +248,42 @@ impl World {
     }
 
     async fn recipient(&self, name: &str, channel: ChannelKind, address: &str, to: &str) {
-        let (id, stream) =
-            (recipient_id(name), StreamId::recipient(&tenant(), &recipient_id(name)));
+        let id = recipient_id(name);
+        let stream = StreamId::recipient(&tenant(), &id);
         let place = format!("{stream}#address/work");
         let value = self.store.vault.seal(&tenant(), &id, &place, address).await.unwrap();
+        let added = RecipientEvent::AddressAdded {
+            address: address_id(),
+            channel,
+            value,
+            destination: destination(to),
+            revision: 1,
+        };
+        self.known(name, channel, Some(added)).await;
+    }
+
+    /// A recipient with nothing but an inbox, and a subscription.
+    pub async fn inbox(&self, name: &str) {
+        self.known(name, ChannelKind::Inbox, None).await;
+    }
+
+    async fn known(&self, name: &str, channel: ChannelKind, added: Option<RecipientEvent>) {
+        let (id, stream) =
+            (recipient_id(name), StreamId::recipient(&tenant(), &recipient_id(name)));
         let profile = RecipientProfile {
             kind: RecipientKind::System,
             name: None,
             locale: "en".to_owned(),
             zone: "Europe/Berlin".parse().unwrap(),
         };
-        let events = vec![
-            RecipientEvent::RecipientRegistered(profile).into(),
-            RecipientEvent::AddressAdded {
-                address: address_id(),
-                channel,
-                value,
-                destination: destination(to),
-                revision: 1,
-            }
-            .into(),
-            RecipientEvent::EntitlementGranted {
-                grant: GrantId::try_new("all").unwrap(),
-                report: ReportSelector::Every,
-                until: None,
-            }
-            .into(),
-        ];
+        let granted = RecipientEvent::EntitlementGranted {
+            grant: GrantId::try_new("all").unwrap(),
+            report: ReportSelector::Every,
+            until: None,
+        };
+        let registered = RecipientEvent::RecipientRegistered(profile);
+        let events = [Some(registered), added, Some(granted)];
+        let events = events.into_iter().flatten().map(Into::into).collect();
         self.append(stream, 0, events).await;
         let body = SubscriptionBody {
             recipient: id,
@@ -365,6 +376,7 @@ impl World {
         let channels: Vec<Arc<dyn Channel>> = vec![
             Arc::new(WebhookChannel::try_new(&webhook).unwrap()),
             Arc::new(EmailChannel::try_new(&mail).unwrap()),
+            Arc::new(InboxChannel),
         ];
         let parts = Parts {
             ledger: Arc::clone(&self.store.ledger),

@@ -1,6 +1,6 @@
 use schema::events::{
-    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, Evidence,
-    NextStep, Resolution, SuppressReason,
+    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, EntryMark,
+    Evidence, NextStep, Resolution, SuppressReason,
 };
 use schema::{Fault, Proof, Receipt};
 
@@ -26,6 +26,7 @@ pub(super) fn of(event: &DeliveryEvent) -> String {
             format!("held back before sending: {}", suppressed(*reason))
         }
         DeliveryEvent::EvidenceRecorded { evidence } => learned(evidence),
+        DeliveryEvent::EntryMarked { mark } => marked(mark),
     }
 }
 
@@ -127,6 +128,15 @@ const fn suppressed(reason: SuppressReason) -> &'static str {
         SuppressReason::NotEntitled => "no valid grant covers the report any more",
         SuppressReason::AddressRetired => "the address was retired",
         SuppressReason::RecipientRetired => "the recipient was retired or its data erased",
+    }
+}
+
+fn marked(mark: &EntryMark) -> String {
+    match mark {
+        EntryMark::Read => "read in the inbox".to_owned(),
+        EntryMark::Acknowledged => "acknowledged in the inbox".to_owned(),
+        EntryMark::Snoozed { until } => format!("put off in the inbox until {until}"),
+        EntryMark::Unsnoozed => "put off in the inbox no longer".to_owned(),
     }
 }
 

@@ -54,7 +54,8 @@ pub(super) fn ending(change: &DeliveryEvent) -> Option<Ending> {
     match change {
         DeliveryEvent::DeliveryScheduled(_)
         | DeliveryEvent::AttemptStarted { .. }
-        | DeliveryEvent::EvidenceRecorded { .. } => None,
+        | DeliveryEvent::EvidenceRecorded { .. }
+        | DeliveryEvent::EntryMarked { .. } => None,
         DeliveryEvent::AttemptEnded { outcome: AttemptOutcome::Succeeded { receipt }, .. } => {
             Some(match receipt.proof {
                 Proof::Delivered => |counts| &mut counts.delivered,

@@ -3,11 +3,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use async_graphql::{ComplexObject, Context, ID, SimpleObject};
 use futures::{Stream, stream};
 use projections::deliveries::queries as deliveries;
-use schema::{DeliveryId, DistributionId, LedgerEvent, Position, TenantId};
+use schema::{DeliveryId, DistributionId, LedgerEvent, TenantId};
 use store::LogRow;
 use uuid::Uuid;
 
-use super::events::Events;
+use super::events::{Events, newer};
 use super::feed::Feed;
 use crate::graphql::fault::{Fault, FaultCode};
 use crate::graphql::loaders::{DeliveryKey, DistributionKey};
@@ -203,11 +203,7 @@ impl Changes {
 }
 
 fn change(row: &LogRow, recipient: String) -> Result<DeliveryChange, Fault> {
-    let newer = |_: &str| {
-        let told = "an event was written by a newer program than this one";
-        Fault::new(FaultCode::Unavailable, told).at_position(Position(row.position.0 - 1))
-    };
-    let event = row.decoded().map_err(newer)?;
+    let event = row.decoded().map_err(|_| newer(row))?;
     let id: DeliveryId = row.aggregate_id.parse()?;
     let entry = TimelineEntry::of(event, &ID(recipient))?;
     Ok(DeliveryChange { position: LogPosition(row.position), entry, id })

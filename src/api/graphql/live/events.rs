@@ -2,10 +2,11 @@ use std::collections::VecDeque;
 
 use async_graphql::SimpleObject;
 use futures::{Stream, stream};
+use schema::Position;
 use store::LogRow;
 
 use super::feed::{Feed, Step, slow};
-use crate::graphql::fault::Fault;
+use crate::graphql::fault::{Fault, FaultCode};
 use crate::graphql::scalars::{Count, Instant, LogPosition};
 
 /// An event as the log holds it.
@@ -65,6 +66,12 @@ pub(super) fn events(
             Err(fault) => Some((Err(fault), None)),
         }
     })
+}
+
+/// A row was written by a newer program than this one: a stream ends in front of it.
+pub(super) fn newer(row: &LogRow) -> Fault {
+    let told = "an event was written by a newer program than this one";
+    Fault::new(FaultCode::Unavailable, told).at_position(Position(row.position.0 - 1))
 }
 
 /// A feed taken row by row.

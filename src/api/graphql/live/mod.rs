@@ -4,6 +4,7 @@
 mod deliveries;
 mod events;
 mod feed;
+mod inbox;
 mod progress;
 
 use async_graphql::{Context, ID, Subscription};
@@ -18,6 +19,7 @@ use super::session::Session;
 
 pub use deliveries::DeliveryChange;
 pub use events::LogEvent;
+pub use inbox::InboxUpdate;
 pub use progress::DistributionProgress;
 
 use feed::Feed;
@@ -59,6 +61,29 @@ impl LiveUpdates {
         begin(ctx, Scope::Read, snapshots).await
     }
 
+    /// Whatever happens in an inbox: what comes, what is read, acknowledged, put off, corrected or withdrawn. `after`
+    /// replays what happened behind that position first. `recipient` may be left out by a recipient that signed in, and
+    /// names none but itself; its stream ends when its token does.
+    async fn inbox_updates(
+        &self,
+        ctx: &Context<'_>,
+        recipient: Option<ID>,
+        after: Option<LogPosition>,
+    ) -> Result<impl Stream<Item = Result<InboxUpdate, Fault>> + use<>, Fault> {
+        let updates = async {
+            let caller = Session::of(ctx)?.caller();
+            let recipient = caller.inbox_of(recipient.as_deref().map(String::as_str))?;
+            let feed = Feed::start(ctx, after).await?;
+            let listener = inbox::Listener::of(ctx, recipient, &feed).await?;
+            Ok(inbox::updates(feed, listener))
+        };
+        let session = Session::of(ctx)?;
+        match session.caller().recipient() {
+            Some(_) => begin_own(session, updates).await,
+            None => begin(ctx, Scope::Read, updates).await,
+        }
+    }
+
     /// Every event of the tenant, or those of the named types, as the log holds them: personal data stays sealed.
     /// `after` replays those behind that position first; 0 replays all.
     async fn events(
@@ -87,6 +112,14 @@ async fn begin<S>(
     if !session.caller().may(scope) {
         return Err(forbidden(scope));
     }
+    begin_own(session, make).await
+}
+
+/// The same for what its caller may have without a scope.
+async fn begin_own<S>(
+    session: &Session,
+    make: impl Future<Output = Result<S, Fault>>,
+) -> Result<S, Fault> {
     session.forget();
     let stream = session.within(make).await??;
     session.goes_on();

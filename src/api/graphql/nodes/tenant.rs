@@ -2,7 +2,8 @@ use async_graphql::{ComplexObject, Context, ID, SimpleObject};
 use projections::tenants::queries::{self, PauseRow, TenantRow};
 use schema::Position;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Holder};
+use crate::graphql::access::not_own;
 use crate::graphql::fault::Fault;
 use crate::graphql::scalars::{Instant, LogPosition};
 use crate::graphql::session::Session;
@@ -87,12 +88,13 @@ impl Viewer {
     /// The caller, as it may see itself.
     ///
     /// # Errors
-    /// Internal, when a scope has no name here.
+    /// Internal, when a scope has no name here; forbidden, when no key asks.
     pub fn of(caller: &Caller) -> Result<Self, Fault> {
-        let scopes = caller.scopes.iter().map(|scope| Scope::read(scope.as_str()));
+        let Holder::Key { key, scopes } = &caller.holder else { return Err(not_own()) };
+        let scopes = scopes.iter().map(|scope| Scope::read(scope.as_str()));
         Ok(Self {
             tenant: caller.tenant.as_str().into(),
-            key: caller.key.as_str().into(),
+            key: key.as_str().into(),
             scopes: scopes.collect::<Result<_, Fault>>()?,
         })
     }

@@ -95,6 +95,7 @@ const fn attempt_of(event: &DeliveryEvent) -> Option<u32> {
         | DeliveryEvent::DeliveryCancelled { .. }
         | DeliveryEvent::DeliveryExpired { .. }
         | DeliveryEvent::DeliverySuppressed { .. }
+        | DeliveryEvent::EntryMarked { .. }
         | DeliveryEvent::EvidenceRecorded {
             evidence: Evidence::Bounced { .. } | Evidence::Resent { .. },
         } => None,
@@ -121,6 +122,7 @@ const fn reply_of(event: &DeliveryEvent) -> Option<&Sealed> {
         | DeliveryEvent::DoubtResolved { .. }
         | DeliveryEvent::DeliveryCancelled { .. }
         | DeliveryEvent::DeliveryExpired { .. }
-        | DeliveryEvent::DeliverySuppressed { .. } => None,
+        | DeliveryEvent::DeliverySuppressed { .. }
+        | DeliveryEvent::EntryMarked { .. } => None,
     }
 }

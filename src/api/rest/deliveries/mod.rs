@@ -4,7 +4,7 @@ mod body;
 mod cancel;
 mod get;
 mod list;
-mod order;
+pub(super) mod order;
 mod resend;
 mod resolve;
 

@@ -11,15 +11,15 @@ use crate::state::ApiState;
 use crate::walls::{Asked, OrderError, Ordered};
 
 /// An order that was not carried out before.
-pub(super) struct Order<'a> {
-    pub(super) api: &'a ApiState,
-    pub(super) change: &'a Change,
-    pub(super) delivery: DeliveryId,
+pub(in crate::rest) struct Order<'a> {
+    pub(in crate::rest) api: &'a ApiState,
+    pub(in crate::rest) change: &'a Change,
+    pub(in crate::rest) delivery: DeliveryId,
     digest: Sha256,
 }
 
 /// What becomes of a request at the door.
-pub(super) enum Entry<'a> {
+pub(in crate::rest) enum Entry<'a> {
     /// It is to be carried out.
     Fresh(Order<'a>),
     /// It was.
@@ -27,7 +27,7 @@ pub(super) enum Entry<'a> {
 }
 
 impl<'a> Order<'a> {
-    pub(super) async fn enter(
+    pub(in crate::rest) async fn enter(
         api: &'a ApiState,
         change: &'a Change,
         delivery: &str,
@@ -42,13 +42,16 @@ impl<'a> Order<'a> {
     }
 
     /// Who asks, and on which state.
-    pub(super) fn asked(&self) -> Asked {
+    pub(in crate::rest) fn asked(&self) -> Asked {
         let precondition = self.change.if_match.precondition();
         Asked { metadata: self.change.metadata(), precondition }
     }
 
     /// The outcome when the order leads to `delivery`, and its record.
-    pub(super) fn outcome(&self, delivery: DeliveryId) -> (Outcome, Option<store::CommandRecord>) {
+    pub(in crate::rest) fn outcome(
+        &self,
+        delivery: DeliveryId,
+    ) -> (Outcome, Option<store::CommandRecord>) {
         let mut body = answer("delivery", &delivery.to_string());
         let status = if delivery == self.delivery { 200 } else { 201 };
         if delivery != self.delivery {
@@ -58,7 +61,7 @@ impl<'a> Order<'a> {
     }
 
     /// The answer.
-    pub(super) async fn done(
+    pub(in crate::rest) async fn done(
         &self,
         ordered: Result<Ordered, OrderError>,
     ) -> Result<Done, ApiError> {

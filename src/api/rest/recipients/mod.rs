@@ -10,6 +10,7 @@ mod put;
 mod put_address;
 mod retire;
 mod revoke;
+mod sign_in;
 mod unsealed;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -22,5 +23,6 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(list::list_recipients))
         .routes(routes!(get::get_recipient, put::put_recipient, retire::retire_recipient))
         .routes(routes!(put_address::put_address, delete_address::retire_address))
+        .routes(routes!(sign_in::sign_in_recipient))
         .routes(routes!(grant::put_entitlement, revoke::revoke_entitlement))
 }

@@ -119,7 +119,7 @@ impl Target<'_> {
         let rules = &self.api.address_rules;
         let checked = rules
             .check(self.channel, text)
-            .map_err(|invalid| Invalid { field: "value".to_owned(), ..without_value(&invalid) })?;
+            .map_err(|invalid| Invalid { field: named(&invalid), ..without_value(&invalid) })?;
         let tenant = &self.change.caller.tenant;
         let vault = &self.api.vault;
         let aad = sealed_for(&self.stream(), &format!("address/{}", self.address));
@@ -179,4 +179,10 @@ impl Target<'_> {
 fn active_channel(known: &Known, address: &AddressId) -> Option<ChannelKind> {
     let address = known.address(address)?;
     address.endpoint.as_ref().map(|_| address.channel)
+}
+
+/// The field that a channel's rule speaks of: the address, unless it is the channel itself.
+fn named(invalid: &Invalid) -> String {
+    let field = if invalid.field == "channel" { "channel" } else { "value" };
+    field.to_owned()
 }

@@ -11,6 +11,7 @@ mod events;
 mod graphql;
 mod grpc;
 mod idempotency;
+mod inbox;
 mod keys;
 mod logs;
 mod operations;

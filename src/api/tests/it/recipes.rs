@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
 
+use crate::inbox::serve;
 use crate::support::{Answer, Api, request};
 
 /// What another tenant's key is answered.
@@ -34,6 +35,8 @@ pub struct Recipe {
 pub struct Things {
     pub distribution: String,
     pub delivery: String,
+    /// Of bob's inbox, by its delivery.
+    pub entry: String,
     pub sha256: String,
     pub key: String,
 }
@@ -55,13 +58,16 @@ impl Things {
             .body(Body::from("of acme"))
             .unwrap();
         let sha256 = api.send(upload).await.ok(201)["sha256"].as_str().unwrap().to_owned();
+        let entry = entry(api, &sha256).await;
         // Folds all of it.
         api.get(&list).await.ok(200);
-        Self { distribution, delivery, sha256, key }
+        Self { distribution, delivery, entry, sha256, key }
     }
 
     /// The path with a value for each of its parameters.
     fn filled(&self, path: &str) -> String {
+        let inbox = path.starts_with("/v1/inbox/");
+        let delivery = if inbox { &self.entry } else { &self.delivery };
         path.replace("{report}", "risk")
             .replace("{version}", "v1")
             .replace("{recipient}", "bob")
@@ -69,10 +75,11 @@ impl Things {
             .replace("{grant}", "all")
             .replace("{subscription}", "bob-risk")
             .replace("{distribution}", &self.distribution)
-            .replace("{delivery}", &self.delivery)
+            .replace("{delivery}", delivery)
             .replace("{sha256}", &self.sha256)
             .replace("{key}", &self.key)
             .replace("{token}", "x.y")
+            .replace("{name}", "risk.csv")
     }
 
     /// Asks a route rightly, with this key.
@@ -80,6 +87,23 @@ impl Things {
         let body = recipe(method, path).body;
         api.send(request(key, method.clone(), &self.filled(path), body, &[])).await
     }
+}
+
+/// Another version with the file, in bob's inbox.
+async fn entry(api: &Api, sha256: &str) -> String {
+    let wish = json!({
+        "recipient": "bob", "selector": { "report": "risk" },
+        "preferences": { "channels": ["inbox"] }
+    });
+    api.put("/v1/subscriptions/bob-inbox", wish).await.ok(201);
+    let file = json!({ "name": "risk.csv", "format": "csv", "sha256": sha256 });
+    let version = json!({ "report": "risk", "version": "v2", "artifacts": [file] });
+    let position = api.post("/v1/reports", version).await.position();
+    let list = format!("/v1/deliveries?channel=inbox&at_least_position={position}");
+    let rows = api.get(&list).await.ok(200)["rows"].take();
+    let entry = rows[0]["delivery"].as_str().unwrap();
+    serve(api, entry.parse().unwrap()).await;
+    entry.to_owned()
 }
 
 /// The recipe of a route.
@@ -91,6 +115,14 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("GET", "/v1/reports" | "/v1/recipients" | "/v1/subscriptions") => (None, Empty),
         ("GET", "/v1/deliveries" | "/v1/pauses") => (None, Empty),
         ("GET", "/v1/keys" | "/v1/events") => (None, Own),
+        // Of a recipient that is another tenant's: one's own of the same name has nothing.
+        ("GET", "/v1/recipients/{recipient}/inbox") => (None, Empty),
+        ("POST", "/v1/recipients/{recipient}/inbox/read") => (Some(json!({ "through": 0 })), Own),
+        ("POST", "/v1/recipients/{recipient}/tokens") => (Some(json!({})), Missing),
+        ("POST", "/v1/inbox/{delivery}/snooze") => {
+            (Some(json!({ "until": "2100-01-01T00:00:00Z" })), Missing)
+        }
+        ("POST", path) if path.starts_with("/v1/inbox/") => (None, Missing),
         ("GET", path) if path.starts_with("/v1/") && path.ends_with('}') => (None, Missing),
         ("DELETE", path) if path.starts_with("/v1/") => (None, Missing),
         ("POST", "/v1/reports") => {

@@ -56,7 +56,10 @@ async fn every_route_refuses_whoever_is_not_allowed_and_lets_the_right_key_pass(
     routes.sort_by_key(|(method, _)| *method == Method::DELETE);
     for (method, path) in routes {
         let asked = access(&method, &path).unwrap();
-        let (Access::Needs(scope) | Access::Installation(scope)) = asked else { continue };
+        let (Access::Needs(scope) | Access::Own(scope) | Access::Installation(scope)) = asked
+        else {
+            continue;
+        };
         for key in ["", "garbage", &expired, &revoked, &wrong_secret, &unknown] {
             let answer = things.knock(&api, key, &method, &path).await;
             assert_eq!(answer.problem(401)["code"], "unauthenticated", "{method} {path}");

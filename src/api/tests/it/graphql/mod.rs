@@ -4,6 +4,7 @@ mod analytics;
 mod bounds;
 mod contract;
 mod history;
+mod inbox;
 mod live;
 mod personal;
 mod reading;

@@ -191,8 +191,15 @@ impl World {
     /// Waits until every read model has seen all that was written.
     pub async fn settled(&self) {
         let checkpoints = Checkpoints::new(Arc::clone(&self.api.state.ledger));
-        let models =
-            ["tenants", "reports", "recipients", "subscriptions", "distributions", "deliveries"];
+        let models = [
+            "tenants",
+            "reports",
+            "recipients",
+            "subscriptions",
+            "distributions",
+            "deliveries",
+            "inbox",
+        ];
         let patience = std::time::Duration::from_secs(20);
         checkpoints.await_position(&models, self.head().await, patience).await.unwrap();
     }

@@ -3,7 +3,8 @@ use std::sync::{Arc, RwLock};
 use aggregates::routing::RoutingIndex;
 use async_trait::async_trait;
 use dispatch::{Act, DeliveryDesk, DeskError};
-use schema::{ChannelKind, DeliveryId, Invalid};
+use schema::events::EntryMark;
+use schema::{ChannelKind, DeliveryId, Invalid, RecipientId};
 use secrecy::SecretString;
 use store::{CommandRecord, Ledger};
 use waybill_api::walls::{
@@ -47,6 +48,18 @@ impl DeliveryCommands for Desk {
         Ok(Ordered { delivery, position: done.position })
     }
 
+    async fn mark(
+        &self,
+        delivery: DeliveryId,
+        mark: EntryMark,
+        own: Option<&RecipientId>,
+        asked: Asked,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError> {
+        let done = self.0.mark(delivery, mark, own, act(asked, command)).await.map_err(told)?;
+        Ok(Ordered { delivery, position: done.position })
+    }
+
     async fn resend(
         &self,
         delivery: DeliveryId,
@@ -81,6 +94,10 @@ impl AddressRules for Rules {
         let normalised = match channel {
             ChannelKind::Mail => channels::validate_mail_address(text)?,
             ChannelKind::Webhook => channels::validate_url(text)?.to_string(),
+            ChannelKind::Inbox => {
+                let rule = "needs no address: every recipient has an inbox";
+                return Err(Invalid::new("channel", channel.as_str(), rule));
+            }
         };
         let destination = channels::destination_of(channel, &normalised);
         Ok(CheckedAddress { normalised: normalised.into(), destination: destination.into() })

@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use waybill_api::walls::{Part, Readiness};
-use waybill_api::{ApiConfig, ApiParts, ApiState, router};
+use waybill_api::{ApiConfig, ApiParts, ApiState, InboxConfig, router};
 
 pub use desk::Rules;
 pub use folded::Folded;
@@ -134,6 +134,7 @@ impl Api {
             analyst: Arc::new(analyst(&ledger.ledger)),
             reads: ledger.ledger.pool().clone(),
             config,
+            inbox: InboxConfig::default(),
             readiness: Arc::new(TailBlocked),
             read_position: folded.clone(),
             deliveries: Arc::new(desk::Desk::new(Arc::clone(&ledger.ledger), routing)),

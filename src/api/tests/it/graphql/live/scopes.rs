@@ -7,6 +7,7 @@ use waybill_api::graphql::access::scope_of;
 use super::super::security::objects;
 use super::super::world::{World, codes};
 use super::socket::{Client, served};
+use crate::inbox::{serve, wish};
 use crate::support::ACME;
 
 /// One question for each field that a stream gives, with the scopes it needs.
@@ -18,6 +19,7 @@ fn questions(run: &str, delivery: &str) -> Vec<(String, [Scope; 2])> {
             "deliveryChanged" => format!("deliveryChanged(id: \"{delivery}\", after: 0)"),
             "distributionProgress" => format!("distributionProgress(id: \"{run}\")"),
             "events" => "events(after: 0)".to_owned(),
+            "inboxUpdates" => "inboxUpdates(recipient: \"ada\", after: 0)".to_owned(),
             other => panic!("{other} has no call: say how it is asked"),
         };
         for (field, inner) in &objects[of] {
@@ -50,9 +52,11 @@ async fn first(client: &mut Client, id: &str, query: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_field_of_a_stream_is_told_to_a_key_without_its_scopes() {
     let world = World::peopled(0).await;
+    wish(&world.api, "ada").await;
     let run = world.publish("v1").await;
     let id = world.delivery("v1", "bob").await;
     world.given_up(id, "bob").await;
+    serve(&world.api, world.delivery("v1", "ada").await).await;
     world.settled().await;
     let url = served(&world).await;
     let questions = questions(&run, &id.to_string());
