@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/export", &["schema", "analytics", "store", "followers"]),
     ("src/analysis", &["schema", "analytics", "export", "store"]),
     ("src/reactors", &["schema", "followers", "store", "aggregates"]),
+    ("src/returns", &["schema", "store", "aggregates", "channels"]),
     ("src/history", &["schema", "store", "aggregates"]),
     (
         "src/api",
@@ -39,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "analysis",
             "followers",
             "history",
+            "returns",
         ],
     ),
     ("bench/sink", &[]),

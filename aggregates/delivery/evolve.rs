@@ -81,7 +81,10 @@ impl Delivery {
             Evidence::LateSuccess { attempt, .. } | Evidence::LateFailure { attempt, .. } => {
                 self.settle(*attempt);
             }
-            Evidence::Bounced { .. } | Evidence::Resent { .. } => {}
+            Evidence::Bounced { .. }
+            | Evidence::Resent { .. }
+            | Evidence::Complained { .. }
+            | Evidence::AutoReplied => {}
         }
         self
     }
@@ -124,6 +127,8 @@ impl Delivery {
                 attempts,
                 unsettled,
                 bounced: false,
+                complained: false,
+                auto_replied: false,
                 resent: None,
             })
         })
@@ -146,6 +151,8 @@ impl Closed {
                 self.unsettled.retain(|unsettled| unsettled != attempt);
             }
             Evidence::Bounced { .. } => self.bounced = true,
+            Evidence::Complained { .. } => self.complained = true,
+            Evidence::AutoReplied => self.auto_replied = true,
             Evidence::Resent { delivery, resend } => {
                 self.resent = Some(Resent { delivery: *delivery, resend: *resend });
             }

@@ -35,8 +35,7 @@ pub(super) fn decide<'m>(
     }
     let known = known.ok_or(NotPlannedReason::NotEntitled)?;
     let grant = known.entitlement(&version.report, now).ok_or(NotPlannedReason::NotEntitled)?;
-    let (channel, address, endpoint) =
-        first_usable(known, &body.preferences).ok_or(NotPlannedReason::NoAddress)?;
+    let (channel, address, endpoint) = first_usable(known, &body.preferences, now)?;
     let format = format(&body.preferences, version)?;
     let deadline = deadline(&body.preferences, version);
     Ok(Match { channel, address, endpoint, grant: &grant.id, format, deadline })
@@ -53,10 +52,16 @@ pub(crate) fn wants(selector: &Selector, version: &ReportVersion) -> bool {
 fn first_usable<'m>(
     recipient: &'m Known,
     preferences: &Preferences,
-) -> Option<(ChannelKind, &'m Address, &'m Endpoint)> {
-    preferences.channels.iter().find_map(|channel| {
-        let (address, endpoint) = recipient.reachable(*channel)?;
+    now: Timestamp,
+) -> Result<(ChannelKind, &'m Address, &'m Endpoint), NotPlannedReason> {
+    let channels = &preferences.channels;
+    let usable = channels.iter().find_map(|channel| {
+        let (address, endpoint) = recipient.reachable(*channel, now)?;
         Some((*channel, address, endpoint))
+    });
+    usable.ok_or_else(|| {
+        let suppressed = channels.iter().any(|channel| recipient.active(*channel).next().is_some());
+        if suppressed { NotPlannedReason::SuppressedAddress } else { NotPlannedReason::NoAddress }
     })
 }
 

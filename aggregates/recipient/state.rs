@@ -4,7 +4,7 @@ use schema::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Event, MAX_REVOKED_KEPT};
+use super::{Event, MAX_REVOKED_KEPT, Returns, Suppression};
 
 /// Where sends go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Address {
     /// Where it leads; nowhere, once retired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
+    /// What came back from there; nothing has, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns: Option<Box<Returns>>,
 }
 
 /// What a recipient may have.
@@ -79,13 +82,16 @@ impl Known {
         self.addresses.get(at)
     }
 
-    /// The first active address on `channel`, in the order of their names.
+    /// The first active address on `channel` that is not suppressed at `now`, in the order of their names.
     #[must_use]
-    pub fn reachable(&self, channel: ChannelKind) -> Option<(&Address, &Endpoint)> {
-        self.addresses
-            .iter()
-            .filter(|address| address.channel == channel)
-            .find_map(|address| Some((address, address.endpoint.as_ref()?)))
+    pub fn reachable(&self, channel: ChannelKind, now: Timestamp) -> Option<(&Address, &Endpoint)> {
+        self.active(channel).find(|(address, _)| address.suppression(now).is_none())
+    }
+
+    /// Active addresses on `channel`, suppressed ones included, in the order of their names.
+    pub fn active(&self, channel: ChannelKind) -> impl Iterator<Item = (&Address, &Endpoint)> {
+        let on_channel = self.addresses.iter().filter(move |address| address.channel == channel);
+        on_channel.filter_map(|address| Some((address, address.endpoint.as_ref()?)))
     }
 
     /// The grant of this name.
@@ -174,6 +180,7 @@ impl Known {
                     revision: *revision,
                     added: *revision,
                     endpoint: Some(endpoint),
+                    returns: None,
                 });
             }
             Event::AddressChanged { address, value, destination, revision } => {
@@ -181,11 +188,28 @@ impl Known {
                     let (value, destination) = (value.clone(), destination.clone());
                     known.endpoint = Some(Endpoint { value, destination });
                     known.revision = *revision;
+                    known.returns = None;
                 }
             }
             Event::AddressRetired { address, .. } => {
                 if let Some(known) = self.address_mut(address) {
                     known.endpoint = None;
+                    known.returns = None;
+                }
+            }
+            Event::AddressBouncedSoftly { address, delivery, at, .. } => {
+                if let Some(known) = self.address_mut(address) {
+                    known.came_back_softly(*delivery, *at);
+                }
+            }
+            Event::AddressSuppressed { address, reason, until, .. } => {
+                if let Some(known) = self.address_mut(address) {
+                    known.suppress(Suppression { reason: *reason, until: *until });
+                }
+            }
+            Event::SuppressionLifted { address, .. } => {
+                if let Some(known) = self.address_mut(address) {
+                    known.returns = None;
                 }
             }
             Event::EntitlementGranted { grant, report, until } => {

@@ -180,7 +180,12 @@ impl RoutingIndex {
         if recipient.entitlement(&plan.report, now).is_none() {
             return Err(SuppressReason::NotEntitled);
         }
-        endpoint(recipient, plan).ok_or(SuppressReason::AddressRetired)
+        let found = endpoint(recipient, plan).ok_or(SuppressReason::AddressRetired)?;
+        let address = recipient.address(&plan.address);
+        if address.is_some_and(|address| address.suppression(now).is_some()) {
+            return Err(SuppressReason::AddressSuppressed);
+        }
+        Ok(found)
     }
 }
 

@@ -147,7 +147,9 @@ impl Change {
             }
             Evidence::LateSuccess { .. }
             | Evidence::LateFailure { .. }
-            | Evidence::Resent { .. } => {}
+            | Evidence::Resent { .. }
+            | Evidence::Complained { .. }
+            | Evidence::AutoReplied => {}
         }
     }
 

@@ -53,6 +53,7 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::POST,   "/v1/deliveries/{delivery}/cancel", Needs(Operate)),
     (Method::POST,   "/v1/deliveries/{delivery}/resend", Needs(Operate)),
     (Method::POST,   "/v1/deliveries/{delivery}/resolve", Needs(Operate)),
+    (Method::POST,   "/v1/mail/returns", Needs(Operate)),
     (Method::GET,    "/v1/pauses", Needs(Read)),
     (Method::POST,   "/v1/pauses", Needs(Operate)),
     (Method::POST,   "/v1/pauses/resume", Needs(Operate)),

@@ -69,9 +69,10 @@ fn complete(method: &Method, path: &str, operation: &mut Value) {
     }
 }
 
-/// Whether what a request changes has states that it can be meant for: a file is there or not.
+/// Whether what a request changes has states that it can be meant for: a file is there or not, and which delivery a
+/// returned mail is about is not known before it is read.
 fn has_state(path: &str) -> bool {
-    path != "/v1/artifacts"
+    !matches!(path, "/v1/artifacts" | "/v1/mail/returns")
 }
 
 /// What may go wrong, by the kind of request.

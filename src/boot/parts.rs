@@ -14,6 +14,7 @@ use intake::kafka::KafkaIntake;
 use intake::{Intake, Neighbours};
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::Rng;
+use returns::ReturnDesk;
 use schema::{ChannelKind, Position};
 use store::{Identity, Ledger, Subscription, Tail, TailConfig, Vault};
 use tokio::time::timeout;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub dispatcher: Arc<Dispatcher>,
     pub intake: Arc<Intake>,
     pub kafka: Option<Arc<KafkaIntake>>,
+    /// Where mail that came back is recorded.
+    pub returns: Arc<ReturnDesk>,
     pub api: ApiState,
     /// Whether nothing may be sent, and why.
     pub held: Held,
@@ -59,6 +62,7 @@ struct Ground {
     vault: Arc<Vault>,
     artifacts: ArtifactStore,
     index: SharedIndex,
+    returns: Arc<ReturnDesk>,
 }
 
 impl Parts {
@@ -75,7 +79,12 @@ impl Parts {
         let tail = Arc::new(Tail::start(&ledger, TailConfig::default(), rest.clone()).await?);
         let (index, subscription) = index::load(&ledger, &tail).await?;
         let node = config.node.id.clone().unwrap_or_else(random_name);
-        let ground = Ground { config, node, ledger, vault, artifacts, index };
+        let returns = Arc::new(ReturnDesk::new(
+            Arc::clone(&ledger),
+            Arc::clone(&vault),
+            config.returns.clone(),
+        ));
+        let ground = Ground { config, node, ledger, vault, artifacts, index, returns };
 
         let dispatcher = dispatcher(&ground, channels);
         observe(&ground, &dispatcher);
@@ -91,7 +100,7 @@ impl Parts {
             held: held.clone(),
         };
         let api = api_state(&ground, &dispatcher, &intake, guard, readiness, metrics.clone());
-        let Ground { config, node, ledger, index, .. } = ground;
+        let Ground { config, node, ledger, index, returns, .. } = ground;
         Ok(Self {
             config,
             node,
@@ -103,6 +112,7 @@ impl Parts {
             dispatcher,
             intake,
             kafka,
+            returns,
             api,
             held,
             lost_through,
@@ -272,6 +282,7 @@ fn api_state(
             Arc::clone(&ground.index),
             dispatcher.lease_ms(),
         ))),
+        returns: Arc::clone(&ground.returns),
         address_rules: Arc::new(walls::Addresses(guard)),
         metrics: Arc::new(move || metrics.render()),
     })

@@ -196,9 +196,12 @@ impl DeliveryDesk {
         let Recipient::Active(known) = index.recipient(&original.tenant, &plan.recipient) else {
             return plan;
         };
-        let same = known.address(&plan.address);
-        let same = same.and_then(|address| Some((address, address.endpoint.as_ref()?)));
-        if let Some((address, endpoint)) = same.or_else(|| known.reachable(plan.channel)) {
+        let now = now();
+        let mut active = known.active(plan.channel);
+        let same = active.find(|(address, _)| address.id == plan.address);
+        let usable = same.filter(|(address, _)| address.suppression(now).is_none());
+        let other = || known.reachable(plan.channel, now);
+        if let Some((address, endpoint)) = usable.or_else(other).or(same) {
             plan.address = address.id.clone();
             plan.destination = endpoint.destination.clone();
         }

@@ -155,6 +155,8 @@ impl Course {
             Evidence::LateFailure { fault, .. } => ("late_failure", Some(named(fault))),
             Evidence::Bounced { fault } => ("bounced", Some(named(fault))),
             Evidence::Resent { .. } => ("resent", None),
+            Evidence::Complained { .. } => ("complained", None),
+            Evidence::AutoReplied => ("auto_replied", None),
         };
         EvidenceFact {
             delivery: event.stream.aggregate_id.clone(),

@@ -7,6 +7,7 @@ mod distributions;
 mod events;
 mod keys;
 mod listing;
+mod mail;
 mod pauses;
 mod plain;
 mod recipients;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(recipients::routes())
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
+        .merge(mail::routes())
         .merge(pauses::routes())
         .merge(keys::routes())
         .merge(unsubscribe::routes())

@@ -4,7 +4,11 @@ use schema::Invalid;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::returns::MARK_CHARS;
 use crate::validate_mail_address;
+
+/// A local part has 64 octets; the plus and the mark take 41.
+const MAX_PREFIX_CHARS: usize = 64 - 1 - MARK_CHARS;
 
 /// How the connection to the relay is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -43,6 +47,12 @@ pub struct EmailConfig {
     pub from_name: String,
     /// Domain of Message-IDs; that of `mail.from_address` when absent. Key `mail.message_id_domain`.
     pub message_id_domain: Option<String>,
+    /// Domain whose mail is brought back to us (by Maildir, LMTP or HTTP): each mail then has a sender of its own in
+    /// the envelope, so that what comes back names its delivery (VERP). `mail.from_address`, when absent. Key
+    /// `mail.bounce_domain`.
+    pub bounce_domain: Option<String>,
+    /// What such senders begin with, 1 to 23 letters, digits, hyphens or dots. Key `mail.bounce_prefix`.
+    pub bounce_prefix: String,
     /// Name given in EHLO; the domain of `mail.from_address` when absent. Key `mail.hello_name`.
     pub hello_name: Option<String>,
     /// Connections at most, 1 to 256. Key `mail.pool_size`.
@@ -85,6 +95,8 @@ impl Default for EmailConfig {
             from_address: "waybill@localhost.localdomain".to_owned(),
             from_name: "Waybill".to_owned(),
             message_id_domain: None,
+            bounce_domain: None,
+            bounce_prefix: "bounce".to_owned(),
             hello_name: None,
             pool_size: 16,
             idle_limit_ms: 60_000,
@@ -107,6 +119,8 @@ pub struct Checked {
     pub from_address: String,
     pub message_id_domain: String,
     pub hello_name: String,
+    /// In its ASCII form.
+    pub bounce_domain: Option<String>,
 }
 
 impl EmailConfig {
@@ -130,6 +144,8 @@ impl EmailConfig {
         wrong.extend(self.sender().err());
         wrong.extend(domain("mail.message_id_domain", self.message_id_domain.as_deref()).err());
         wrong.extend(domain("mail.hello_name", self.hello_name.as_deref()).err());
+        wrong.extend(domain("mail.bounce_domain", self.bounce_domain.as_deref()).err());
+        wrong.extend(self.check_bounce_prefix().err());
         wrong
     }
 
@@ -149,6 +165,7 @@ impl EmailConfig {
         Ok(Checked {
             message_id_domain: or_senders(message_ids),
             hello_name: or_senders(hello),
+            bounce_domain: domain("mail.bounce_domain", self.bounce_domain.as_deref())?,
             from_address,
         })
     }
@@ -156,6 +173,18 @@ impl EmailConfig {
     fn sender(&self) -> Result<String, Invalid> {
         validate_mail_address(&self.from_address)
             .map_err(|wrong| Invalid { field: "mail.from_address".to_owned(), ..wrong })
+    }
+
+    /// With a plus and a mark it must fit a local part, of 64 octets at most (RFC 5321 §4.5.3.1.1).
+    fn check_bounce_prefix(&self) -> Result<(), Invalid> {
+        let prefix = &self.bounce_prefix;
+        let plain = prefix.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.'));
+        let dots = prefix.starts_with('.') || prefix.ends_with('.') || prefix.contains("..");
+        if plain && !dots && (1..=MAX_PREFIX_CHARS).contains(&prefix.len()) {
+            return Ok(());
+        }
+        let rule = "must be 1 to 23 letters, digits, hyphens or single dots inside";
+        Err(Invalid::new("mail.bounce_prefix", prefix, rule))
     }
 
     fn check_login(&self) -> Result<(), Invalid> {

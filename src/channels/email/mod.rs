@@ -11,6 +11,7 @@ mod context;
 mod header;
 mod message;
 mod pool;
+pub mod returns;
 mod send;
 mod session;
 mod template;

@@ -23,7 +23,6 @@ const MARGIN_MS: u64 = 2_000;
 pub struct EmailChannel {
     composer: Arc<Composer>,
     pool: Pool,
-    sender: String,
     command_timeout: Duration,
     send_timeout_ms: u64,
 }
@@ -44,7 +43,6 @@ impl EmailChannel {
         Ok(Self {
             composer: Arc::new(composer),
             pool: Pool::new(config, connector),
-            sender: checked.from_address,
             command_timeout: Duration::from_millis(config.command_timeout_ms),
             send_timeout_ms: config.send_timeout_ms,
         })
@@ -82,7 +80,7 @@ impl EmailChannel {
         mail: &Mail,
         deadline: Instant,
     ) -> Result<Response, Box<Trouble>> {
-        let outcome = session.transact(&self.sender, mail, self.command_timeout, deadline).await;
+        let outcome = session.transact(mail, self.command_timeout, deadline).await;
         if outcome.as_ref().err().is_none_or(|trouble| trouble.usable) {
             self.pool.keep(session);
         }

@@ -96,7 +96,11 @@ const fn attempt_of(event: &DeliveryEvent) -> Option<u32> {
         | DeliveryEvent::DeliveryExpired { .. }
         | DeliveryEvent::DeliverySuppressed { .. }
         | DeliveryEvent::EvidenceRecorded {
-            evidence: Evidence::Bounced { .. } | Evidence::Resent { .. },
+            evidence:
+                Evidence::Bounced { .. }
+                | Evidence::Resent { .. }
+                | Evidence::Complained { .. }
+                | Evidence::AutoReplied,
         } => None,
     }
 }
@@ -114,7 +118,7 @@ const fn reply_of(event: &DeliveryEvent) -> Option<&Sealed> {
             Evidence::LateFailure { fault, .. } | Evidence::Bounced { fault } => {
                 fault.reply.as_ref()
             }
-            Evidence::Resent { .. } => None,
+            Evidence::Resent { .. } | Evidence::Complained { .. } | Evidence::AutoReplied => None,
         },
         DeliveryEvent::DeliveryScheduled(_)
         | DeliveryEvent::AttemptStarted { .. }
