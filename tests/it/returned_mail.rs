@@ -15,6 +15,8 @@ struct Sent {
     api: Api,
     mail: Mail,
     delivery: String,
+    key: String,
+    address: String,
 }
 
 async fn sent() -> Sent {
@@ -29,7 +31,7 @@ async fn sent() -> Sent {
     scene.reconciled(&distribution).await;
     let mail = mail_of(&address).await;
     let delivery = scene.delivery_to(&distribution, "ada").await;
-    Sent { scene, node, api, mail, delivery }
+    Sent { scene, node, api, mail, delivery, key, address }
 }
 
 /// What a mail server sends back to the envelope's sender.
@@ -51,7 +53,7 @@ async fn hand_in(api: &Api, raw: &str) -> Answer {
 
 #[tokio::test]
 async fn a_mail_that_comes_back_suppresses_its_address_and_the_timeline_says_why() {
-    let Sent { scene, node: _node, api, mail, delivery } = sent().await;
+    let Sent { scene, node: _node, api, mail, delivery, .. } = sent().await;
     let mark = mail.header("X-Waybill-Return");
     assert_eq!(mail.sender, format!("bounce+{mark}@returns.waybill.example"));
     assert_eq!(mail.header("From"), "Waybill <reports@waybill.example>");
@@ -125,4 +127,34 @@ async fn a_request_repeated_under_its_key_gets_its_first_answer() {
     assert_eq!(again.headers["idempotency-replayed"], "true");
     assert_eq!(again.ok(), first);
     hand_in(bounce(&mail).replace("5.1.1", "5.1.2")).await.problem(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn the_command_line_lists_exports_imports_and_lifts_suppressions() {
+    let Sent { scene, node, api, mail, key, address, .. } = sent().await;
+    hand_in(&api, &bounce(&mail)).await.ok();
+    let waybill = async |words: &[&str]| {
+        let at = ["--url", &node.url, "--key", &key, "--output", "json"];
+        let ended = scene.waybill(&[&["suppressions"], words, &at].concat()).await;
+        let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_default();
+        (ended.code, told, ended.stderr)
+    };
+    let (code, told, said) = waybill(&["list"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let row = &told["rows"][0];
+    assert_eq!((&row["address"], &row["reason"]), (&json!(address), &json!("hard_bounce")));
+    assert!(row["until"].is_string(), "a hard bounce has an end");
+
+    let file = scene.path().join("suppressed.ndjson");
+    let file = file.to_str().unwrap();
+    assert_eq!(waybill(&["export", file]).await.1["lines"], json!(1));
+    let lift = ["lift", &address, "--reason", "her mailbox is back"];
+    assert_eq!(waybill(&lift).await.1["lifted"], json!(1));
+    assert_eq!(waybill(&["list"]).await.1["rows"], json!([]));
+    let (code, told, _) = waybill(&["import", file]).await;
+    assert_eq!((code, &told["suppressed"]), (Some(0), &json!(1)));
+    let exported = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, format!("{exported}nonsense\n")).unwrap();
+    let (code, told, _) = waybill(&["import", file]).await;
+    assert_eq!((code, &told["rejected"][0]["line"]), (Some(1), &json!(2)));
 }

@@ -13,6 +13,7 @@ mod plain;
 mod recipients;
 mod reports;
 mod subscriptions;
+mod suppressions;
 mod unsubscribe;
 mod words;
 
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
         .merge(mail::routes())
+        .merge(suppressions::routes())
         .merge(pauses::routes())
         .merge(keys::routes())
         .merge(unsubscribe::routes())

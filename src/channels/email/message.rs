@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::EmailConfig;
 use super::config::Checked;
+use super::dkim::Signers;
 use super::header::{HeaderBlock, invalid_address};
 use super::returns::{MARK_HEADER, return_address};
 use super::template::{Rendered, Templates};
@@ -41,6 +42,7 @@ impl Mail {
 /// Makes mails of parcels. Equal parcels make equal bytes.
 pub struct Composer {
     templates: Templates,
+    signers: Signers,
     sender_name: String,
     from_line: String,
     from_address: String,
@@ -65,11 +67,13 @@ impl Composer {
         config: &EmailConfig,
         checked: &Checked,
         templates: Templates,
+        signers: Signers,
     ) -> Result<Self, ChannelError> {
         let mut from = HeaderBlock::default();
         from.mailbox(false, Some(&config.from_name), &checked.from_address)?;
         Ok(Self {
             templates,
+            signers,
             sender_name: config.from_name.clone(),
             from_line: from.into_text(),
             from_address: checked.from_address.clone(),
@@ -98,6 +102,7 @@ impl Composer {
         if bytes.len() > self.max_message_bytes {
             return Err(too_large());
         }
+        let bytes = self.signers.sign(bytes).ok_or_else(unsigned)?;
         let sender = self.sender(parcel);
         Ok(Mail { sender, to, sha256: Sha256::of(&bytes), bytes })
     }
@@ -213,6 +218,10 @@ fn unsubscribe(url: &str) -> Result<&str, ChannelError> {
         reply: Some("List-Unsubscribe needs an http or https URL".to_owned()),
         ..ChannelError::not_sent(FailureClass::Content, "mail.header")
     })
+}
+
+fn unsigned() -> ChannelError {
+    ChannelError::not_sent(FailureClass::Config, "mail.dkim")
 }
 
 fn too_large() -> ChannelError {

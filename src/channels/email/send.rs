@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::EmailConfig;
 use super::connect::Connector;
+use super::dkim::Signers;
 use super::message::{Composer, Mail};
 use super::pool::Pool;
 use super::session::{Session, Trouble};
@@ -36,7 +37,8 @@ impl EmailChannel {
     pub fn try_new(config: &EmailConfig) -> Result<Self, SetupError> {
         let checked = config.checked()?;
         let templates = Templates::try_load(config.template_dir.as_deref())?;
-        let composer = Composer::try_new(config, &checked, templates).map_err(|_| {
+        let signers = Signers::try_load(&config.dkim)?;
+        let composer = Composer::try_new(config, &checked, templates, signers).map_err(|_| {
             schema::Invalid::new("mail.from_name", &config.from_name, "must fit in a header")
         })?;
         let connector = Connector::try_new(config, checked.hello_name)?;

@@ -20,4 +20,5 @@ mod security;
 mod socket;
 mod subscriptions;
 mod support;
+mod suppressions;
 mod unsubscribe;
