@@ -296,3 +296,23 @@ async fn a_unix_socket_serves_as_well_and_a_dead_one_is_removed() {
     running.await.unwrap().unwrap();
     assert!(!path.exists());
 }
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test is told of its judge by the environment")]
+async fn pythons_own_lmtp_client_is_understood_and_told_what_became_of_it() {
+    const HAND_IN: &str = "import smtplib, sys\n\
+        client = smtplib.LMTP('127.0.0.1', int(sys.argv[1]))\n\
+        for name in sys.argv[2:4]:\n    \
+            try: print(client.sendmail('', ['bounce+' + name + '@returns.acme.example'], sys.argv[4].encode()))\n    \
+            except smtplib.SMTPDataError as refused: print(refused.smtp_code)\n\
+        client.quit()\n";
+    let (house, port, _stop) = listening(ReturnsConfig::default()).await;
+    let id = house.accepted("v1").await;
+    let python = std::env::var("WAYBILL_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let mut client = tokio::process::Command::new(python);
+    client.arg("-c").arg(HAND_IN).arg(port.to_string()).arg(house.mark(id)).arg("nobody");
+    let ended = client.arg(hard("unmarked")).output().await.unwrap();
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!(said, "{}\n550\n", "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(house.learned(id).await.len(), 1);
+}
