@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/export", &["schema", "analytics", "store", "followers"]),
     ("src/analysis", &["schema", "analytics", "export", "store"]),
     ("src/reactors", &["schema", "followers", "store", "aggregates"]),
+    ("src/returns", &["schema", "store", "aggregates", "channels"]),
     ("src/history", &["schema", "store", "aggregates"]),
     (
         "src/api",
@@ -42,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "analysis",
             "followers",
             "history",
+            "returns",
         ],
     ),
     ("bench/sink", &[]),

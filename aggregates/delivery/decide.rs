@@ -195,6 +195,9 @@ fn record(closed: &Closed, evidence: Evidence) -> Result<Vec<Event>, Refusal> {
         Evidence::Resent { delivery, resend } => {
             may_be_resent(closed, Resent { delivery: *delivery, resend: *resend })?
         }
+        // Once is enough: some providers report a mail again and again, and mailboxes answer each attempt.
+        Evidence::Complained { .. } => was_sent(closed)? && !closed.complained,
+        Evidence::AutoReplied => was_sent(closed)? && !closed.auto_replied,
     };
     Ok(if is_news { vec![Event::EvidenceRecorded { evidence }] } else { vec![] })
 }
@@ -211,6 +214,11 @@ fn may_bounce(closed: &Closed) -> Result<bool, Refusal> {
         Outcome::Accepted => Ok(!closed.bounced),
         outcome => Err(Refusal::NotAccepted { outcome }),
     }
+}
+
+/// Nobody can have anything to say about what never left.
+fn was_sent(closed: &Closed) -> Result<bool, Refusal> {
+    if closed.attempts == 0 { Err(Refusal::NeverSent) } else { Ok(true) }
 }
 
 fn may_be_resent(closed: &Closed, given: Resent) -> Result<bool, Refusal> {

@@ -82,7 +82,10 @@ impl Delivery {
             Evidence::LateSuccess { attempt, .. } | Evidence::LateFailure { attempt, .. } => {
                 self.settle(*attempt);
             }
-            Evidence::Bounced { .. } | Evidence::Resent { .. } => {}
+            Evidence::Bounced { .. }
+            | Evidence::Resent { .. }
+            | Evidence::Complained { .. }
+            | Evidence::AutoReplied => {}
         }
         self
     }
@@ -125,6 +128,8 @@ impl Delivery {
                 attempts,
                 unsettled,
                 bounced: false,
+                complained: false,
+                auto_replied: false,
                 resent: None,
                 entry: Entry::default(),
             })
@@ -151,6 +156,8 @@ impl Closed {
                 self.unsettled.retain(|unsettled| unsettled != attempt);
             }
             Evidence::Bounced { .. } => self.bounced = true,
+            Evidence::Complained { .. } => self.complained = true,
+            Evidence::AutoReplied => self.auto_replied = true,
             Evidence::Resent { delivery, resend } => {
                 self.resent = Some(Resent { delivery: *delivery, resend: *resend });
             }

@@ -81,6 +81,9 @@ pub enum Refusal {
         /// How it was closed.
         outcome: Outcome,
     },
+    /// Only what was sent can be answered or complained of.
+    #[error("no attempt of the delivery ever began; nothing can be said about it")]
+    NeverSent,
     /// Repetitions are counted on the delivery that was planned.
     #[error("the delivery is itself a repetition; resend the original, {original}")]
     NotTheOriginal {

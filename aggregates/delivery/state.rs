@@ -80,6 +80,12 @@ pub struct Closed {
     pub unsettled: Vec<u32>,
     /// Whether it came back after it was accepted.
     pub bounced: bool,
+    /// Whether it was complained of.
+    #[serde(default)]
+    pub complained: bool,
+    /// Whether something answered it by itself.
+    #[serde(default)]
+    pub auto_replied: bool,
     /// The last repetition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resent: Option<Resent>,

@@ -1,6 +1,6 @@
 use schema::events::{
-    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryPlan, Evidence, NextStep, Resolution,
-    SuppressReason,
+    AttemptOutcome, CancelReason, Complaint, DeadLetterReason, DeliveryPlan, Evidence, NextStep,
+    Resolution, SuppressReason,
 };
 use schema::{ChannelKind, FailureClass, Fault, Invalid, Proof, Receipt, RetrySchedule};
 

@@ -35,8 +35,7 @@ pub(super) fn decide<'m>(
     }
     let known = known.ok_or(NotPlannedReason::NotEntitled)?;
     let grant = known.entitlement(&version.report, now).ok_or(NotPlannedReason::NotEntitled)?;
-    let (channel, place) =
-        first_usable(known, &body.preferences).ok_or(NotPlannedReason::NoAddress)?;
+    let (channel, place) = first_usable(known, &body.preferences, now)?;
     let format = format(&body.preferences, version)?;
     let deadline = deadline(&body.preferences, version);
     Ok(Match { channel, place, grant: &grant.id, format, deadline })
@@ -50,8 +49,18 @@ pub(crate) fn wants(selector: &Selector, version: &ReportVersion) -> bool {
         })
 }
 
-fn first_usable(recipient: &Known, preferences: &Preferences) -> Option<(ChannelKind, Place)> {
-    preferences.channels.iter().find_map(|channel| Some((*channel, recipient.reachable(*channel)?)))
+fn first_usable(
+    recipient: &Known,
+    preferences: &Preferences,
+    now: Timestamp,
+) -> Result<(ChannelKind, Place), NotPlannedReason> {
+    let channels = &preferences.channels;
+    let usable =
+        channels.iter().find_map(|channel| Some((*channel, recipient.reachable(*channel, now)?)));
+    usable.ok_or_else(|| {
+        let suppressed = channels.iter().any(|channel| recipient.active(*channel).next().is_some());
+        if suppressed { NotPlannedReason::SuppressedAddress } else { NotPlannedReason::NoAddress }
+    })
 }
 
 /// The first format wished for that the version has, or its data frame can be rendered to. No wish: all artifacts. A

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schema::events::{
     DeliveryPlan, NotPlanned, NotPlannedReason, RecipientEvent, ReportVersion, RetireReason,
-    SubscriptionBody, SubscriptionEvent,
+    SubscriptionBody, SubscriptionEvent, SuppressionReason,
 };
 use schema::{
     AttributeValue, ChannelKind, DeliveryId, Format, Frame, LedgerEvent, RecipientId,
@@ -105,6 +105,59 @@ fn a_subscription_becomes_a_delivery_that_says_on_what_grounds() {
     expected.retry = default_schedule(ChannelKind::Mail);
     assert_eq!(delivery, expected);
     assert_eq!(id, crate::samples::delivery_id(0));
+}
+
+fn suppressed(address: &str, until: Option<Timestamp>) -> RecipientEvent {
+    RecipientEvent::AddressSuppressed {
+        address: name(address),
+        revision: 1,
+        reason: SuppressionReason::HardBounce,
+        until,
+        delivery: None,
+    }
+}
+
+#[test]
+fn nothing_is_planned_to_a_suppressed_address_until_that_has_run_out() {
+    for (until, expected) in [
+        (None, Some(NotPlannedReason::SuppressedAddress)),
+        (Some(NOW.plus_ms(1)), Some(NotPlannedReason::SuppressedAddress)),
+        (Some(NOW), None),
+    ] {
+        let mut world = ada();
+        world.subscribe("s1", body("ada", "risk"));
+        world.recipient("ada", vec![suppressed("work", until)]);
+        assert_eq!(reason(&world), expected, "{until:?}");
+    }
+}
+
+#[test]
+fn where_one_address_is_suppressed_the_next_is_used_then_the_next_channel() {
+    let mut world = ada();
+    let both = vec![ChannelKind::Mail, ChannelKind::Webhook];
+    let mut wish = body("ada", "risk");
+    wish.preferences.channels = both;
+    world.subscribe("s1", wish);
+    let added = |address: &str, channel| RecipientEvent::AddressAdded {
+        address: name(address),
+        channel,
+        value: sealed(address),
+        destination: name("d1"),
+        revision: 1,
+    };
+    let more = vec![added("home", ChannelKind::Mail), added("hook", ChannelKind::Webhook)];
+    world.recipient("ada", more);
+    let used = |world: &World| {
+        let plan = world.plan(&risk(), 0, None);
+        plan.deliveries.first().map(|(_, plan)| plan.address.to_string())
+    };
+    assert_eq!(used(&world).as_deref(), Some("home"));
+    world.recipient("ada", vec![suppressed("home", None)]);
+    assert_eq!(used(&world).as_deref(), Some("work"));
+    world.recipient("ada", vec![suppressed("work", None)]);
+    assert_eq!(used(&world).as_deref(), Some("hook"));
+    world.recipient("ada", vec![suppressed("hook", None)]);
+    assert_eq!(reason(&world), Some(NotPlannedReason::SuppressedAddress));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use proptest::prelude::*;
-use schema::events::{CancelReason, DeliveryPlan, EntryMark, Evidence, Resolution, SuppressReason};
+use schema::events::{
+    CancelReason, Complaint, DeliveryPlan, EntryMark, Evidence, Resolution, SuppressReason,
+};
 use schema::{FailureClass, Proof, RetrySchedule, Timestamp};
 
 use crate::delivery::{AttemptEnd, AttemptResult, Command, Delivery, Event, Outcome, Rules};
@@ -34,6 +36,8 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         }),
         (0..6_u32).prop_map(move |attempt| Evidence::LateFailure { attempt, fault: fault() }),
         Just(Evidence::Bounced { fault: fault() }),
+        Just(Evidence::Complained { complaint: Complaint::Abuse }),
+        Just(Evidence::AutoReplied),
         (0..4_u32).prop_map(|resend| Evidence::Resent { delivery: delivery_id(resend), resend }),
     ]
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use schema::events::{
-    AttemptOutcome, CancelReason, DeadLetterReason, EntryMark, Evidence, NextStep,
+    AttemptOutcome, CancelReason, Complaint, DeadLetterReason, EntryMark, Evidence, NextStep,
     NotPlannedReason, OutcomeCounts, PauseScope, ReportProfile, Resolution, RetireReason, Scope,
-    SliceSums, SuppressReason,
+    SliceSums, SuppressReason, SuppressionReason,
 };
 use schema::{ChannelKind, FailureClass, Position, Proof, ReportSelector};
 
@@ -72,6 +72,20 @@ fn recipients() -> Vec<recipient::Event> {
         Event::AddressAdded { address, channel, value, destination, revision: u32::MAX },
         again,
         Event::AddressRetired { address: name("work"), reason: RetireReason::Requested },
+        Event::AddressBouncedSoftly {
+            address: name("work"),
+            revision: u32::MAX,
+            delivery: delivery_id(0),
+            at: NOW,
+        },
+        Event::AddressSuppressed {
+            address: name("work"),
+            revision: 0,
+            reason: SuppressionReason::HardBounce,
+            until: Some(NOW),
+            delivery: None,
+        },
+        Event::SuppressionLifted { address: name("work"), reason: text() },
         Event::EntitlementGranted {
             grant: name("desk"),
             report: ReportSelector::Every,
@@ -156,6 +170,8 @@ fn deliveries() -> Vec<delivery::Event> {
             Evidence::LateFailure { attempt, fault: fault() },
             Evidence::Bounced { fault: fault() },
             Evidence::Resent { delivery: delivery_id(attempt), resend: attempt },
+            Evidence::Complained { complaint: Complaint::Abuse },
+            Evidence::AutoReplied,
         ] {
             events.push(Event::EvidenceRecorded { evidence });
         }

@@ -1,6 +1,8 @@
 use schema::events::{RecipientProfile, RetireReason};
 use schema::{AddressId, ChannelKind, DestinationKey, GrantId, ReportSelector, Sealed, Timestamp};
 
+use super::{SoftBounce, ToSuppress};
+
 /// What may be asked of a recipient's record. Personal data arrives sealed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -34,6 +36,17 @@ pub enum Command {
         address: AddressId,
         /// Why.
         reason: RetireReason,
+    },
+    /// Send nothing there, for a while or until it is lifted.
+    SuppressAddress(ToSuppress),
+    /// Note that a mail came back for a reason that passes; several suppress the address.
+    BounceSoftly(SoftBounce),
+    /// Send there again.
+    LiftSuppression {
+        /// Which address.
+        address: AddressId,
+        /// Why.
+        reason: String,
     },
     /// Let it have these reports. A grant of the same name is replaced: that is how one is prolonged.
     Grant {

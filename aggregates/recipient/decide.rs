@@ -4,7 +4,7 @@ use schema::{AddressId, ChannelKind, GrantId};
 
 use super::{
     Address, Command, Endpoint, Event, Grant, Known, MAX_ADDRESS_NAMES, MAX_ADDRESSES, MAX_GRANTS,
-    Recipient, Refusal, Rules,
+    Recipient, Refusal, Rules, returns,
 };
 use crate::decider::Decider;
 use crate::form;
@@ -27,6 +27,11 @@ impl Decider for Rules {
             }
             Command::RetireAddress { address, reason } => {
                 retire_address(known(recipient)?, address, reason)
+            }
+            Command::SuppressAddress(wanted) => returns::suppress(known(recipient)?, wanted),
+            Command::BounceSoftly(bounce) => returns::bounce_softly(known(recipient)?, bounce),
+            Command::LiftSuppression { address, reason } => {
+                returns::lift(known(recipient)?, address, reason)
             }
             Command::Grant { grant, report, until } => {
                 entitle(known(recipient)?, Grant { id: grant, report, until })

@@ -3,12 +3,14 @@
 mod command;
 mod decide;
 mod refusal;
+mod returns;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use command::Command;
 pub use refusal::Refusal;
+pub use returns::{MAX_SOFT_BOUNCES_KEPT, Returns, SoftBounce, SoftRule, Suppression, ToSuppress};
 pub use schema::events::RecipientEvent as Event;
 pub use state::{Address, Endpoint, Grant, Known, Place, Recipient};
 

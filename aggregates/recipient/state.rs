@@ -4,7 +4,7 @@ use schema::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Event, MAX_REVOKED_KEPT};
+use super::{Event, MAX_REVOKED_KEPT, Returns, Suppression};
 
 /// Where sends go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Address {
     /// Where it leads; nowhere, once retired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
+    /// What came back from there; nothing has, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns: Option<Box<Returns>>,
 }
 
 /// Where a recipient is reached on one channel.
@@ -105,18 +108,23 @@ impl Known {
         self.addresses.get(at)
     }
 
-    /// Where it is reached on `channel`: at the first active address, in the order of their names. An inbox is there
-    /// without one.
+    /// Where it is reached on `channel`: at the first active address that is not suppressed at `now`, in the order of
+    /// their names. An inbox is there without one.
     #[must_use]
-    pub fn reachable(&self, channel: ChannelKind) -> Option<Place> {
+    pub fn reachable(&self, channel: ChannelKind, now: Timestamp) -> Option<Place> {
         match channel {
             ChannelKind::Inbox => Some(Place::of_inbox()),
-            ChannelKind::Mail | ChannelKind::Webhook => self
-                .addresses
-                .iter()
-                .filter(|address| address.channel == channel)
-                .find_map(Address::place),
+            ChannelKind::Mail | ChannelKind::Webhook => {
+                let free = |address: &&Address| address.suppression(now).is_none();
+                self.active(channel).find(free).and_then(Address::place)
+            }
         }
+    }
+
+    /// Active addresses on `channel`, suppressed ones included, in the order of their names.
+    pub fn active(&self, channel: ChannelKind) -> impl Iterator<Item = &Address> {
+        let on_channel = self.addresses.iter().filter(move |address| address.channel == channel);
+        on_channel.filter(|address| address.endpoint.is_some())
     }
 
     /// The grant of this name.
@@ -205,6 +213,7 @@ impl Known {
                     revision: *revision,
                     added: *revision,
                     endpoint: Some(endpoint),
+                    returns: None,
                 });
             }
             Event::AddressChanged { address, value, destination, revision } => {
@@ -212,11 +221,28 @@ impl Known {
                     let (value, destination) = (value.clone(), destination.clone());
                     known.endpoint = Some(Endpoint { value, destination });
                     known.revision = *revision;
+                    known.returns = None;
                 }
             }
             Event::AddressRetired { address, .. } => {
                 if let Some(known) = self.address_mut(address) {
                     known.endpoint = None;
+                    known.returns = None;
+                }
+            }
+            Event::AddressBouncedSoftly { address, delivery, at, .. } => {
+                if let Some(known) = self.address_mut(address) {
+                    known.came_back_softly(*delivery, *at);
+                }
+            }
+            Event::AddressSuppressed { address, reason, until, .. } => {
+                if let Some(known) = self.address_mut(address) {
+                    known.suppress(Suppression { reason: *reason, until: *until });
+                }
+            }
+            Event::SuppressionLifted { address, .. } => {
+                if let Some(known) = self.address_mut(address) {
+                    known.returns = None;
                 }
             }
             Event::EntitlementGranted { grant, report, until } => {

@@ -11,7 +11,7 @@ use super::merge::Merge;
 use super::tenant::TenantRoutes;
 use crate::api_key::ApiKey;
 use crate::planning::wants;
-use crate::recipient::{Known, Recipient};
+use crate::recipient::{Address, Known, Recipient, Suppression};
 use crate::report::Report;
 use crate::subscription::Subscription;
 
@@ -75,6 +75,27 @@ impl RoutingIndex {
         let routes = self.tenants.get(tenant);
         let known = routes.and_then(|routes| routes.recipients.get(recipient));
         known.map_or(&UNKNOWN, |entry| &entry.state)
+    }
+
+    /// Every address that nothing is sent to at `now`, by recipient and name.
+    #[must_use]
+    pub fn suppressed(
+        &self,
+        tenant: &TenantId,
+        now: Timestamp,
+    ) -> Vec<(RecipientId, Address, Suppression)> {
+        let routes = self.tenants.get(tenant);
+        let recipients = routes.into_iter().flat_map(|routes| &routes.recipients);
+        let addresses = recipients.flat_map(|(id, entry)| {
+            let known = entry.state.known();
+            known.into_iter().flat_map(move |known| known.addresses.iter().map(move |a| (id, a)))
+        });
+        let suppressed = addresses.filter_map(|(id, address)| {
+            Some((id.clone(), address.clone(), address.suppression(now)?))
+        });
+        let mut found: Vec<_> = suppressed.collect();
+        found.sort_by(|(a, one, _), (b, other, _)| (a, &one.id).cmp(&(b, &other.id)));
+        found
     }
 
     /// A subscription, if there ever was one of this id.
@@ -180,7 +201,12 @@ impl RoutingIndex {
         if recipient.entitlement(&plan.report, now).is_none() {
             return Err(SuppressReason::NotEntitled);
         }
-        endpoint(recipient, plan).ok_or(SuppressReason::AddressRetired)
+        let found = endpoint(recipient, plan).ok_or(SuppressReason::AddressRetired)?;
+        let address = recipient.address(&plan.address);
+        if address.is_some_and(|address| address.suppression(now).is_some()) {
+            return Err(SuppressReason::AddressSuppressed);
+        }
+        Ok(found)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use schema::events::{
     ApiKeyEvent, CancelReason, DeliveryPlan, DistributionEvent, PauseScope, RecipientEvent,
     ReportEvent, ReportProfile, RetireReason, Scope, SubscriptionBody, SubscriptionEvent,
-    SuppressReason, TenantEvent,
+    SuppressReason, SuppressionReason, TenantEvent,
 };
 use schema::{
     Actor, AttributeValue, ChannelKind, LedgerEvent, Metadata, Position, RecordedEvent,
@@ -125,6 +125,25 @@ fn a_node_that_lags_behind_the_plan_leaves_the_selection_to_it() {
     let planned_later = DeliveryPlan { subscription_version: 9, ..plan() };
     assert_eq!(ada().still_selects(&acme(), &planned_later, &version), Ok(()));
     assert_eq!(RoutingIndex::new().still_selects(&acme(), &plan(), &version), Ok(()));
+}
+
+#[test]
+fn what_was_planned_is_not_sent_to_an_address_suppressed_since() {
+    let suppressed = |until| RecipientEvent::AddressSuppressed {
+        address: name("work"),
+        revision: 1,
+        reason: SuppressionReason::Complaint,
+        until,
+        delivery: None,
+    };
+    let mut index = ada();
+    tell(&mut index, &ada_stream(), 4, suppressed(None));
+    assert_eq!(denied(&index), Some(Denied::Suppress(SuppressReason::AddressSuppressed)));
+    let lifted = RecipientEvent::SuppressionLifted { address: name("work"), reason: why() };
+    tell(&mut index, &ada_stream(), 5, lifted);
+    assert_eq!(denied(&index), None);
+    tell(&mut index, &ada_stream(), 6, suppressed(Some(NOW)));
+    assert_eq!(denied(&index), None, "it has run out");
 }
 
 #[test]

@@ -148,7 +148,9 @@ impl Change {
             }
             Evidence::LateSuccess { .. }
             | Evidence::LateFailure { .. }
-            | Evidence::Resent { .. } => {}
+            | Evidence::Resent { .. }
+            | Evidence::Complained { .. }
+            | Evidence::AutoReplied => {}
         }
     }
 

@@ -98,6 +98,10 @@ impl Drafts {
             RecipientEvent::AddressAdded { .. }
             | RecipientEvent::AddressChanged { .. }
             | RecipientEvent::AddressRetired { .. } => self.fold_address(event, change)?,
+            // Told by the recipient's own stream: a row would only say it later.
+            RecipientEvent::AddressBouncedSoftly { .. }
+            | RecipientEvent::AddressSuppressed { .. }
+            | RecipientEvent::SuppressionLifted { .. } => {}
             RecipientEvent::EntitlementGranted { .. }
             | RecipientEvent::EntitlementRevoked { .. } => self.fold_grant(event, change)?,
         }

@@ -166,6 +166,8 @@ pub enum SuppressReason {
     AddressRetired,
     /// The recipient was retired or its data erased.
     RecipientRetired,
+    /// The address is suppressed: mail to it came back, or was complained about.
+    AddressSuppressed,
 }
 
 impl SuppressReason {
@@ -178,6 +180,7 @@ impl SuppressReason {
             Self::NotEntitled => "not_entitled",
             Self::AddressRetired => "address_retired",
             Self::RecipientRetired => "recipient_retired",
+            Self::AddressSuppressed => "address_suppressed",
         }
     }
 }
@@ -190,6 +193,33 @@ pub enum Resolution {
     Arrived,
     /// It had not: tried again if attempts are left.
     NotArrived,
+}
+
+/// What a feedback report says of a mail (RFC 5965 §7.3), where it is held against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Complaint {
+    /// Unsolicited: the recipient, or its provider, does not want it.
+    Abuse,
+    /// It looks like fraud or phishing.
+    Fraud,
+    /// A virus was found in it.
+    Virus,
+    /// Anything else: what RFC 5965 has unknown types count as.
+    Other,
+}
+
+impl Complaint {
+    /// Its stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Abuse => "abuse",
+            Self::Fraud => "fraud",
+            Self::Virus => "virus",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// What is learned after a delivery is closed, or beside its course.
@@ -222,6 +252,13 @@ pub enum Evidence {
         /// Which repetition, from 1.
         resend: u32,
     },
+    /// Its recipient, or the recipient's provider, complained of it (RFC 5965).
+    Complained {
+        /// Of what.
+        complaint: Complaint,
+    },
+    /// Something answered it by itself (RFC 3834): the mailbox is there. Not a bounce.
+    AutoReplied,
 }
 
 /// What has happened to a delivery.

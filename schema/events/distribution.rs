@@ -73,11 +73,13 @@ pub enum NotPlannedReason {
     RecipientRetired,
     /// The version was withdrawn or corrected before this slice was planned.
     Withdrawn,
+    /// Every active address on the channels the subscription names is suppressed.
+    SuppressedAddress,
 }
 
 impl NotPlannedReason {
     /// All reasons there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AttributesDiffer,
         Self::Paused,
         Self::NotEntitled,
@@ -86,6 +88,7 @@ impl NotPlannedReason {
         Self::SameDelivery,
         Self::RecipientRetired,
         Self::Withdrawn,
+        Self::SuppressedAddress,
     ];
 
     /// Its name in events and metrics.
@@ -100,6 +103,7 @@ impl NotPlannedReason {
             Self::SameDelivery => "same_delivery",
             Self::RecipientRetired => "recipient_retired",
             Self::Withdrawn => "withdrawn",
+            Self::SuppressedAddress => "suppressed_address",
         }
     }
 }

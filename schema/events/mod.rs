@@ -4,6 +4,8 @@ mod api_key;
 mod codec;
 mod delivery;
 mod distribution;
+#[cfg(test)]
+mod later;
 mod mark;
 mod recipient;
 mod report;
@@ -18,15 +20,17 @@ mod upcast;
 pub use api_key::{ApiKeyEvent, Scope};
 pub use codec::{CodecError, EventBody};
 pub use delivery::{
-    AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, Evidence,
-    NextStep, Resolution, SuppressReason,
+    AttemptOutcome, CancelReason, Complaint, DeadLetterReason, DeliveryEvent, DeliveryPlan,
+    Evidence, NextStep, Resolution, SuppressReason,
 };
 pub use distribution::{
     ArtifactRef, DistributionEvent, NotPlanned, NotPlannedReason, OutcomeCounts, ReportVersion,
     SliceSums,
 };
 pub use mark::EntryMark;
-pub use recipient::{RecipientEvent, RecipientKind, RecipientProfile, RetireReason};
+pub use recipient::{
+    RecipientEvent, RecipientKind, RecipientProfile, RetireReason, SuppressionReason,
+};
 pub use report::{ReportEvent, ReportProfile};
 pub use subscription::{SubscriptionBody, SubscriptionEvent};
 pub use tenant::{PauseScope, TenantEvent};

@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use super::EventBody;
 use crate::{
-    AddressId, AggregateType, ChannelKind, DestinationKey, GrantId, ReportSelector, Sealed,
-    Timestamp, Zone,
+    AddressId, AggregateType, ChannelKind, DeliveryId, DestinationKey, GrantId, ReportSelector,
+    Sealed, Timestamp, Zone,
 };
 
 /// What kind of recipient it is.
@@ -41,6 +41,36 @@ pub enum RetireReason {
     Requested,
     /// The other side said it is gone for good (HTTP 410).
     Gone,
+}
+
+/// Why nothing is sent to an address for a while, or for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SuppressionReason {
+    /// Its server says that the mailbox does not exist, or takes nothing any more.
+    HardBounce,
+    /// Its owner, or the owner's provider, complained (RFC 5965).
+    Complaint,
+    /// Mail came back several times for reasons that pass.
+    RepeatedSoft,
+    /// It stood on a list that was imported.
+    Imported,
+    /// Someone asked for it.
+    Requested,
+}
+
+impl SuppressionReason {
+    /// Its stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HardBounce => "hard_bounce",
+            Self::Complaint => "complaint",
+            Self::RepeatedSoft => "repeated_soft",
+            Self::Imported => "imported",
+            Self::Requested => "requested",
+        }
+    }
 }
 
 /// What has happened to a recipient.
@@ -81,6 +111,39 @@ pub enum RecipientEvent {
         /// Why.
         reason: RetireReason,
     },
+    /// A mail to it came back for a reason that passes.
+    AddressBouncedSoftly {
+        /// Which address.
+        address: AddressId,
+        /// As it stood when the mail was sent.
+        revision: u32,
+        /// Which delivery came back.
+        delivery: DeliveryId,
+        /// When that was learned.
+        at: Timestamp,
+    },
+    /// Nothing is sent to it. A change of the address ends that: it leads elsewhere.
+    AddressSuppressed {
+        /// Which address.
+        address: AddressId,
+        /// As it stood then.
+        revision: u32,
+        /// Why.
+        reason: SuppressionReason,
+        /// Until when (exclusive); until it is lifted, when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// The delivery that came back or was complained of, if one was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delivery: Option<DeliveryId>,
+    },
+    /// It is sent to again.
+    SuppressionLifted {
+        /// Which address.
+        address: AddressId,
+        /// Why.
+        reason: String,
+    },
     /// It may have these reports. Who granted it is the event's actor.
     EntitlementGranted {
         /// The grant's name within the recipient.
@@ -115,6 +178,9 @@ impl EventBody for RecipientEvent {
             Self::AddressAdded { .. } => "AddressAdded",
             Self::AddressChanged { .. } => "AddressChanged",
             Self::AddressRetired { .. } => "AddressRetired",
+            Self::AddressBouncedSoftly { .. } => "AddressBouncedSoftly",
+            Self::AddressSuppressed { .. } => "AddressSuppressed",
+            Self::SuppressionLifted { .. } => "SuppressionLifted",
             Self::EntitlementGranted { .. } => "EntitlementGranted",
             Self::EntitlementRevoked { .. } => "EntitlementRevoked",
             Self::RecipientRetired { .. } => "RecipientRetired",

@@ -9,10 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use super::samples::samples;
+use super::samples::samples as first_samples;
 use super::{
     ApiKeyEvent, CodecError, DeliveryEvent, DistributionEvent, LedgerEvent, RecipientEvent,
-    ReportEvent, SubscriptionEvent, TenantEvent,
+    ReportEvent, SubscriptionEvent, TenantEvent, later,
 };
 use crate::{AggregateType, ColumnSpec, ColumnType, EventBody, Frame};
 
@@ -22,8 +22,19 @@ fn golden_dir() -> PathBuf {
     PathBuf::from("golden")
 }
 
-fn golden_file(event: &LedgerEvent, version: &str) -> PathBuf {
-    let file = format!("{}.v{version}.json", event.event_type());
+/// Every sample, with the name of its golden file's set: empty for what the event could say from the first.
+fn named_samples() -> Vec<(&'static str, LedgerEvent)> {
+    let first = first_samples().into_iter().map(|event| ("", event));
+    first.chain(later::samples()).collect()
+}
+
+fn samples() -> Vec<LedgerEvent> {
+    named_samples().into_iter().map(|(_, event)| event).collect()
+}
+
+fn golden_file(event: &LedgerEvent, version: &str, set: &str) -> PathBuf {
+    let dot = if set.is_empty() { "" } else { "." };
+    let file = format!("{}.v{version}{dot}{set}.json", event.event_type());
     golden_dir().join(event.aggregate_type().as_str()).join(file)
 }
 
@@ -55,8 +66,8 @@ fn all_event_types() -> BTreeSet<(AggregateType, String)> {
 #[expect(clippy::disallowed_methods, reason = "blessing is asked for by the environment")]
 fn by_file() -> BTreeMap<PathBuf, Vec<LedgerEvent>> {
     let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for event in samples() {
-        files.entry(golden_file(&event, "1")).or_default().push(event);
+    for (set, event) in named_samples() {
+        files.entry(golden_file(&event, "1", set)).or_default().push(event);
     }
     if std::env::var_os("WAYBILL_BLESS").is_some_and(|bless| bless == "1") {
         BLESSED.call_once(|| files.iter().for_each(|(file, events)| write_once(file, events)));
@@ -82,7 +93,7 @@ fn every_event_has_a_sample() {
         .map(|event| (event.aggregate_type(), event.event_type().to_owned()))
         .collect();
     assert_eq!(sampled, all_event_types());
-    assert_eq!(all_event_types().len(), 37);
+    assert_eq!(all_event_types().len(), 40);
 }
 
 #[test]

@@ -77,9 +77,12 @@ fn complete(method: &Method, path: &str, operation: &mut Value) {
     }
 }
 
-/// Whether what a request changes has states that it can be meant for: a file is there or not.
+/// Whether what a request changes has states that it can be meant for: a file is there or not, which delivery a
+/// returned mail is about is not known before it is read, and lists of addresses are many recipients'.
 fn has_state(path: &str) -> bool {
-    path != "/v1/artifacts"
+    let stateless =
+        ["/v1/artifacts", "/v1/mail/returns", "/v1/suppressions", "/v1/suppressions/lift"];
+    !stateless.contains(&path)
 }
 
 /// What may go wrong, by the kind of request.
@@ -99,6 +102,9 @@ fn problems(
     }
     if path.starts_with("/v1/") && path.contains('{') || path.ends_with("/resume") {
         codes.push(Code::NotFound);
+    }
+    if path == "/v1/mail/returns" {
+        codes.extend([Code::NotFound, Code::Refused]);
     }
     if changes {
         codes.push(Code::KeyReused);

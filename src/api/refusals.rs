@@ -226,6 +226,7 @@ refusals! {
         "not_in_doubt" => Refusal::NotInDoubt { .. },
         "delivery_open" => Refusal::NotClosed,
         "not_accepted" => Refusal::NotAccepted { .. },
+        "never_sent" => Refusal::NeverSent,
         "not_the_original" => Refusal::NotTheOriginal { .. },
         "resend_out_of_order" => Refusal::ResendOutOfOrder { .. },
         "not_in_inbox" => Refusal::NotInInbox { .. },

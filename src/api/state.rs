@@ -5,6 +5,7 @@ use aggregates::routing::RoutingIndex;
 use analysis::Analyst;
 use artifacts::ArtifactStore;
 use intake::Intake;
+use returns::ReturnDesk;
 use sqlx::PgPool;
 use store::{Ledger, Tail, Vault};
 use tokio::sync::Semaphore;
@@ -57,6 +58,8 @@ pub struct ApiParts {
     pub read_position: Arc<dyn ReadPosition>,
     /// Orders on deliveries.
     pub deliveries: Arc<dyn DeliveryCommands>,
+    /// Where mail that came back is recorded.
+    pub returns: Arc<ReturnDesk>,
     /// What channels know of addresses.
     pub address_rules: Arc<dyn AddressRules>,
     /// The text of `/metrics`.

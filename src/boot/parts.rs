@@ -15,6 +15,7 @@ use intake::{Intake, Neighbours};
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::Rng;
 use render::Frames;
+use returns::ReturnDesk;
 use schema::{ChannelKind, Position};
 use store::{Identity, Ledger, Subscription, Tail, TailConfig, Vault};
 use tokio::time::timeout;
@@ -43,6 +44,8 @@ pub struct Parts {
     pub dispatcher: Arc<Dispatcher>,
     pub intake: Arc<Intake>,
     pub kafka: Option<Arc<KafkaIntake>>,
+    /// Where mail that came back is recorded.
+    pub returns: Arc<ReturnDesk>,
     pub api: ApiState,
     /// Whether nothing may be sent, and why.
     pub held: Held,
@@ -61,6 +64,7 @@ struct Ground {
     artifacts: ArtifactStore,
     frames: Frames,
     index: SharedIndex,
+    returns: Arc<ReturnDesk>,
 }
 
 impl Parts {
@@ -78,7 +82,12 @@ impl Parts {
         let (index, subscription) = index::load(&ledger, &tail).await?;
         let node = config.node.id.clone().unwrap_or_else(random_name);
         let frames = Frames::new(artifacts.clone(), config.artifacts.concurrent_renders);
-        let ground = Ground { config, node, ledger, vault, artifacts, frames, index };
+        let returns = Arc::new(ReturnDesk::new(
+            Arc::clone(&ledger),
+            Arc::clone(&vault),
+            config.returns.clone(),
+        ));
+        let ground = Ground { config, node, ledger, vault, artifacts, frames, index, returns };
 
         let dispatcher = dispatcher(&ground, channels);
         observe(&ground, &dispatcher);
@@ -94,7 +103,7 @@ impl Parts {
             held: held.clone(),
         };
         let api = api_state(&ground, &dispatcher, &intake, guard, readiness, metrics.clone());
-        let Ground { config, node, ledger, index, .. } = ground;
+        let Ground { config, node, ledger, index, returns, .. } = ground;
         Ok(Self {
             config,
             node,
@@ -106,6 +115,7 @@ impl Parts {
             dispatcher,
             intake,
             kafka,
+            returns,
             api,
             held,
             lost_through,
@@ -280,6 +290,7 @@ fn api_state(
             Arc::clone(&ground.index),
             dispatcher.lease_ms(),
         ))),
+        returns: Arc::clone(&ground.returns),
         address_rules: Arc::new(walls::Addresses(guard)),
         metrics: Arc::new(move || metrics.render()),
     })

@@ -8,6 +8,7 @@ use dispatch::Dispatcher;
 use followers::HearAhead;
 use metrics_exporter_prometheus::PrometheusHandle;
 use reactors::last_mismatches;
+use returns::{Lmtp, Maildir};
 use store::Ledger;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -88,7 +89,12 @@ struct Work {
 }
 
 impl Work {
-    fn start(parts: &Parts, failed: &CancellationToken, hear_ahead: HearAhead) -> Self {
+    fn start(
+        parts: &Parts,
+        (maildir, lmtp): (Option<Maildir>, Option<Lmtp>),
+        failed: &CancellationToken,
+        hear_ahead: HearAhead,
+    ) -> Self {
         let crew = || Crew::new(CancellationToken::new(), failed);
         let mut work = Self { intake: crew(), sends: crew(), followers: crew() };
         let (intake, stop) = (Arc::clone(&parts.intake), work.intake.stop.clone());
@@ -99,6 +105,17 @@ impl Work {
         if let Some(kafka) = parts.kafka.clone() {
             let stop = work.intake.stop.clone();
             work.intake.add("kafka intake", async move { Ok(kafka.run(stop).await?) });
+        }
+        if let Some(maildir) = maildir {
+            let stop = work.intake.stop.clone();
+            work.intake.add("maildir", async move {
+                maildir.run(stop).await;
+                Ok(())
+            });
+        }
+        if let Some(lmtp) = lmtp {
+            let stop = work.intake.stop.clone();
+            work.intake.add("lmtp", async move { Ok(lmtp.run(stop).await?) });
         }
         let sending = run_dispatch(Arc::clone(&parts.dispatcher), work.sends.stop.clone());
         work.sends.add("dispatch", sending);
@@ -137,7 +154,9 @@ pub async fn start(parts: Parts) -> Result<Running> {
         let hear_ahead: HearAhead = Arc::new(move |known| {
             sender.send_replace(Some(known).filter(|known| *known > lost_through));
         });
-        let started = Work::start(&parts, &failed, hear_ahead);
+        let maildir = Maildir::open(&parts.returns).context("returns.maildir")?;
+        let lmtp = Lmtp::open(&parts.returns).await.context("returns.lmtp_bind")?;
+        let started = Work::start(&parts, (maildir, lmtp), &failed, hear_ahead);
         let watch = Watch {
             ledger: Arc::clone(&parts.ledger),
             tail: Arc::clone(&parts.tail),

@@ -19,6 +19,7 @@ mod queue;
 mod recover;
 mod serve;
 mod subscriptions;
+mod suppressions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Look at subscriptions and change them.
     Subscriptions(subscriptions::SubscriptionsArgs),
+    /// Addresses that nothing is sent to: list, import, export, lift.
+    Suppressions(suppressions::SuppressionsArgs),
     /// Look at deliveries, cancel, resend, resolve.
     Deliveries(deliveries::DeliveriesArgs),
     /// The log's mirror on Kafka: status, verify, backfill.
@@ -121,6 +124,7 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Keys(args) => keys::run(&Config::load(file)?, args, output).await,
         Command::Publish(args) => publish::run(args, output).await,
         Command::Subscriptions(args) => subscriptions::run(args, output).await,
+        Command::Suppressions(args) => suppressions::run(args, output).await,
         Command::Deliveries(args) => deliveries::run(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,

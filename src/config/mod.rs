@@ -20,6 +20,7 @@ use figment::providers::{Env, Format, Toml};
 use figment::{Figment, Provider};
 use followers::{FollowerConfig, MirrorConfig};
 use intake::{IntakeConfig, KafkaConfig};
+use returns::ReturnsConfig;
 use schema::Invalid;
 use serde::de::DeserializeOwned;
 
@@ -28,7 +29,7 @@ pub use sections::{
 };
 
 /// The sections there are. A variable or a table of another name is an error.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "node",
     "api",
     "inbox",
@@ -38,6 +39,7 @@ const SECTIONS: [&str; 18] = [
     "intake",
     "artifacts",
     "mail",
+    "returns",
     "webhook",
     "dispatch",
     "followers",
@@ -78,6 +80,8 @@ pub struct Config {
     pub artifacts: ArtifactsConfig,
     /// The mail channel.
     pub mail: EmailConfig,
+    /// What comes back by mail.
+    pub returns: ReturnsConfig,
     /// The webhook channel.
     pub webhook: WebhookConfig,
     /// Sends.
@@ -137,6 +141,7 @@ impl Config {
             section(figment, "intake", IntakeConfig::wrong, &mut wrong),
             section(figment, "artifacts", ArtifactsConfig::wrong, &mut wrong),
             section(figment, "mail", EmailConfig::wrong, &mut wrong),
+            section(figment, "returns", ReturnsConfig::wrong, &mut wrong),
             section(figment, "webhook", WebhookConfig::wrong, &mut wrong),
             section(figment, "dispatch", DispatchConfig::wrong, &mut wrong),
             section(figment, "followers", FollowerConfig::wrong, &mut wrong),
@@ -157,6 +162,7 @@ impl Config {
             Some(intake),
             Some(artifacts),
             Some(mail),
+            Some(returns),
             Some(webhook),
             Some(dispatch),
             Some(followers),
@@ -180,6 +186,7 @@ impl Config {
             intake,
             artifacts,
             mail,
+            returns,
             webhook,
             dispatch,
             followers,

@@ -6,13 +6,15 @@ use figment::value::{Dict, Map, Num, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
 /// Keys whose values are secrets.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 8] = [
     "database.url",
     "database.owner_url",
     "vault.url",
     "vault.master_key",
     "mail.username",
     "mail.password",
+    "mail.oauth_client_secret",
+    "mail.oauth_refresh_token",
 ];
 /// The key whose values are secrets, each under a name of its own that may hold dots.
 const SECRET_MAP: &str = "kafka.properties";

@@ -216,9 +216,12 @@ impl DeliveryDesk {
         let Recipient::Active(known) = index.recipient(&original.tenant, &plan.recipient) else {
             return plan;
         };
-        let same = known.address(&plan.address).filter(|same| same.channel == plan.channel);
-        let place = same.and_then(Address::place).or_else(|| known.reachable(plan.channel));
-        if let Some(Place { address, destination }) = place {
+        let now = now();
+        let same = known.active(plan.channel).find(|address| address.id == plan.address);
+        let usable = same.filter(|address| address.suppression(now).is_none());
+        let other = || known.reachable(plan.channel, now);
+        let place = usable.and_then(Address::place).or_else(other);
+        if let Some(Place { address, destination }) = place.or(same.and_then(Address::place)) {
             (plan.address, plan.destination) = (address, destination);
         }
         plan

@@ -90,6 +90,7 @@ pub(crate) async fn prepare(
         attributes: version.report.attributes.clone(),
         attachments: attachments(dispatcher, send, plan, &version.report).await?,
         unsubscribe_url: Some(unsubscribe_url(dispatcher, tenant, plan)),
+        return_mark: return_mark(dispatcher, send, plan),
         traceparent: trace::outgoing(plan.channel, send.carried.traceparent.as_deref()),
     };
     Ok(Prepared { parcel, version })
@@ -166,6 +167,14 @@ async fn secret(
 fn unsubscribe_url(dispatcher: &Dispatcher, tenant: &TenantId, plan: &DeliveryPlan) -> String {
     let token = unsubscribe::unsubscribe_token(&dispatcher.vault, tenant, &plan.subscription);
     format!("{}/u/{token}", dispatcher.public_url)
+}
+
+/// Only mail comes back.
+fn return_mark(dispatcher: &Dispatcher, send: &Send, plan: &DeliveryPlan) -> Option<String> {
+    match plan.channel {
+        ChannelKind::Mail => Some(dispatcher.vault.return_mark(send.carried.delivery)),
+        ChannelKind::Webhook | ChannelKind::Inbox => None,
+    }
 }
 
 fn version_error(error: VersionError) -> ChannelError {

@@ -22,6 +22,7 @@ mod precondition;
 mod queue;
 mod returning;
 mod scope;
+mod suppressions;
 mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -44,6 +45,7 @@ pub use queue::{
 };
 pub use returning::{ReturnError, Returning, Told, pass_positions};
 pub use scope::CommandScope;
+pub use suppressions::ListedAddress;
 pub use tail::{Batch, Blocked, Replaced, Subscription, Tail, TailStep};
 pub use unit::{Append, Appended, CommandOutcome, CommandRecord, Unit};
 pub use vault::{UnsealError, Vault, VaultError};

@@ -115,6 +115,8 @@ const fn kind(evidence: &Evidence) -> &'static str {
         Evidence::LateFailure { .. } => "late_failure",
         Evidence::Bounced { .. } => "bounced",
         Evidence::Resent { .. } => "resent",
+        Evidence::Complained { .. } => "complained",
+        Evidence::AutoReplied => "auto_replied",
     }
 }
 

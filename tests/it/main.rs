@@ -23,6 +23,7 @@ mod operations;
 mod postgres_dies;
 mod restore;
 mod restored_backup;
+mod returned_mail;
 mod secrets;
 mod several_nodes;
 mod sick_destinations;

@@ -105,6 +105,19 @@ fn an_accepted_mail_bounces_once() {
 }
 
 #[test]
+fn a_complaint_and_an_automatic_reply_are_told_once_each() {
+    let complained = || Evidence::Complained { complaint: Complaint::Abuse };
+    for learned in [complained(), Evidence::AutoReplied] {
+        given(closed()).when(record(learned.clone())).then(vec![evidence(learned.clone())]);
+        let events = after(closed(), &[evidence(learned.clone())]);
+        given(events.clone()).when(record(learned)).then(vec![]);
+        given(events).when(record(bounced())).then(vec![evidence(bounced())]);
+    }
+    given(attempting()).when(record(complained())).refused(Refusal::NotClosed);
+    given(vec![scheduled(), cancelled()]).when(record(complained())).refused(Refusal::NeverSent);
+}
+
+#[test]
 fn only_what_was_accepted_bounces() {
     given(vec![scheduled(), cancelled()])
         .when(record(bounced()))

@@ -178,6 +178,8 @@ fn kind_of(evidence: &Evidence) -> (&'static str, Option<(&'static str, String)>
         Evidence::LateFailure { fault, .. } => ("late_failure", Some(named(fault))),
         Evidence::Bounced { fault } => ("bounced", Some(named(fault))),
         Evidence::Resent { .. } => ("resent", None),
+        Evidence::Complained { .. } => ("complained", None),
+        Evidence::AutoReplied => ("auto_replied", None),
     }
 }
 

@@ -121,6 +121,8 @@ words!(
         SameDelivery = "same_delivery",
         /// The recipient had been retired.
         RecipientRetired = "recipient_retired",
+        /// Every active address on the channels the subscription names was suppressed.
+        SuppressedAddress = "suppressed_address",
         /// The version was withdrawn or corrected before this slice was planned.
         Withdrawn = "withdrawn",
     }

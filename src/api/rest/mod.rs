@@ -8,11 +8,13 @@ mod events;
 mod inbox;
 mod keys;
 mod listing;
+mod mail;
 mod pauses;
 mod plain;
 mod recipients;
 mod reports;
 mod subscriptions;
+mod suppressions;
 mod unsubscribe;
 mod words;
 
@@ -31,6 +33,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
         .merge(inbox::routes())
+        .merge(mail::routes())
+        .merge(suppressions::routes())
         .merge(pauses::routes())
         .merge(keys::routes())
         .merge(unsubscribe::routes())

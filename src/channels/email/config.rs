@@ -3,8 +3,14 @@ use std::path::PathBuf;
 use schema::Invalid;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use url::Url;
 
+use super::dkim::DkimKey;
+use super::returns::MARK_CHARS;
 use crate::validate_mail_address;
+
+/// A local part has 64 octets; the plus and the mark take 41.
+const MAX_PREFIX_CHARS: usize = 64 - 1 - MARK_CHARS;
 
 /// How the connection to the relay is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -33,16 +39,39 @@ pub struct EmailConfig {
     pub tls: TlsMode,
     /// PEM file with certificates to trust beside the system's, for a private relay. Key `mail.ca_file`.
     pub ca_file: Option<PathBuf>,
-    /// User for AUTH PLAIN or LOGIN; needs `mail.password`, and TLS that cannot be stripped. Key `mail.username`.
+    /// User for AUTH PLAIN or LOGIN with `mail.password`, or for XOAUTH2 with a token; needs TLS that cannot be
+    /// stripped. Key `mail.username`.
     pub username: Option<SecretString>,
     /// Key `mail.password`.
     pub password: Option<SecretString>,
+    /// File with the access token for XOAUTH2, kept fresh by something else; read for each connection. Key
+    /// `mail.oauth_token_file`.
+    pub oauth_token_file: Option<PathBuf>,
+    /// Where access tokens are asked for (RFC 6749), https: by `mail.oauth_refresh_token`, or by the client's own
+    /// credentials without one. Key `mail.oauth_token_url`.
+    pub oauth_token_url: Option<Url>,
+    /// Needed to ask. Key `mail.oauth_client_id`.
+    pub oauth_client_id: Option<String>,
+    /// Key `mail.oauth_client_secret`.
+    pub oauth_client_secret: Option<SecretString>,
+    /// Key `mail.oauth_refresh_token`.
+    pub oauth_refresh_token: Option<SecretString>,
+    /// What the token is to be good for. Key `mail.oauth_scope`.
+    pub oauth_scope: Option<String>,
     /// Address that mails come from, also the envelope's sender. Key `mail.from_address`.
     pub from_address: String,
     /// Name that mails come from, at most 128 bytes. Key `mail.from_name`.
     pub from_name: String,
     /// Domain of Message-IDs; that of `mail.from_address` when absent. Key `mail.message_id_domain`.
     pub message_id_domain: Option<String>,
+    /// Domain whose mail is brought back to us (by Maildir, LMTP or HTTP): each mail then has a sender of its own in
+    /// the envelope, so that what comes back names its delivery (VERP). `mail.from_address`, when absent. Key
+    /// `mail.bounce_domain`.
+    pub bounce_domain: Option<String>,
+    /// What such senders begin with, 1 to 23 letters, digits, hyphens or dots. Key `mail.bounce_prefix`.
+    pub bounce_prefix: String,
+    /// Keys that mails are signed with (DKIM): `[{domain="…",selector="…",key_file="…"}]`. Key `mail.dkim`.
+    pub dkim: Vec<DkimKey>,
     /// Name given in EHLO; the domain of `mail.from_address` when absent. Key `mail.hello_name`.
     pub hello_name: Option<String>,
     /// Connections at most, 1 to 256. Key `mail.pool_size`.
@@ -82,9 +111,18 @@ impl Default for EmailConfig {
             ca_file: None,
             username: None,
             password: None,
+            oauth_token_file: None,
+            oauth_token_url: None,
+            oauth_client_id: None,
+            oauth_client_secret: None,
+            oauth_refresh_token: None,
+            oauth_scope: None,
             from_address: "waybill@localhost.localdomain".to_owned(),
             from_name: "Waybill".to_owned(),
             message_id_domain: None,
+            bounce_domain: None,
+            bounce_prefix: "bounce".to_owned(),
+            dkim: Vec::new(),
             hello_name: None,
             pool_size: 16,
             idle_limit_ms: 60_000,
@@ -107,6 +145,8 @@ pub struct Checked {
     pub from_address: String,
     pub message_id_domain: String,
     pub hello_name: String,
+    /// In its ASCII form.
+    pub bounce_domain: Option<String>,
 }
 
 impl EmailConfig {
@@ -130,6 +170,9 @@ impl EmailConfig {
         wrong.extend(self.sender().err());
         wrong.extend(domain("mail.message_id_domain", self.message_id_domain.as_deref()).err());
         wrong.extend(domain("mail.hello_name", self.hello_name.as_deref()).err());
+        wrong.extend(domain("mail.bounce_domain", self.bounce_domain.as_deref()).err());
+        wrong.extend(self.check_bounce_prefix().err());
+        wrong.extend(self.dkim.iter().filter_map(DkimKey::wrong));
         wrong
     }
 
@@ -149,6 +192,7 @@ impl EmailConfig {
         Ok(Checked {
             message_id_domain: or_senders(message_ids),
             hello_name: or_senders(hello),
+            bounce_domain: domain("mail.bounce_domain", self.bounce_domain.as_deref())?,
             from_address,
         })
     }
@@ -158,8 +202,23 @@ impl EmailConfig {
             .map_err(|wrong| Invalid { field: "mail.from_address".to_owned(), ..wrong })
     }
 
+    /// With a plus and a mark it must fit a local part, of 64 octets at most (RFC 5321 §4.5.3.1.1).
+    fn check_bounce_prefix(&self) -> Result<(), Invalid> {
+        let prefix = &self.bounce_prefix;
+        let plain = prefix.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.'));
+        let dots = prefix.starts_with('.') || prefix.ends_with('.') || prefix.contains("..");
+        if plain && !dots && (1..=MAX_PREFIX_CHARS).contains(&prefix.len()) {
+            return Ok(());
+        }
+        let rule = "must be 1 to 23 letters, digits, hyphens or single dots inside";
+        Err(Invalid::new("mail.bounce_prefix", prefix, rule))
+    }
+
     fn check_login(&self) -> Result<(), Invalid> {
-        if self.username.is_some() != self.password.is_some() {
+        let by_token = self.oauth_token_file.is_some() || self.oauth_token_url.is_some();
+        if by_token {
+            self.check_oauth()?;
+        } else if self.username.is_some() != self.password.is_some() {
             return Err(Invalid::new("mail.username", "…", "needs mail.password, and the reverse"));
         }
         let empty = |secret: &SecretString| secret.expose_secret().is_empty();
@@ -170,6 +229,33 @@ impl EmailConfig {
         if self.username.is_some() && !protected && !self.test_sink {
             let rule = "must be starttls_required or implicit when mail.username is set";
             return Err(Invalid::new("mail.tls", &format!("{:?}", self.tls), rule));
+        }
+        Ok(())
+    }
+}
+
+impl EmailConfig {
+    /// What is needed to log in by a token, and what is in its way.
+    fn check_oauth(&self) -> Result<(), Invalid> {
+        if self.password.is_some() {
+            let rule = "must be absent when tokens are used";
+            return Err(Invalid::new("mail.password", "…", rule));
+        }
+        if self.username.is_none() {
+            return Err(Invalid::new("mail.username", "", "is needed to log in by a token"));
+        }
+        let Some(url) = &self.oauth_token_url else { return Ok(()) };
+        if self.oauth_token_file.is_some() {
+            let rule = "must be absent when mail.oauth_token_url is set";
+            return Err(Invalid::new("mail.oauth_token_file", "…", rule));
+        }
+        // In test-sink mode nothing leaves the machine, and its neighbours speak clear text.
+        if url.scheme() != "https" && !(self.test_sink && url.scheme() == "http") {
+            return Err(Invalid::new("mail.oauth_token_url", url.as_str(), "must be https"));
+        }
+        if self.oauth_client_id.is_none() {
+            let rule = "is needed to ask for a token";
+            return Err(Invalid::new("mail.oauth_client_id", "", rule));
         }
         Ok(())
     }

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::commands::Ehlo;
+use lettre::transport::smtp::commands::{Auth, Ehlo};
 use lettre::transport::smtp::extension::ClientId;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use schema::{ChannelError, FailureClass, SendStage};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use super::oauth::Tokens;
 use super::session::{Session, is_421, refused_or_lost};
 use super::wire::{Wire, WireWatch};
 use super::{EmailConfig, TlsMode};
@@ -29,6 +30,8 @@ pub struct Connector {
     mode: TlsMode,
     hello: ClientId,
     login: Option<Credentials>,
+    /// For the user that logs in by a token.
+    tokens: Option<(String, Tokens)>,
     starttls: Option<TlsParameters>,
     implicit: Option<(TlsConnector, ServerName<'static>)>,
     connect_timeout: Duration,
@@ -50,6 +53,10 @@ impl Connector {
                 let (user, password) = (user.expose_secret(), password.expose_secret());
                 Credentials::new(user.to_owned(), password.to_owned())
             }),
+            tokens: Tokens::try_new(config)?.map(|tokens| {
+                let user = config.username.as_ref().map(ExposeSecret::expose_secret);
+                (user.unwrap_or_default().to_owned(), tokens)
+            }),
             starttls: starttls.then(|| starttls_parameters(config)).transpose()?,
             implicit: wanted(&[TlsMode::Implicit]).then(|| implicit_tls(config)).transpose()?,
             connect_timeout: Duration::from_millis(config.connect_timeout_ms),
@@ -58,8 +65,24 @@ impl Connector {
         })
     }
 
-    /// A session that is ready for its first mail.
+    /// A session that is ready for its first mail. A relay that refuses a token is dialled once more with another one.
     pub async fn open(&self, deadline: Instant) -> Result<Session, ChannelError> {
+        let Some((_, tokens)) = &self.tokens else { return self.open_with(deadline, None).await };
+        let token = tokens.token(deadline).await?;
+        match self.open_with(deadline, Some(&token)).await {
+            Err(error) if error.class == FailureClass::Auth && tokens.refused(&token).await => {
+                let token = tokens.token(deadline).await?;
+                self.open_with(deadline, Some(&token)).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_with(
+        &self,
+        deadline: Instant,
+        token: Option<&SecretString>,
+    ) -> Result<Session, ChannelError> {
         let connected_by = deadline.min(Instant::now() + self.connect_timeout);
         let watch = Arc::new(WireWatch::default());
         let dialled = timeout_at(connected_by, self.dial(Arc::clone(&watch)));
@@ -70,7 +93,10 @@ impl Connector {
         let connection = self.step(deadline, SmtpStep::Hello, greeted).await?;
         let mut session = Session::new(connection, watch);
         self.encrypt(&mut session, deadline).await?;
-        self.log_in(&mut session, deadline).await?;
+        match token {
+            Some(token) => self.log_in_by_token(&mut session, token, deadline).await?,
+            None => self.log_in(&mut session, deadline).await?,
+        }
         session.pipelines = self.offers_pipelining(&mut session, deadline).await?;
         Ok(session)
     }
@@ -111,6 +137,26 @@ impl Connector {
             return Err(ChannelError::not_sent(FailureClass::Auth, "smtp.auth_missing"));
         }
         let answered = session.connection.auth(&MECHANISMS, login);
+        self.step(deadline, SmtpStep::Auth, answered).await.map(|_| ())
+    }
+
+    /// A relay that refuses says why in a challenge, and refuses once that is answered with nothing.
+    async fn log_in_by_token(
+        &self,
+        session: &mut Session,
+        token: &SecretString,
+        deadline: Instant,
+    ) -> Result<(), ChannelError> {
+        if !session.connection.server_info().supports_auth_mechanism(Mechanism::Xoauth2) {
+            return Err(ChannelError::not_sent(FailureClass::Auth, "smtp.auth_missing"));
+        }
+        let user = self.tokens.as_ref().map(|(user, _)| user.clone()).unwrap_or_default();
+        let login = Credentials::new(user, token.expose_secret().to_owned());
+        let answered = async {
+            let auth = Auth::new(Mechanism::Xoauth2, login, None)?;
+            let answer = session.connection.command(auth).await?;
+            if answer.has_code(334) { session.connection.command("\r\n").await } else { Ok(answer) }
+        };
         self.step(deadline, SmtpStep::Auth, answered).await.map(|_| ())
     }
 

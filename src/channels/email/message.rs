@@ -6,7 +6,9 @@ use secrecy::ExposeSecret;
 
 use super::EmailConfig;
 use super::config::Checked;
+use super::dkim::Signers;
 use super::header::{HeaderBlock, invalid_address};
+use super::returns::{MARK_HEADER, return_address};
 use super::template::{Rendered, Templates};
 use crate::encoded::EncodedCache;
 use crate::validate_mail_address;
@@ -17,6 +19,8 @@ const LINE_BYTES: usize = 57;
 
 /// A mail ready to be handed over.
 pub struct Mail {
+    /// The envelope's sender: this mail's own, where what comes back is brought to us.
+    pub sender: String,
     /// The one recipient, in ASCII.
     pub to: String,
     bytes: Vec<u8>,
@@ -38,8 +42,12 @@ impl Mail {
 /// Makes mails of parcels. Equal parcels make equal bytes.
 pub struct Composer {
     templates: Templates,
+    signers: Signers,
     sender_name: String,
     from_line: String,
+    from_address: String,
+    bounce_prefix: String,
+    bounce_domain: Option<String>,
     message_id_domain: String,
     max_message_bytes: usize,
     one_click_over_http: bool,
@@ -59,13 +67,18 @@ impl Composer {
         config: &EmailConfig,
         checked: &Checked,
         templates: Templates,
+        signers: Signers,
     ) -> Result<Self, ChannelError> {
         let mut from = HeaderBlock::default();
         from.mailbox(false, Some(&config.from_name), &checked.from_address)?;
         Ok(Self {
             templates,
+            signers,
             sender_name: config.from_name.clone(),
             from_line: from.into_text(),
+            from_address: checked.from_address.clone(),
+            bounce_prefix: config.bounce_prefix.clone(),
+            bounce_domain: checked.bounce_domain.clone(),
             message_id_domain: checked.message_id_domain.clone(),
             max_message_bytes: config.max_message_bytes,
             one_click_over_http: config.test_sink,
@@ -89,7 +102,16 @@ impl Composer {
         if bytes.len() > self.max_message_bytes {
             return Err(too_large());
         }
-        Ok(Mail { to, sha256: Sha256::of(&bytes), bytes })
+        let bytes = self.signers.sign(bytes).ok_or_else(unsigned)?;
+        let sender = self.sender(parcel);
+        Ok(Mail { sender, to, sha256: Sha256::of(&bytes), bytes })
+    }
+
+    fn sender(&self, parcel: &Parcel) -> String {
+        match (&self.bounce_domain, &parcel.return_mark) {
+            (Some(domain), Some(mark)) => return_address(&self.bounce_prefix, mark, domain),
+            (Some(_) | None, _) => self.from_address.clone(),
+        }
     }
 
     fn head(&self, parcel: &Parcel, to: &str, subject: &str) -> Result<String, ChannelError> {
@@ -110,6 +132,9 @@ impl Composer {
             }
         }
         head.plain("X-Waybill-Delivery", &parcel.delivery.to_string())?;
+        if let Some(mark) = &parcel.return_mark {
+            head.plain(MARK_HEADER, mark)?;
+        }
         for file in &parcel.attachments {
             head.plain("X-Waybill-Content-SHA256", &file.sha256.to_string())?;
         }
@@ -193,6 +218,10 @@ fn unsubscribe(url: &str) -> Result<&str, ChannelError> {
         reply: Some("List-Unsubscribe needs an http or https URL".to_owned()),
         ..ChannelError::not_sent(FailureClass::Content, "mail.header")
     })
+}
+
+fn unsigned() -> ChannelError {
+    ChannelError::not_sent(FailureClass::Config, "mail.dkim")
 }
 
 fn too_large() -> ChannelError {

@@ -8,9 +8,12 @@
 mod config;
 mod connect;
 mod context;
+mod dkim;
 mod header;
 mod message;
+mod oauth;
 mod pool;
+pub mod returns;
 mod send;
 mod session;
 mod template;
@@ -19,4 +22,5 @@ mod tests;
 mod wire;
 
 pub use config::{EmailConfig, TlsMode};
+pub use dkim::DkimKey;
 pub use send::EmailChannel;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::EmailConfig;
 use super::connect::Connector;
+use super::dkim::Signers;
 use super::message::{Composer, Mail};
 use super::pool::Pool;
 use super::session::{Session, Trouble};
@@ -23,7 +24,6 @@ const MARGIN_MS: u64 = 2_000;
 pub struct EmailChannel {
     composer: Arc<Composer>,
     pool: Pool,
-    sender: String,
     command_timeout: Duration,
     send_timeout_ms: u64,
 }
@@ -37,14 +37,14 @@ impl EmailChannel {
     pub fn try_new(config: &EmailConfig) -> Result<Self, SetupError> {
         let checked = config.checked()?;
         let templates = Templates::try_load(config.template_dir.as_deref())?;
-        let composer = Composer::try_new(config, &checked, templates).map_err(|_| {
+        let signers = Signers::try_load(&config.dkim)?;
+        let composer = Composer::try_new(config, &checked, templates, signers).map_err(|_| {
             schema::Invalid::new("mail.from_name", &config.from_name, "must fit in a header")
         })?;
         let connector = Connector::try_new(config, checked.hello_name)?;
         Ok(Self {
             composer: Arc::new(composer),
             pool: Pool::new(config, connector),
-            sender: checked.from_address,
             command_timeout: Duration::from_millis(config.command_timeout_ms),
             send_timeout_ms: config.send_timeout_ms,
         })
@@ -82,7 +82,7 @@ impl EmailChannel {
         mail: &Mail,
         deadline: Instant,
     ) -> Result<Response, Box<Trouble>> {
-        let outcome = session.transact(&self.sender, mail, self.command_timeout, deadline).await;
+        let outcome = session.transact(mail, self.command_timeout, deadline).await;
         if outcome.as_ref().err().is_none_or(|trouble| trouble.usable) {
             self.pool.keep(session);
         }

@@ -56,12 +56,11 @@ impl Session {
     /// One mail to one recipient, step by step, so that the stage of a lost connection is known.
     pub async fn transact(
         &mut self,
-        sender: &str,
         mail: &Mail,
         command_timeout: Duration,
         deadline: Instant,
     ) -> Result<Response, Box<Trouble>> {
-        self.envelope(sender, &mail.to, command_timeout, deadline).await?;
+        self.envelope(&mail.sender, &mail.to, command_timeout, deadline).await?;
         let response = self.content(mail, deadline).await?;
         self.needs_reset = false;
         self.mail_count += 1;

@@ -89,6 +89,9 @@ async fn read(ledger: &Ledger) -> Result<Addresses> {
                 }
                 RecipientEvent::RecipientRegistered(_)
                 | RecipientEvent::RecipientChanged(_)
+                | RecipientEvent::AddressBouncedSoftly { .. }
+                | RecipientEvent::AddressSuppressed { .. }
+                | RecipientEvent::SuppressionLifted { .. }
                 | RecipientEvent::EntitlementGranted { .. }
                 | RecipientEvent::EntitlementRevoked { .. } => {}
             }

@@ -128,6 +128,7 @@ const fn suppressed(reason: SuppressReason) -> &'static str {
         SuppressReason::NotEntitled => "no valid grant covers the report any more",
         SuppressReason::AddressRetired => "the address was retired",
         SuppressReason::RecipientRetired => "the recipient was retired or its data erased",
+        SuppressReason::AddressSuppressed => "the address is suppressed",
     }
 }
 
@@ -152,5 +153,7 @@ fn learned(evidence: &Evidence) -> String {
         Evidence::Resent { delivery, resend } => {
             format!("sent once more as delivery {delivery} (repetition {resend})")
         }
+        Evidence::Complained { complaint } => format!("complained of as {}", complaint.as_str()),
+        Evidence::AutoReplied => "answered by a machine: the mailbox is there".to_owned(),
     }
 }

@@ -91,5 +91,8 @@ pub(crate) const fn reason(reason: NotPlannedReason) -> &'static str {
         NotPlannedReason::Withdrawn => {
             "the version was withdrawn or corrected before it was planned"
         }
+        NotPlannedReason::SuppressedAddress => {
+            "every active address on the channels the subscription names was suppressed"
+        }
     }
 }

@@ -1,4 +1,6 @@
-use schema::events::{RecipientEvent, RecipientKind, RecipientProfile, RetireReason};
+use schema::events::{
+    RecipientEvent, RecipientKind, RecipientProfile, RetireReason, SuppressionReason,
+};
 
 use super::until;
 
@@ -20,6 +22,22 @@ pub(super) fn of(event: &RecipientEvent) -> String {
                 RetireReason::Gone => "the other side said it is gone for good",
             };
             format!("address {address} retired: {why}")
+        }
+        RecipientEvent::AddressBouncedSoftly { address, delivery, .. } => {
+            format!("mail to address {address} came back, for a reason that passes: {delivery}")
+        }
+        RecipientEvent::AddressSuppressed { address, reason, until: end, .. } => {
+            let why = match reason {
+                SuppressionReason::HardBounce => "its server takes nothing for it",
+                SuppressionReason::Complaint => "a mail to it was complained of",
+                SuppressionReason::RepeatedSoft => "mail to it came back several times",
+                SuppressionReason::Imported => "it stands on an imported list",
+                SuppressionReason::Requested => "as requested",
+            };
+            format!("address {address} suppressed {}: {why}", until(*end, "until it is lifted"))
+        }
+        RecipientEvent::SuppressionLifted { address, reason } => {
+            format!("address {address} is sent to again: {reason}")
         }
         RecipientEvent::EntitlementGranted { grant, report, until: end } => {
             format!("granted {report} by grant {grant}, {}", until(*end, "for good"))

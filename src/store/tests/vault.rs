@@ -1,6 +1,6 @@
 //! Keys, and what is sealed under them.
 
-use schema::{RecipientId, TenantId};
+use schema::{DeliveryId, RecipientId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use store::testing::TestLedger;
 use store::{UnsealError, Vault, VaultConfig, VaultError};
@@ -163,4 +163,25 @@ async fn a_signature_is_good_for_its_purpose_only() {
     assert!(test.vault.verify_api_secret("wb_secret", &hash));
     assert!(!test.vault.verify_api_secret("wb_other", &hash));
     assert!(!test.vault.verify_api_secret("", ""));
+}
+
+#[tokio::test]
+async fn a_mark_of_a_returned_mail_fits_a_local_part_in_any_case_and_cannot_be_forged() {
+    let test = TestLedger::start().await;
+    let delivery: DeliveryId = "019f0000-0000-8000-8000-000000000001".parse().unwrap();
+    let mark = test.vault.return_mark(delivery);
+    assert_eq!(mark, test.vault.return_mark(delivery));
+    assert_eq!(mark.len(), 40);
+    assert!(mark.bytes().all(|c| matches!(c, b'a'..=b'z' | b'2'..=b'7')));
+    assert_eq!(test.vault.marked_delivery(&mark), Some(delivery));
+    assert_eq!(test.vault.marked_delivery(&mark.to_uppercase()), Some(delivery));
+    for at in 0..mark.len() {
+        let mut forged = mark.clone().into_bytes();
+        forged[at] = if forged[at] == b'a' { b'b' } else { b'a' };
+        let forged = String::from_utf8(forged).unwrap();
+        assert_eq!(test.vault.marked_delivery(&forged), None, "{at}");
+    }
+    for odd in ["", "a", &mark[1..], &format!("{mark}a"), &"1".repeat(40)] {
+        assert_eq!(test.vault.marked_delivery(odd), None, "{odd}");
+    }
 }

@@ -4,6 +4,7 @@
 mod cache;
 mod cipher;
 mod error;
+mod marks;
 mod queries;
 mod seal;
 mod secrets;

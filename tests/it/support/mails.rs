@@ -4,6 +4,8 @@ use super::{env, http, until};
 
 /// A mail as the capturing server has it.
 pub struct Mail {
+    /// Its envelope's sender.
+    pub sender: String,
     /// All of it, as it came.
     pub source: String,
     /// Its only attachment.
@@ -45,5 +47,7 @@ pub async fn mail_of(address: &str) -> Mail {
         }
         None => Vec::new(),
     };
-    Mail { source, attachment }
+    let sender = &found["envelope"]["from"];
+    let sender = sender["address"].as_str().or(sender.as_str()).unwrap().to_owned();
+    Mail { sender, source, attachment }
 }

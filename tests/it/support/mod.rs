@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub use api::{Answer, Api, answer};
 pub use cable::Cable;
 pub use hook::Hook;
-pub use mails::mail_of;
+pub use mails::{Mail, mail_of};
 pub use node::Node;
 pub use own_server::{OwnServer, Whereabouts};
 pub use scene::{Ended, Scene, bare, run};

@@ -97,7 +97,11 @@ const fn attempt_of(event: &DeliveryEvent) -> Option<u32> {
         | DeliveryEvent::DeliverySuppressed { .. }
         | DeliveryEvent::EntryMarked { .. }
         | DeliveryEvent::EvidenceRecorded {
-            evidence: Evidence::Bounced { .. } | Evidence::Resent { .. },
+            evidence:
+                Evidence::Bounced { .. }
+                | Evidence::Resent { .. }
+                | Evidence::Complained { .. }
+                | Evidence::AutoReplied,
         } => None,
     }
 }
@@ -115,7 +119,7 @@ const fn reply_of(event: &DeliveryEvent) -> Option<&Sealed> {
             Evidence::LateFailure { fault, .. } | Evidence::Bounced { fault } => {
                 fault.reply.as_ref()
             }
-            Evidence::Resent { .. } => None,
+            Evidence::Resent { .. } | Evidence::Complained { .. } | Evidence::AutoReplied => None,
         },
         DeliveryEvent::DeliveryScheduled(_)
         | DeliveryEvent::AttemptStarted { .. }

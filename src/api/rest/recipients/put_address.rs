@@ -12,6 +12,7 @@ use crate::change::Change;
 use crate::error::{ApiError, Code};
 use crate::extract::{JsonBody, Path};
 use crate::outcome::{Done, answer};
+use crate::rest::suppressions::suppress_if_listed;
 use crate::sealing::sealed_for;
 use crate::state::ApiState;
 
@@ -107,7 +108,12 @@ impl Target<'_> {
         if has_moved.into_inner() {
             return Ok(None);
         }
-        Ok(Some(done?.showing(adding.map(|adding| adding.secret))))
+        let done = done?;
+        if self.channel == ChannelKind::Mail {
+            let at = (&self.recipient, &self.address);
+            suppress_if_listed(self.api, self.change, at, &sealed.tag).await?;
+        }
+        Ok(Some(done.showing(adding.map(|adding| adding.secret))))
     }
 
     async fn seal(&self, clear: &SecretString) -> Result<SealedAddress, ApiError> {

@@ -23,5 +23,6 @@ mod security;
 mod socket;
 mod subscriptions;
 mod support;
+mod suppressions;
 mod tls;
 mod unsubscribe;

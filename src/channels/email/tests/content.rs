@@ -3,6 +3,7 @@ use schema::FailureClass::{Content, RecipientPermanent};
 use schema::{Format, Parcel, SendStage};
 use secrecy::SecretString;
 
+use super::super::dkim::Signers;
 use super::super::message::Composer;
 use super::super::template::Templates;
 use super::{EmailChannel, EmailConfig, Script, channel, config, parcel, relay};
@@ -66,7 +67,7 @@ fn one_click_is_offered_over_https_alone_but_in_test_sink_mode() {
         let config = EmailConfig { from_address, test_sink, ..EmailConfig::default() };
         let templates = Templates::try_load(None).unwrap();
         let checked = config.checked().unwrap();
-        let composer = Composer::try_new(&config, &checked, templates).unwrap();
+        let composer = Composer::try_new(&config, &checked, templates, Signers::default()).unwrap();
         let url = format!("{scheme}://waybill.example/u/abc");
         let parcel = Parcel { unsubscribe_url: Some(url.clone()), ..parcel() };
         let mail = composer.compose(&parcel).unwrap();

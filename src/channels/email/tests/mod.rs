@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod content;
+mod judged;
+mod oauth;
 mod pool;
 mod quiet;
 mod speed;

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
+use super::super::dkim::Signers;
 use super::super::message::Composer;
 use super::super::template::Templates;
+use super::judged::keys;
 use super::{EmailChannel, EmailConfig, TlsMode, parcel};
 use crate::Channel;
+use crate::email::DkimKey;
 use crate::testing::fast_sink;
 
 /// Mails for one measurement: many in an optimised build, few in the build that the test suite makes.
@@ -52,14 +55,28 @@ async fn mail_leaves_faster_than_a_delayed_ack_lets_it() {
 
 #[test]
 fn composing_is_a_small_part_of_it() {
+    compose("composed only", &[]);
+}
+
+#[test]
+fn signing_by_either_kind_of_key_stays_affordable() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, _) = keys(folder.path());
+    for key in keys {
+        compose(&format!("composed and signed by {}", key.selector), &[key]);
+    }
+}
+
+fn compose(what: &str, keys: &[DkimKey]) {
     let config = EmailConfig { from_address: "reports@acme.example".into(), ..Default::default() };
     let templates = Templates::try_load(None).unwrap();
-    let composer = Composer::try_new(&config, &config.checked().unwrap(), templates).ok().unwrap();
+    let (checked, signers) = (config.checked().unwrap(), Signers::try_load(keys).unwrap());
+    let composer = Composer::try_new(&config, &checked, templates, signers).ok().unwrap();
     let (parcel, begun) = (parcel(), Instant::now());
     for _ in 0..MAILS {
         composer.compose(&parcel).ok().unwrap();
     }
-    report("composed only", begun);
+    report(what, begun);
 }
 
 fn report(what: &str, begun: Instant) {

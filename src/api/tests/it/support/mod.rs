@@ -15,6 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use intake::{Intake, IntakeConfig, Neighbours, NoPermits};
+use returns::{ReturnDesk, ReturnsConfig};
 use schema::events::{ApiKeyEvent, Scope, TenantEvent};
 use schema::{
     Actor, ApiKeyId, LedgerEvent, Metadata, RecordedEvent, StreamId, TenantId, Timestamp,
@@ -138,6 +139,11 @@ impl Api {
             readiness: Arc::new(TailBlocked),
             read_position: folded.clone(),
             deliveries: Arc::new(desk::Desk::new(Arc::clone(&ledger.ledger), routing)),
+            returns: Arc::new(ReturnDesk::new(
+                Arc::clone(&ledger.ledger),
+                Arc::clone(&ledger.vault),
+                ReturnsConfig::default(),
+            )),
             address_rules: Arc::new(Rules),
             metrics: Arc::new(|| "waybill_up 1\n".to_owned()),
         });
