@@ -117,7 +117,7 @@ fn every_stored_sample_is_as_its_schema_says() {
         }
         checked.insert(golden);
     }
-    assert_eq!(checked.len(), 36);
+    assert_eq!(checked.len(), 45);
 }
 
 #[test]

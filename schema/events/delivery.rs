@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use super::EventBody;
 use crate::{
     AddressId, AggregateType, ChannelKind, DeliveryId, DestinationKey, DistributionId, Fault,
-    Format, GrantId, Receipt, RecipientId, ReportName, RetrySchedule, SubscriptionId, Timestamp,
-    VersionName,
+    Format, GrantId, GroupId, Receipt, RecipientId, ReportName, RetrySchedule, SubscriptionId,
+    Timestamp, VersionName,
 };
 
 /// What is to be sent, to whom, on what grounds: the decision "planned", whole.
@@ -25,6 +25,9 @@ pub struct DeliveryPlan {
     pub subscription: SubscriptionId,
     /// As it stood then.
     pub subscription_version: u32,
+    /// As a member of which group, where the subscription is a group's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// By which grant.
     pub grant: GrantId,
     /// In which part of the plan; that event names the position read at.
@@ -166,6 +169,8 @@ pub enum SuppressReason {
     AddressRetired,
     /// The recipient was retired or its data erased.
     RecipientRetired,
+    /// The recipient is no member of the subscribed group any more.
+    NotMember,
 }
 
 impl SuppressReason {
@@ -178,6 +183,7 @@ impl SuppressReason {
             Self::NotEntitled => "not_entitled",
             Self::AddressRetired => "address_retired",
             Self::RecipientRetired => "recipient_retired",
+            Self::NotMember => "not_member",
         }
     }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::EventBody;
 use crate::{
-    AggregateType, Attributes, Format, Position, RecipientId, ReportName, Sha256, SubscriptionId,
-    Timestamp, VersionName,
+    AggregateType, Attributes, Format, GroupId, Position, RecipientId, ReportName, Sha256,
+    SubscriptionId, Timestamp, VersionName,
 };
 
 /// A file of a report version.
@@ -111,6 +111,9 @@ pub struct NotPlanned {
     pub subscription: SubscriptionId,
     /// As it stood then.
     pub subscription_version: u32,
+    /// As a member of which group, where the subscription is a group's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// Why not.
     pub reason: NotPlannedReason,
 }

@@ -4,6 +4,7 @@ mod api_key;
 mod codec;
 mod delivery;
 mod distribution;
+mod group;
 mod recipient;
 mod report;
 #[cfg(test)]
@@ -24,9 +25,10 @@ pub use distribution::{
     ArtifactRef, DistributionEvent, NotPlanned, NotPlannedReason, OutcomeCounts, ReportVersion,
     SliceSums,
 };
+pub use group::GroupEvent;
 pub use recipient::{RecipientEvent, RecipientKind, RecipientProfile, RetireReason};
 pub use report::{ReportEvent, ReportProfile};
-pub use subscription::{SubscriptionBody, SubscriptionEvent};
+pub use subscription::{GroupSubscriptionBody, SubscriptionBody, SubscriptionEvent};
 pub use tenant::{PauseScope, TenantEvent};
 pub use upcast::{UPCASTERS, Upcaster};
 
@@ -43,6 +45,8 @@ pub enum LedgerEvent {
     Report(ReportEvent),
     /// Of a recipient.
     Recipient(RecipientEvent),
+    /// Of a group.
+    Group(GroupEvent),
     /// Of a subscription.
     Subscription(SubscriptionEvent),
     /// Of a distribution.
@@ -123,6 +127,7 @@ ledger_event!(
     ApiKey(ApiKeyEvent),
     Report(ReportEvent),
     Recipient(RecipientEvent),
+    Group(GroupEvent),
     Subscription(SubscriptionEvent),
     Distribution(DistributionEvent),
     Delivery(DeliveryEvent),

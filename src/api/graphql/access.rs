@@ -18,8 +18,8 @@ use super::session::Session;
 /// Every field there is: type, scope, fields.
 #[rustfmt::skip]
 pub const FIELDS: &[(&str, Scope, &str)] = &[
-    ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions logStatus \
-        recipient recipients report reports subscription subscriptions tenant viewer"),
+    ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions group \
+        groupMembers groups logStatus recipient recipients report reports subscription subscriptions tenant viewer"),
     ("Query", Audit, "asOf difference subscribedAt why"),
     ("LiveUpdates", Read, "deliveryChanged distributionProgress"),
     ("LiveUpdates", Audit, "events"),
@@ -29,13 +29,15 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("Viewer", Read, "tenant key scopes"),
     ("Report", Read, "id title owner deadlineS registeredAt changedAt retiredAt retireReason position sequence"),
     ("Recipient", Read, "id kind name locale zone registeredAt changedAt retiredAt retireReason position \
-        sequence addresses entitlements"),
+        sequence addresses entitlements groups"),
+    ("Group", Read, "id title recipientCount groupCount createdAt changedAt retiredAt retireReason position sequence"),
+    ("Member", Read, "group kind member addedBy addedAt position groupNode recipientNode"),
     ("Address", Read, "id channel value destination revision addedAt changedAt retiredAt retireReason position"),
     ("Entitlement", Read, "grant report until grantedBy grantedAt revokedBy revokedAt revokeReason position"),
     ("Personal", Read, "erased"),
     ("Personal", Audit, "text"),
-    ("Subscription", Read, "id recipient report selector preferences version state pausedUntil reason \
-        subscribedAt changedAt changeCount position sequence recipientNode reportNode"),
+    ("Subscription", Read, "id recipient group optedOut report selector preferences version state pausedUntil reason \
+        subscribedAt changedAt changeCount position sequence recipientNode groupNode reportNode"),
     ("Distribution", Read, "id report version digest title attributes artifacts corrects correctedBy \
         receivedAt deadline slices considered planned notPlanned notPlannedByReason planCompleteAt \
         withdrawnAt withdrawReason reconciledAt position lastPosition outcomes resends channels reportNode"),
@@ -65,10 +67,10 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("Difference", Audit, "kind id position recordedAt toPosition toRecordedAt fields events"),
     ("FieldDifference", Audit, "field before after isSealed"),
     ("Subscribers", Audit, "report position recordedAt at subscribers nextAfter"),
-    ("Subscriber", Audit, "recipient subscription version state pausedUntil selector grant"),
+    ("Subscriber", Audit, "recipient subscription group version state pausedUntil selector grant"),
     ("Why", Audit, "position recordedAt distribution receivedAt sentences decisions unconsidered"),
     ("Unconsidered", Audit, "slice readAt recipient grant subscriptions"),
-    ("HeldSubscription", Audit, "subscription version selects"),
+    ("HeldSubscription", Audit, "subscription group version selects"),
 
     ("DeliveryChange", Read, "position entry delivery"),
     ("DistributionProgress", Read, "position distribution"),
@@ -113,6 +115,10 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("DeliveryEdge", Read, "cursor node"),
     ("DistributionConnection", Read, "edges pageInfo totalCount"),
     ("DistributionEdge", Read, "cursor node"),
+    ("GroupConnection", Read, "edges pageInfo totalCount"),
+    ("GroupEdge", Read, "cursor node"),
+    ("MemberConnection", Read, "edges pageInfo totalCount"),
+    ("MemberEdge", Read, "cursor node"),
     ("RecipientConnection", Read, "edges pageInfo totalCount"),
     ("RecipientEdge", Read, "cursor node"),
     ("ReportConnection", Read, "edges pageInfo totalCount"),

@@ -321,7 +321,7 @@ impl Now {
 }
 
 /// The length of a list, when the answer is to name it.
-async fn count(
+pub(super) async fn count(
     ctx: &Context<'_>,
     count: impl Future<Output = sqlx::Result<i64>>,
 ) -> Result<i64, sqlx::Error> {

@@ -5,6 +5,7 @@ mod artifacts;
 mod deliveries;
 mod distributions;
 mod events;
+mod groups;
 mod keys;
 mod listing;
 mod pauses;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(distributions::routes())
         .merge(events::routes())
         .merge(recipients::routes())
+        .merge(groups::routes())
         .merge(subscriptions::routes())
         .merge(deliveries::routes())
         .merge(pauses::routes())

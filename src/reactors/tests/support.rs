@@ -132,6 +132,7 @@ pub fn slice(number: u32, is_last: bool, planned: u64) -> LedgerEvent {
             recipient: format!("x{number}").parse().unwrap(),
             subscription: "s1".parse().unwrap(),
             subscription_version: 1,
+            group: None,
             reason: NotPlannedReason::Paused,
         }],
     }
@@ -157,6 +158,7 @@ pub fn plan(version: &str, recipient: &str) -> DeliveryPlan {
         channel: ChannelKind::Webhook,
         subscription: "s1".parse().unwrap(),
         subscription_version: 1,
+        group: None,
         grant: "all".parse().unwrap(),
         slice: 0,
         address: "work".parse().unwrap(),

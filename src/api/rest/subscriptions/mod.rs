@@ -4,6 +4,7 @@ mod body;
 mod create;
 mod get;
 mod list;
+mod opt;
 mod pause;
 mod put;
 mod resume;
@@ -21,4 +22,5 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(pause::pause_subscription))
         .routes(routes!(resume::resume_subscription))
         .routes(routes!(unsubscribe::end_subscription))
+        .routes(routes!(opt::opt_out, opt::opt_in))
 }

@@ -9,6 +9,7 @@ mod deliveries;
 mod description;
 mod events;
 mod graphql;
+mod groups;
 mod idempotency;
 mod keys;
 mod logs;

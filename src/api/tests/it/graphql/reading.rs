@@ -246,7 +246,15 @@ async fn an_answer_names_the_position_it_was_read_at() {
         .collect();
     assert_eq!(
         names,
-        ["deliveries", "distributions", "recipients", "reports", "subscriptions", "tenants"]
+        [
+            "deliveries",
+            "distributions",
+            "groups",
+            "recipients",
+            "reports",
+            "subscriptions",
+            "tenants"
+        ]
     );
     world.end().await;
 }
