@@ -53,6 +53,8 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::DELETE, "/v1/groups/{group}/members/groups/{member}", Needs(Subscribe)),
     (Method::GET,    "/v1/subscriptions", Needs(Read)),
     (Method::POST,   "/v1/subscriptions", Needs(Subscribe)),
+    (Method::GET,    "/v1/bulk/subscriptions", Needs(Read)),
+    (Method::POST,   "/v1/bulk/subscriptions", Needs(Subscribe)),
     (Method::GET,    "/v1/subscriptions/{subscription}", Needs(Read)),
     (Method::PUT,    "/v1/subscriptions/{subscription}", Needs(Subscribe)),
     (Method::PUT,    "/v1/subscriptions/{subscription}/opt-outs/{recipient}", Needs(Subscribe)),

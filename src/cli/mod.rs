@@ -2,7 +2,9 @@
 
 mod analytics;
 mod audit;
+mod bulk;
 mod client;
+mod code;
 mod deliveries;
 mod demo;
 mod distributions;
@@ -59,6 +61,10 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Look at subscriptions and change them.
     Subscriptions(subscriptions::SubscriptionsArgs),
+    /// Say what a document of subscriptions would change.
+    Plan(code::PlanArgs),
+    /// Have what a document of subscriptions says hold.
+    Apply(code::ApplyArgs),
     /// Look at deliveries, cancel, resend, resolve.
     Deliveries(deliveries::DeliveriesArgs),
     /// The log's mirror on Kafka: status, verify, backfill.
@@ -121,6 +127,8 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Keys(args) => keys::run(&Config::load(file)?, args, output).await,
         Command::Publish(args) => publish::run(args, output).await,
         Command::Subscriptions(args) => subscriptions::run(args, output).await,
+        Command::Plan(args) => code::plan(&args, output).await,
+        Command::Apply(args) => code::apply(&args, output).await,
         Command::Deliveries(args) => deliveries::run(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,

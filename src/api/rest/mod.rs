@@ -2,6 +2,7 @@
 //! the room that decides, and tell what came of it; none of them holds a rule.
 
 mod artifacts;
+mod bulk;
 mod deliveries;
 mod distributions;
 mod events;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(recipients::routes())
         .merge(groups::routes())
         .merge(subscriptions::routes())
+        .merge(bulk::routes())
         .merge(deliveries::routes())
         .merge(pauses::routes())
         .merge(keys::routes())

@@ -65,7 +65,11 @@ impl SubscriptionBody {
     ///
     /// # Errors
     /// [`Invalid`] naming field, value and rule.
-    pub(super) async fn checked(self, api: &ApiState, tenant: &TenantId) -> Result<Wish, ApiError> {
+    pub(in crate::rest) async fn checked(
+        self,
+        api: &ApiState,
+        tenant: &TenantId,
+    ) -> Result<Wish, ApiError> {
         let subscriber = subscriber(self.recipient, self.group)?;
         let selector = self.selector.read().map_err(|invalid| invalid.within("selector"))?;
         let preferences =

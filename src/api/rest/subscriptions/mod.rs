@@ -10,6 +10,8 @@ mod put;
 mod resume;
 mod unsubscribe;
 
+pub(super) use body::SubscriptionBody;
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

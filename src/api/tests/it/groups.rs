@@ -124,7 +124,7 @@ async fn what_a_group_names_must_be_there_and_a_request_is_bounded() {
     assert_eq!(api.event_count().await, before);
 }
 
-fn wish(who: Value) -> Value {
+fn wish(who: &Value) -> Value {
     let mut body = json!({
         "selector": { "report": "risk" }, "preferences": { "channels": ["webhook"] }
     });
@@ -142,10 +142,10 @@ async fn a_subscription_is_a_recipients_or_a_groups_and_never_both() {
         (json!({ "group": "nobody" }), "group"),
         (json!({ "group": "no body" }), "group"),
     ] {
-        assert_eq!(api.put(path, wish(who)).await.problem(422)["field"], field);
+        assert_eq!(api.put(path, wish(&who)).await.problem(422)["field"], field);
     }
-    api.put(path, wish(json!({ "group": "desk" }))).await.ok(201);
-    let passed = api.put(path, wish(json!({ "recipient": "bob" }))).await;
+    api.put(path, wish(&json!({ "group": "desk" }))).await.ok(201);
+    let passed = api.put(path, wish(&json!({ "recipient": "bob" }))).await;
     assert_eq!(passed.problem(409)["rule"], "recipient_differs");
     let seen = view(&api, path).await;
     assert_eq!((&seen["group"], &seen["opted_out"]), (&json!("desk"), &json!(0)));
@@ -158,7 +158,7 @@ async fn a_subscription_is_a_recipients_or_a_groups_and_never_both() {
 async fn a_member_opts_out_by_its_link_and_the_others_go_on() {
     let api = world().await;
     let path = "/v1/subscriptions/desk-risk";
-    api.put(path, wish(json!({ "group": "desk" }))).await.ok(201);
+    api.put(path, wish(&json!({ "group": "desk" }))).await.ok(201);
     let (tenant, subscription) = (ACME.parse().unwrap(), "desk-risk".parse().unwrap());
     let bob = "bob".parse().unwrap();
     let token = unsubscribe_token(&api.ledger.vault, &tenant, &subscription, Some(&bob));

@@ -5,6 +5,7 @@
 #![expect(clippy::panic, reason = "a failed expectation fails the test")]
 
 mod bad_input;
+mod bulk;
 mod deliveries;
 mod description;
 mod events;

@@ -81,6 +81,12 @@ impl Things {
 
     /// Asks a route rightly, with this key.
     pub async fn knock(&self, api: &Api, key: &str, method: &Method, path: &str) -> Answer {
+        if method == Method::POST && path == "/v1/bulk/subscriptions" {
+            let request = Request::post(path)
+                .header("authorization", format!("Bearer {key}"))
+                .header("content-type", "application/x-ndjson");
+            return api.send(request.body(Body::from("{}\n")).unwrap()).await;
+        }
         let body = recipe(method, path).body;
         api.send(request(key, method.clone(), &self.filled(path), body, &[])).await
     }
@@ -96,7 +102,7 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
             (None, Empty)
         }
         ("GET", "/v1/deliveries" | "/v1/pauses") => (None, Empty),
-        ("GET", "/v1/keys" | "/v1/events") => (None, Own),
+        ("GET", "/v1/keys" | "/v1/events" | "/v1/bulk/subscriptions") => (None, Own),
         ("GET", path) if path.starts_with("/v1/") && path.ends_with('}') => (None, Missing),
         ("GET", "/v1/groups/{group}/members") => (None, Missing),
         ("DELETE", path) if path.starts_with("/v1/") => (None, Missing),
@@ -131,6 +137,7 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("POST", "/v1/subscriptions/{subscription}/resume") => (None, Missing),
         ("POST", "/v1/subscriptions/{subscription}/pause") => (reason(), Missing),
         ("POST", "/v1/subscriptions/{subscription}/unsubscribe") => (reason(), Missing),
+        ("POST", "/v1/bulk/subscriptions") => (None, Own),
         ("POST", "/v1/deliveries/{delivery}/cancel") => (reason(), Missing),
         ("POST", "/v1/deliveries/{delivery}/resend") => (None, Missing),
         ("POST", "/v1/deliveries/{delivery}/resolve") => {
