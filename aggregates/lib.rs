@@ -12,6 +12,7 @@ pub mod retry;
 pub mod api_key;
 pub mod delivery;
 pub mod distribution;
+pub mod group;
 pub mod recipient;
 pub mod report;
 pub mod subscription;

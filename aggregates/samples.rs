@@ -98,6 +98,7 @@ pub(crate) fn plan() -> DeliveryPlan {
         channel: ChannelKind::Mail,
         subscription: name("ada-risk"),
         subscription_version: 1,
+        group: None,
         grant: name("desk"),
         slice: 0,
         address: name("work"),

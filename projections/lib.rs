@@ -12,6 +12,7 @@ mod projection;
 
 pub mod deliveries;
 pub mod distributions;
+pub mod groups;
 pub mod inbox;
 pub mod recipients;
 pub mod reports;

@@ -2,7 +2,9 @@ use async_trait::async_trait;
 use schema::{AggregateType, Position, RecordedEvent, StreamId};
 use sqlx::PgConnection;
 
-use crate::{deliveries, distributions, inbox, recipients, reports, subscriptions, tenants};
+use crate::{
+    deliveries, distributions, groups, inbox, recipients, reports, subscriptions, tenants,
+};
 
 /// A table of a read model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,7 @@ pub const ALL: &[fn() -> Box<dyn Projection>] = &[
     || Box::new(tenants::Tenants),
     || Box::new(reports::Reports),
     || Box::new(recipients::Recipients),
+    || Box::new(groups::Groups),
     || Box::new(subscriptions::Subscriptions),
     || Box::new(distributions::Distributions),
     || Box::new(deliveries::Deliveries::new()),

@@ -201,6 +201,7 @@ pub fn plan(version: &str, recipient: &str, channel: ChannelKind) -> DeliveryPla
         channel,
         subscription: format!("{recipient}-risk").parse().unwrap(),
         subscription_version: 2,
+        group: None,
         grant: "all".parse().unwrap(),
         slice: 0,
         address: "work".parse().unwrap(),

@@ -140,6 +140,11 @@ name!(
     "recipient"
 );
 name!(
+    /// Recipients under one name.
+    GroupId,
+    "group"
+);
+name!(
     /// One of a recipient's addresses, such as `work`.
     AddressId,
     "address"

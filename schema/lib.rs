@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+mod addressee;
 mod attributes;
 mod channel;
 pub mod contract;
@@ -29,6 +30,7 @@ mod text;
 mod timestamp;
 mod zone;
 
+pub use addressee::Addressee;
 pub use attributes::{AttributeValue, Attributes, ReportSelector, Selector};
 pub use channel::{ChannelKind, Format};
 pub use digest::Sha256;
@@ -37,7 +39,7 @@ pub use events::{CodecError, EventBody, LedgerEvent};
 pub use failure::{FailureClass, Fault};
 pub use frame::{ColumnSpec, ColumnType, Frame};
 pub use ids::{
-    AddressId, ApiKeyId, DeliveryId, DestinationKey, DistributionId, GrantId, RecipientId,
+    AddressId, ApiKeyId, DeliveryId, DestinationKey, DistributionId, GrantId, GroupId, RecipientId,
     ReportName, SubscriptionId, TenantId, VersionName,
 };
 pub use invalid::Invalid;

@@ -4,8 +4,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApiKeyId, DeliveryId, DistributionId, Invalid, RecipientId, ReportName, SubscriptionId,
-    TenantId,
+    ApiKeyId, DeliveryId, DistributionId, GroupId, Invalid, RecipientId, ReportName,
+    SubscriptionId, TenantId,
 };
 
 /// The kinds of streams there are.
@@ -20,6 +20,8 @@ pub enum AggregateType {
     Report,
     /// A recipient, with addresses and entitlements.
     Recipient,
+    /// Recipients under one name.
+    Group,
     /// A subscription.
     Subscription,
     /// One report version and its run.
@@ -30,11 +32,12 @@ pub enum AggregateType {
 
 impl AggregateType {
     /// All kinds, in the order in which one refers to those before it.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Tenant,
         Self::ApiKey,
         Self::Report,
         Self::Recipient,
+        Self::Group,
         Self::Subscription,
         Self::Distribution,
         Self::Delivery,
@@ -48,6 +51,7 @@ impl AggregateType {
             Self::ApiKey => "api_key",
             Self::Report => "report",
             Self::Recipient => "recipient",
+            Self::Group => "group",
             Self::Subscription => "subscription",
             Self::Distribution => "distribution",
             Self::Delivery => "delivery",
@@ -108,6 +112,12 @@ impl StreamId {
     #[must_use]
     pub fn recipient(tenant: &TenantId, recipient: &RecipientId) -> Self {
         Self::new(AggregateType::Recipient, format!("{tenant}/{recipient}"))
+    }
+
+    /// The stream of a group.
+    #[must_use]
+    pub fn group(tenant: &TenantId, group: &GroupId) -> Self {
+        Self::new(AggregateType::Group, format!("{tenant}/{group}"))
     }
 
     /// The stream of a subscription.

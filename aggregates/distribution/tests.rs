@@ -32,6 +32,7 @@ fn slice(number: u32, after: Option<&str>, through: Option<&str>) -> Slice {
         recipient: name("ada"),
         subscription: name("s1"),
         subscription_version: 1,
+        group: None,
         reason: NotPlannedReason::Paused,
     };
     Slice {

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use schema::events::{DeliveryPlan, NotPlanned, NotPlannedReason, ReportVersion, SliceSums};
 use schema::{
-    ChannelKind, DeliveryId, DistributionId, RecipientId, SubscriptionId, TenantId, Timestamp,
+    ChannelKind, DeliveryId, DistributionId, GroupId, RecipientId, SubscriptionId, TenantId,
+    Timestamp,
 };
 
 use super::matching::{self, Match};
@@ -137,6 +138,7 @@ impl Part<'_> {
             channel: found.channel,
             subscription: id.clone(),
             subscription_version: subscription.version(),
+            group: group_of(subscription),
             grant: found.grant.clone(),
             slice: self.request.slice,
             address: found.place.address,
@@ -164,7 +166,13 @@ impl Part<'_> {
             recipient: recipient.clone(),
             subscription: id.clone(),
             subscription_version: subscription.version(),
+            group: group_of(subscription),
             reason,
         });
     }
+}
+
+/// The group by which a recipient comes to a subscription, unless it is its own.
+fn group_of(subscription: &Subscription) -> Option<GroupId> {
+    subscription.body()?.subscriber.group().cloned()
 }

@@ -90,6 +90,9 @@ impl RoutingIndex {
             LedgerEvent::Recipient(event) => {
                 named(stream, |id| self.routes(tenant).recipient(id, place, event))
             }
+            LedgerEvent::Group(event) => {
+                named(stream, |id| self.routes(tenant).group(id, place, event))
+            }
             LedgerEvent::Subscription(event) => {
                 named(stream, |id| self.routes(tenant).subscription(id, place, event))
             }

@@ -1,12 +1,13 @@
-//! Who wants what, and may have it, as this node knows it now: the states of tenants, keys, reports, recipients and
-//! subscriptions, folded from the log into memory by the same functions that decisions use. Knows neither where events
-//! come from nor what time it is; it can be built anew from the log at any moment.
+//! Who wants what, and may have it, as this node knows it now: the states of tenants, keys, reports, recipients, groups
+//! and subscriptions, folded from the log into memory by the same functions that decisions use. Knows neither where
+//! events come from nor what time it is; it can be built anew from the log at any moment.
 //!
 //! It is fed twice: by this node's own appends at once, and by the log's tail, which brings everything, own appends
 //! once more. So each stream counts its sequence: what is known is ignored, what comes too early (another node wrote in
 //! between) is held back until the tail has brought what lies before it.
 
 mod early;
+mod groups;
 mod index;
 mod merge;
 mod query;

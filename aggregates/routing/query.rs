@@ -131,7 +131,8 @@ impl RoutingIndex {
         self.stops.reason(distribution)
     }
 
-    /// All recipients behind `after` with a subscription that speaks of `report`, in the order of their ids.
+    /// All recipients behind `after` with a subscription that speaks of `report`, their own or that of a group they are
+    /// members of, in the order of their ids. Who opted out of a group's is none of its.
     pub fn candidates<'i>(
         &'i self,
         tenant: &TenantId,
@@ -141,10 +142,11 @@ impl RoutingIndex {
         let routes = self.tenants.get(tenant);
         let named = routes.and_then(|routes| routes.of_report.get(report));
         let every = routes.map(|routes| &routes.of_every);
-        let found = Merge::new(named, every, after).zip(std::iter::repeat(routes));
-        found.filter_map(|((recipient, subscriptions), routes)| {
+        let found = Merge::new(routes, [named, every], after).zip(std::iter::repeat(routes));
+        let found = found.filter_map(|((recipient, subscriptions), routes)| {
             Some(candidate(routes?, recipient, subscriptions))
-        })
+        });
+        found.filter(|candidate| !candidate.subscriptions.is_empty())
     }
 
     /// Asks again, right before a send, whether it may take place, and where to.
@@ -197,7 +199,13 @@ impl RoutingIndex {
         let Recipient::Active(recipient) = self.recipient(tenant, &plan.recipient) else {
             return Err(SuppressReason::RecipientRetired);
         };
-        still_wanted(self.subscription(tenant, &plan.subscription), plan, now)?;
+        let subscription = self.subscription(tenant, &plan.subscription);
+        still_wanted(subscription, plan, now)?;
+        if let Some(group) = &plan.group
+            && !self.is_member(tenant, group, &plan.recipient)
+        {
+            return Err(SuppressReason::NotMember);
+        }
         if recipient.entitlement(&plan.report, now).is_none() {
             return Err(SuppressReason::NotEntitled);
         }
@@ -215,13 +223,17 @@ fn candidate<'i>(
     recipient: &'i RecipientId,
     subscriptions: Vec<&'i SubscriptionId>,
 ) -> Candidate<'i> {
-    let with_state = |id| routes.subscriptions.get(id).map(|entry| (id, &entry.state));
+    let with_state = |id| {
+        let state = &routes.subscriptions.get(id)?.state;
+        (!state.has_opted_out(recipient)).then_some((id, state))
+    };
     let subscriptions = subscriptions.into_iter().filter_map(with_state).collect();
     let state = routes.recipients.get(recipient).map_or(&UNKNOWN, |entry| &entry.state);
     Candidate { recipient, state, subscriptions }
 }
 
-/// A subscription that was changed to another report or away from the channel is ended as far as this send goes.
+/// A subscription that was changed to another report or away from the channel is ended as far as this send goes, and
+/// so is one that the recipient opted out of.
 fn still_wanted(
     subscription: Option<&Subscription>,
     plan: &DeliveryPlan,
@@ -230,7 +242,8 @@ fn still_wanted(
     let subscription = subscription.ok_or(SuppressReason::Unsubscribed)?;
     let body = subscription.body().ok_or(SuppressReason::Unsubscribed)?;
     let wanted = body.selector.report.covers(&plan.report)
-        && body.preferences.channels.contains(&plan.channel);
+        && body.preferences.channels.contains(&plan.channel)
+        && !subscription.has_opted_out(&plan.recipient);
     if !wanted {
         return Err(SuppressReason::Unsubscribed);
     }

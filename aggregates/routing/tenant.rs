@@ -1,15 +1,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use schema::events::{
-    RecipientEvent, ReportEvent, SubscriptionBody, SubscriptionEvent, TenantEvent,
-};
-use schema::{RecipientId, ReportName, ReportSelector, SubscriptionId};
+use schema::events::{GroupEvent, RecipientEvent, ReportEvent, SubscriptionEvent, TenantEvent};
+use schema::{Addressee, GroupId, RecipientId, ReportName, ReportSelector, SubscriptionId};
 
 use crate::decider::Decider;
+use crate::group::{self, Group};
 use crate::recipient::{self, Recipient};
 use crate::report::{self, Report};
-use crate::subscription::{self, Subscription};
+use crate::subscription::{self, Subscription, Wish};
 use crate::tenant::{self, Tenant};
 
 /// A stream as far as it is known.
@@ -64,8 +63,35 @@ impl<S> Entry<S> {
     }
 }
 
-/// The subscriptions of each recipient, in the order of their names.
-pub(super) type Members = BTreeMap<RecipientId, Vec<SubscriptionId>>;
+/// The subscriptions of each recipient or group, in the order of their names.
+pub(super) type Wanting<I> = BTreeMap<I, Vec<SubscriptionId>>;
+
+/// Subscriptions that select alike, by whose they are. A group's stands here once, however many its members are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Routes {
+    pub(super) recipients: Wanting<RecipientId>,
+    pub(super) groups: Wanting<GroupId>,
+}
+
+impl Routes {
+    fn put(&mut self, subscriber: Addressee, id: SubscriptionId) {
+        match subscriber {
+            Addressee::Recipient(recipient) => insert(&mut self.recipients, recipient, id),
+            Addressee::Group(group) => insert(&mut self.groups, group, id),
+        }
+    }
+
+    fn remove(&mut self, subscriber: &Addressee, id: &SubscriptionId) {
+        match subscriber {
+            Addressee::Recipient(recipient) => remove(&mut self.recipients, recipient, id),
+            Addressee::Group(group) => remove(&mut self.groups, group, id),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.recipients.is_empty() && self.groups.is_empty()
+    }
+}
 
 /// All that is known of one tenant. Subscriptions are found by what they select, so that a version costs what it
 /// reaches, not what there is.
@@ -74,9 +100,10 @@ pub(super) struct TenantRoutes {
     pub(super) tenant: Entry<Tenant>,
     pub(super) reports: HashMap<ReportName, Entry<Report>>,
     pub(super) recipients: HashMap<RecipientId, Entry<Recipient>>,
+    pub(super) groups: HashMap<GroupId, Entry<Group>>,
     pub(super) subscriptions: HashMap<SubscriptionId, Entry<Subscription>>,
-    pub(super) of_report: HashMap<ReportName, Members>,
-    pub(super) of_every: Members,
+    pub(super) of_report: HashMap<ReportName, Routes>,
+    pub(super) of_every: Routes,
 }
 
 impl TenantRoutes {
@@ -97,6 +124,10 @@ impl TenantRoutes {
         entry(&mut self.recipients, id).take::<recipient::Rules>(place, event)
     }
 
+    pub(super) fn group(&mut self, id: GroupId, place: Place, event: &GroupEvent) -> Step {
+        entry(&mut self.groups, id).take::<group::Rules>(place, event)
+    }
+
     pub(super) fn subscription(
         &mut self,
         id: SubscriptionId,
@@ -108,34 +139,31 @@ impl TenantRoutes {
         let step = entry.take::<subscription::Rules>(place, event);
         let after = entry.state.body().map(route);
         if before != after {
-            if let Some((report, recipient)) = before {
-                self.unlink(&report, &recipient, &id);
+            if let Some((report, subscriber)) = before {
+                self.unlink(&report, &subscriber, &id);
             }
-            if let Some((report, recipient)) = after {
-                self.link(report, recipient, id);
+            if let Some((report, subscriber)) = after {
+                self.link(report, subscriber, id);
             }
         }
         step
     }
 
-    fn link(&mut self, report: ReportSelector, recipient: RecipientId, id: SubscriptionId) {
-        let members = match report {
+    fn link(&mut self, report: ReportSelector, subscriber: Addressee, id: SubscriptionId) {
+        let routes = match report {
             ReportSelector::Every => &mut self.of_every,
             ReportSelector::Named(name) => self.of_report.entry(name).or_default(),
         };
-        let subscriptions = members.entry(recipient).or_default();
-        subscriptions.reserve_exact(1);
-        let at = subscriptions.partition_point(|known| *known < id);
-        subscriptions.insert(at, id);
+        routes.put(subscriber, id);
     }
 
-    fn unlink(&mut self, report: &ReportSelector, recipient: &RecipientId, id: &SubscriptionId) {
+    fn unlink(&mut self, report: &ReportSelector, subscriber: &Addressee, id: &SubscriptionId) {
         match report {
-            ReportSelector::Every => remove(&mut self.of_every, recipient, id),
+            ReportSelector::Every => self.of_every.remove(subscriber, id),
             ReportSelector::Named(name) => {
-                if let Some(members) = self.of_report.get_mut(name) {
-                    remove(members, recipient, id);
-                    if members.is_empty() {
+                if let Some(routes) = self.of_report.get_mut(name) {
+                    routes.remove(subscriber, id);
+                    if routes.is_empty() {
                         self.of_report.remove(name);
                     }
                 }
@@ -148,15 +176,22 @@ fn entry<K: Eq + Hash, S: Default>(entries: &mut HashMap<K, Entry<S>>, id: K) ->
     entries.entry(id).or_insert_with(|| Entry { sequence: 0, state: S::default() })
 }
 
-fn route(body: &SubscriptionBody) -> (ReportSelector, RecipientId) {
-    (body.selector.report.clone(), body.recipient.clone())
+fn route(body: &Wish) -> (ReportSelector, Addressee) {
+    (body.selector.report.clone(), body.subscriber.clone())
 }
 
-fn remove(members: &mut Members, recipient: &RecipientId, id: &SubscriptionId) {
-    if let Some(subscriptions) = members.get_mut(recipient) {
+fn insert<I: Ord>(wanting: &mut Wanting<I>, who: I, id: SubscriptionId) {
+    let subscriptions = wanting.entry(who).or_default();
+    subscriptions.reserve_exact(1);
+    let at = subscriptions.partition_point(|known| *known < id);
+    subscriptions.insert(at, id);
+}
+
+fn remove<I: Ord>(wanting: &mut Wanting<I>, who: &I, id: &SubscriptionId) {
+    if let Some(subscriptions) = wanting.get_mut(who) {
         subscriptions.retain(|known| known != id);
         if subscriptions.is_empty() {
-            members.remove(recipient);
+            wanting.remove(who);
         }
     }
 }

@@ -1,3 +1,5 @@
+mod groups;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -54,6 +56,13 @@ fn ada() -> RoutingIndex {
 
 fn denied(index: &RoutingIndex) -> Option<Denied> {
     index.authorise(&acme(), &plan(), NOW).err()
+}
+
+fn denied_of(index: &RoutingIndex, plan: &DeliveryPlan) -> Option<SuppressReason> {
+    match index.authorise(&acme(), plan, NOW) {
+        Err(Denied::Suppress(reason)) => Some(reason),
+        Ok(_) | Err(Denied::Cancel(_)) => None,
+    }
 }
 
 fn changed(body: SubscriptionBody) -> SubscriptionEvent {

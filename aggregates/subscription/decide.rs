@@ -1,7 +1,7 @@
-use schema::events::SubscriptionBody;
-use schema::{Invalid, RecipientId, Timestamp};
+use schema::events::{GroupSubscriptionBody, SubscriptionBody};
+use schema::{Addressee, Invalid, RecipientId, Timestamp};
 
-use super::{Command, Event, Refusal, Rules, Subscription};
+use super::{Command, Event, Refusal, Rules, Subscription, Wish};
 use crate::decider::Decider;
 use crate::form;
 
@@ -15,6 +15,8 @@ impl Decider for Rules {
         match command {
             Command::Subscribe(body) => subscribe(subscription, body),
             Command::Change(body) => change(subscription, body),
+            Command::OptOut { recipient, reason } => opt_out(subscription, recipient, reason),
+            Command::OptIn { recipient } => opt_in(subscription, recipient),
             Command::Pause { until, reason, now } => pause(subscription, until, reason, now),
             Command::Resume => resume(subscription),
             Command::Unsubscribe { reason } => unsubscribe(subscription, reason),
@@ -26,7 +28,7 @@ impl Decider for Rules {
     }
 }
 
-fn subscribe(subscription: &Subscription, body: SubscriptionBody) -> Result<Vec<Event>, Refusal> {
+fn subscribe(subscription: &Subscription, body: Wish) -> Result<Vec<Event>, Refusal> {
     match subscription {
         Subscription::Unknown => {}
         Subscription::Active { body: known, .. } | Subscription::Paused { body: known, .. }
@@ -37,20 +39,73 @@ fn subscribe(subscription: &Subscription, body: SubscriptionBody) -> Result<Vec<
         Subscription::Active { version, .. } | Subscription::Paused { version, .. } => {
             return Err(Refusal::AlreadySubscribed { version: *version });
         }
-        Subscription::Ended { recipient, .. } => same_recipient(recipient, &body)?,
+        Subscription::Ended { subscriber, .. } => same_subscriber(subscriber, &body)?,
     }
     well_formed(&body)?;
-    Ok(vec![Event::Subscribed { version: next_version(subscription), body }])
+    let version = next_version(subscription);
+    let Wish { subscriber, selector, preferences } = body;
+    Ok(vec![match subscriber {
+        Addressee::Recipient(recipient) => {
+            let body = SubscriptionBody { recipient, selector, preferences };
+            Event::Subscribed { version, body }
+        }
+        Addressee::Group(group) => {
+            let body = GroupSubscriptionBody { group, selector, preferences };
+            Event::GroupSubscribed { version, body }
+        }
+    }])
 }
 
-fn change(subscription: &Subscription, body: SubscriptionBody) -> Result<Vec<Event>, Refusal> {
+fn change(subscription: &Subscription, body: Wish) -> Result<Vec<Event>, Refusal> {
     let known = holding(subscription)?;
     if *known == body {
         return Ok(vec![]);
     }
-    same_recipient(&known.recipient, &body)?;
+    same_subscriber(&known.subscriber, &body)?;
     well_formed(&body)?;
-    Ok(vec![Event::SubscriptionChanged { version: next_version(subscription), body }])
+    let version = next_version(subscription);
+    let Wish { subscriber, selector, preferences } = body;
+    Ok(vec![match subscriber {
+        Addressee::Recipient(recipient) => {
+            let body = SubscriptionBody { recipient, selector, preferences };
+            Event::SubscriptionChanged { version, body }
+        }
+        Addressee::Group(group) => {
+            let body = GroupSubscriptionBody { group, selector, preferences };
+            Event::GroupSubscriptionChanged { version, body }
+        }
+    }])
+}
+
+/// Also of one that has ended: it may begin again.
+fn opt_out(
+    subscription: &Subscription,
+    recipient: RecipientId,
+    reason: String,
+) -> Result<Vec<Event>, Refusal> {
+    of_a_group(subscription)?;
+    if subscription.has_opted_out(&recipient) {
+        return Ok(vec![]);
+    }
+    form::reason(&reason)?;
+    let version = next_version(subscription);
+    Ok(vec![Event::MemberOptedOut { version, recipient, reason }])
+}
+
+fn opt_in(subscription: &Subscription, recipient: RecipientId) -> Result<Vec<Event>, Refusal> {
+    of_a_group(subscription)?;
+    if !subscription.has_opted_out(&recipient) {
+        return Ok(vec![]);
+    }
+    Ok(vec![Event::MemberOptedIn { version: next_version(subscription), recipient }])
+}
+
+fn of_a_group(subscription: &Subscription) -> Result<(), Refusal> {
+    let subscriber = subscription.subscriber().ok_or(Refusal::NotSubscribed)?;
+    match subscriber {
+        Addressee::Group(_) => Ok(()),
+        Addressee::Recipient(_) => Err(Refusal::NotOfGroup { subscriber: subscriber.clone() }),
+    }
 }
 
 fn pause(
@@ -97,7 +152,7 @@ const fn next_version(subscription: &Subscription) -> u32 {
     subscription.version().saturating_add(1)
 }
 
-fn holding(subscription: &Subscription) -> Result<&SubscriptionBody, Refusal> {
+fn holding(subscription: &Subscription) -> Result<&Wish, Refusal> {
     match subscription {
         Subscription::Unknown => Err(Refusal::NotSubscribed),
         Subscription::Active { body, .. } | Subscription::Paused { body, .. } => Ok(body),
@@ -105,15 +160,15 @@ fn holding(subscription: &Subscription) -> Result<&SubscriptionBody, Refusal> {
     }
 }
 
-fn same_recipient(recipient: &RecipientId, body: &SubscriptionBody) -> Result<(), Refusal> {
-    if *recipient == body.recipient {
+fn same_subscriber(subscriber: &Addressee, body: &Wish) -> Result<(), Refusal> {
+    if *subscriber == body.subscriber {
         return Ok(());
     }
-    let (recipient, wanted) = (recipient.clone(), body.recipient.clone());
-    Err(Refusal::RecipientDiffers { recipient, wanted })
+    let (subscriber, wanted) = (subscriber.clone(), body.subscriber.clone());
+    Err(Refusal::SubscriberDiffers { subscriber, wanted })
 }
 
-fn well_formed(body: &SubscriptionBody) -> Result<(), Invalid> {
+fn well_formed(body: &Wish) -> Result<(), Invalid> {
     form::selector(&body.selector)?;
     form::preferences(&body.preferences)
 }

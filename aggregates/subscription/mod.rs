@@ -11,7 +11,7 @@ mod tests;
 pub use command::Command;
 pub use refusal::Refusal;
 pub use schema::events::SubscriptionEvent as Event;
-pub use state::Subscription;
+pub use state::{OptedOut, Subscription, Wish};
 
 /// The rules of a subscription.
 pub struct Rules;

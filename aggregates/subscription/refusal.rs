@@ -1,4 +1,4 @@
-use schema::{Invalid, RecipientId, Timestamp};
+use schema::{Addressee, Invalid, Timestamp};
 
 /// Why a subscription stays as it is.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -21,13 +21,19 @@ pub enum Refusal {
         /// The version that ended it.
         version: u32,
     },
-    /// A subscription is one recipient's for good.
-    #[error("the subscription belongs to {recipient} and cannot pass to {wanted}")]
-    RecipientDiffers {
+    /// A subscription is one recipient's or one group's for good.
+    #[error("the subscription belongs to {subscriber} and cannot pass to {wanted}")]
+    SubscriberDiffers {
         /// Whose it is.
-        recipient: RecipientId,
+        subscriber: Addressee,
         /// Whose it was to be.
-        wanted: RecipientId,
+        wanted: Addressee,
+    },
+    /// Who has a subscription of its own ends it instead.
+    #[error("the subscription is {subscriber}'s own, not a group's: end it instead")]
+    NotOfGroup {
+        /// Whose it is.
+        subscriber: Addressee,
     },
     /// A pause must end in the future.
     #[error("the pause would end at {until}, which is not after now, {now}")]

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use schema::events::SubscriptionBody;
-use schema::{AttributeValue, ChannelKind, Invalid, Timestamp};
+use schema::events::{GroupSubscriptionBody, SubscriptionBody};
+use schema::{Addressee, AttributeValue, ChannelKind, Invalid, Timestamp};
 
-use super::{Command, Event, Refusal, Rules, Subscription};
+use super::{Command, Event, OptedOut, Refusal, Rules, Subscription, Wish};
 use crate::decider::fold;
 use crate::given::{Given, given as given_events};
 use crate::samples::{NOW, body, name};
@@ -20,6 +20,28 @@ fn ada_by_webhook() -> SubscriptionBody {
     let mut body = ada();
     body.preferences.channels = vec![ChannelKind::Webhook, ChannelKind::Mail];
     body
+}
+
+fn one(recipient: &str) -> Addressee {
+    Addressee::Recipient(name(recipient))
+}
+
+fn desk() -> GroupSubscriptionBody {
+    let SubscriptionBody { selector, preferences, .. } = ada();
+    GroupSubscriptionBody { group: name("desk"), selector, preferences }
+}
+
+fn desk_subscribed() -> Event {
+    Event::GroupSubscribed { version: 1, body: desk() }
+}
+
+fn opt_out(recipient: &str) -> Command {
+    Command::OptOut { recipient: name(recipient), reason: "one_click".to_owned() }
+}
+
+fn opted_out(version: u32, recipient: &str) -> Event {
+    let reason = "one_click".to_owned();
+    Event::MemberOptedOut { version, recipient: name(recipient), reason }
 }
 
 fn subscribed() -> Event {
@@ -48,34 +70,34 @@ fn invalid(field: &str, value: &str, rule: &str) -> Refusal {
 
 #[test]
 fn someone_subscribes() {
-    given(vec![]).when(Command::Subscribe(ada())).then(vec![subscribed()]);
+    given(vec![]).when(Command::Subscribe(ada().into())).then(vec![subscribed()]);
 }
 
 #[test]
 fn subscribing_twice_changes_nothing() {
-    given(vec![subscribed()]).when(Command::Subscribe(ada())).then(vec![]);
-    given(vec![subscribed(), paused(2, None)]).when(Command::Subscribe(ada())).then(vec![]);
+    given(vec![subscribed()]).when(Command::Subscribe(ada().into())).then(vec![]);
+    given(vec![subscribed(), paused(2, None)]).when(Command::Subscribe(ada().into())).then(vec![]);
 }
 
 #[test]
 fn a_subscription_is_not_replaced_by_another() {
     given(vec![subscribed()])
-        .when(Command::Subscribe(ada_by_webhook()))
+        .when(Command::Subscribe(ada_by_webhook().into()))
         .refused(Refusal::AlreadySubscribed { version: 1 });
 }
 
 #[test]
 fn an_ended_subscription_begins_again_and_counts_on() {
     given(vec![subscribed(), unsubscribed(2)])
-        .when(Command::Subscribe(ada_by_webhook()))
+        .when(Command::Subscribe(ada_by_webhook().into()))
         .then(vec![Event::Subscribed { version: 3, body: ada_by_webhook() }]);
 }
 
 #[test]
 fn an_ended_subscription_does_not_pass_to_another_recipient() {
     given(vec![subscribed(), unsubscribed(2)])
-        .when(Command::Subscribe(body("bob", "risk")))
-        .refused(Refusal::RecipientDiffers { recipient: name("ada"), wanted: name("bob") });
+        .when(Command::Subscribe(body("bob", "risk").into()))
+        .refused(Refusal::SubscriberDiffers { subscriber: one("ada"), wanted: one("bob") });
 }
 
 #[test]
@@ -83,7 +105,7 @@ fn a_subscription_names_each_channel_once_and_one_at_least() {
     let with = |channels: Vec<ChannelKind>| {
         let mut body = ada();
         body.preferences.channels = channels;
-        Command::Subscribe(body)
+        Command::Subscribe(body.into())
     };
     let none = invalid("preferences.channels", "[]", "must name one channel at least");
     given(vec![]).when(with(vec![])).refused(none);
@@ -96,7 +118,7 @@ fn a_subscription_waits_neither_no_time_nor_forever() {
     let mut body = ada();
     body.preferences.deadline_s = Some(0);
     let refusal = invalid("preferences.deadline_s", "0", "must be 1 to 7776000 seconds");
-    given(vec![]).when(Command::Subscribe(body)).refused(refusal);
+    given(vec![]).when(Command::Subscribe(body.into())).refused(refusal);
 }
 
 #[test]
@@ -104,7 +126,7 @@ fn a_selector_is_bounded_in_names_values_and_text() {
     let refused = |attributes: BTreeMap<String, Vec<AttributeValue>>, refusal: Refusal| {
         let mut body = ada();
         body.selector.attributes = attributes;
-        given(vec![]).when(Command::Subscribe(body)).refused(refusal);
+        given(vec![]).when(Command::Subscribe(body.into())).refused(refusal);
     };
     let yes = || vec![AttributeValue::Bool(true)];
     refused(
@@ -133,36 +155,36 @@ fn a_selector_is_bounded_in_names_values_and_text() {
 #[test]
 fn a_subscription_is_changed_as_a_whole() {
     given(vec![subscribed()])
-        .when(Command::Change(ada_by_webhook()))
+        .when(Command::Change(ada_by_webhook().into()))
         .then(vec![Event::SubscriptionChanged { version: 2, body: ada_by_webhook() }]);
 }
 
 #[test]
 fn changing_a_subscription_to_what_it_is_changes_nothing() {
-    given(vec![subscribed()]).when(Command::Change(ada())).then(vec![]);
+    given(vec![subscribed()]).when(Command::Change(ada().into())).then(vec![]);
 }
 
 #[test]
 fn what_does_not_hold_is_not_changed() {
-    given(vec![]).when(Command::Change(ada())).refused(Refusal::NotSubscribed);
+    given(vec![]).when(Command::Change(ada().into())).refused(Refusal::NotSubscribed);
     given(vec![subscribed(), unsubscribed(2)])
-        .when(Command::Change(ada_by_webhook()))
+        .when(Command::Change(ada_by_webhook().into()))
         .refused(Refusal::Ended { version: 2 });
 }
 
 #[test]
 fn a_subscription_never_passes_to_another_recipient() {
     given(vec![subscribed()])
-        .when(Command::Change(body("bob", "risk")))
-        .refused(Refusal::RecipientDiffers { recipient: name("ada"), wanted: name("bob") });
+        .when(Command::Change(body("bob", "risk").into()))
+        .refused(Refusal::SubscriberDiffers { subscriber: one("ada"), wanted: one("bob") });
 }
 
 #[test]
 fn a_change_leaves_the_pause() {
     let changed = Event::SubscriptionChanged { version: 3, body: ada_by_webhook() };
     let state = fold::<Rules>(&[subscribed(), paused(2, None), changed]);
-    let body = ada_by_webhook();
-    assert_eq!(state, Subscription::Paused { version: 3, body, until: None });
+    let (body, opted_out) = (ada_by_webhook().into(), OptedOut::new());
+    assert_eq!(state, Subscription::Paused { version: 3, body, opted_out, until: None });
 }
 
 #[test]
@@ -234,4 +256,55 @@ fn unsubscribing_twice_changes_nothing() {
 #[test]
 fn nobody_unsubscribes_from_nothing() {
     given(vec![]).when(unsubscribe()).refused(Refusal::NotSubscribed);
+}
+
+#[test]
+fn a_group_is_subscribed_and_its_subscription_changed() {
+    given(vec![]).when(Command::Subscribe(desk().into())).then(vec![desk_subscribed()]);
+    let mut other = desk();
+    other.preferences.channels = vec![ChannelKind::Webhook];
+    let changed = Event::GroupSubscriptionChanged { version: 2, body: other.clone() };
+    given(vec![desk_subscribed()]).when(Command::Change(other.into())).then(vec![changed]);
+    given(vec![desk_subscribed()]).when(Command::Change(desk().into())).then(vec![]);
+}
+
+#[test]
+fn a_subscription_never_passes_from_a_group_to_a_recipient_nor_back() {
+    let group = || Addressee::Group(name("desk"));
+    let refusal = Refusal::SubscriberDiffers { subscriber: group(), wanted: one("ada") };
+    given(vec![desk_subscribed()]).when(Command::Change(ada().into())).refused(refusal);
+    let refusal = Refusal::SubscriberDiffers { subscriber: one("ada"), wanted: group() };
+    given(vec![subscribed(), unsubscribed(2)])
+        .when(Command::Subscribe(desk().into()))
+        .refused(refusal);
+}
+
+#[test]
+fn a_member_opts_out_of_a_groups_subscription_and_in_again() {
+    given(vec![desk_subscribed()]).when(opt_out("ada")).then(vec![opted_out(2, "ada")]);
+    given(vec![desk_subscribed(), opted_out(2, "ada")]).when(opt_out("ada")).then(vec![]);
+    let opt_in = || Command::OptIn { recipient: name("ada") };
+    let opted_in = Event::MemberOptedIn { version: 3, recipient: name("ada") };
+    given(vec![desk_subscribed(), opted_out(2, "ada")]).when(opt_in()).then(vec![opted_in]);
+    given(vec![desk_subscribed()]).when(opt_in()).then(vec![]);
+}
+
+#[test]
+fn who_has_a_subscription_of_its_own_ends_it_instead_of_opting_out() {
+    let refusal = || Refusal::NotOfGroup { subscriber: one("ada") };
+    given(vec![subscribed()]).when(opt_out("ada")).refused(refusal());
+    let opt_in = Command::OptIn { recipient: name("ada") };
+    given(vec![subscribed()]).when(opt_in).refused(refusal());
+    given(vec![]).when(opt_out("ada")).refused(Refusal::NotSubscribed);
+}
+
+#[test]
+fn who_opted_out_stays_out_whatever_becomes_of_the_subscription() {
+    let again = Event::GroupSubscribed { version: 6, body: desk() };
+    let resumed = Event::SubscriptionResumed { version: 4 };
+    let (paused, ended) = (paused(3, None), unsubscribed(5));
+    let events = [desk_subscribed(), opted_out(2, "ada"), paused, resumed, ended, again];
+    let state = fold::<Rules>(&events);
+    assert!(state.has_opted_out(&name("ada")) && !state.has_opted_out(&name("bob")));
+    assert_eq!((state.version(), state.body()), (6, Some(&Wish::from(desk()))));
 }

@@ -59,6 +59,7 @@ impl Course {
             channel,
             subscription: subscription(who),
             subscription_version: 1,
+            group: None,
             grant: grant(),
             slice: 0,
             address: "work".parse().unwrap(),

@@ -129,6 +129,7 @@ impl Simulator {
             recipient: people::recipient(first + index),
             subscription: people::subscription(first + index),
             subscription_version: 2,
+            group: None,
             reason: NotPlannedReason::Paused,
         };
         (0..left_out).map(decide).collect()

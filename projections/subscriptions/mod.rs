@@ -9,8 +9,10 @@ pub use queries::{SubscriptionFilter, SubscriptionRow, SubscriptionState};
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use schema::events::{SubscriptionBody, SubscriptionEvent};
-use schema::{AggregateType, LedgerEvent, RecordedEvent, Timestamp};
+use schema::events::SubscriptionEvent;
+use schema::{
+    Addressee, AggregateType, LedgerEvent, Preferences, RecordedEvent, Selector, Timestamp,
+};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -60,12 +62,12 @@ fn fold(
     event: &RecordedEvent,
     change: &SubscriptionEvent,
 ) -> Result<(), ProjectionError> {
-    if let SubscriptionEvent::Subscribed { version, body } = change {
+    if let Some((version, said)) = begun(change) {
         let before = subscriptions.get(&event.stream.aggregate_id);
         if before.is_none() && event.sequence > 1 {
             return Err(ProjectionError::row_missing(event));
         }
-        let row = subscribed(event, *version, body, before);
+        let row = subscribed(event, version, &said, before);
         subscriptions.put(row);
         return Ok(());
     }
@@ -76,10 +78,22 @@ fn fold(
     row.sequence = event.sequence;
     row.change_count += 1;
     match change {
-        SubscriptionEvent::Subscribed { .. } => {}
+        SubscriptionEvent::Subscribed { .. } | SubscriptionEvent::GroupSubscribed { .. } => {}
         SubscriptionEvent::SubscriptionChanged { version, body } => {
             row.version = i64::from(*version);
-            set_body(row, body);
+            set_terms(row, &body.selector, &body.preferences);
+        }
+        SubscriptionEvent::GroupSubscriptionChanged { version, body } => {
+            row.version = i64::from(*version);
+            set_terms(row, &body.selector, &body.preferences);
+        }
+        SubscriptionEvent::MemberOptedOut { version, .. } => {
+            row.version = i64::from(*version);
+            row.opted_out = row.opted_out.map(|count| count + 1);
+        }
+        SubscriptionEvent::MemberOptedIn { version, .. } => {
+            row.version = i64::from(*version);
+            row.opted_out = row.opted_out.map(|count| count - 1);
         }
         SubscriptionEvent::SubscriptionPaused { version, until, reason } => {
             row.version = i64::from(*version);
@@ -98,11 +112,40 @@ fn fold(
     Ok(())
 }
 
+/// What one says that begins.
+struct Said<'e> {
+    subscriber: Addressee,
+    selector: &'e Selector,
+    preferences: &'e Preferences,
+}
+
+fn begun(change: &SubscriptionEvent) -> Option<(u32, Said<'_>)> {
+    match change {
+        SubscriptionEvent::Subscribed { version, body } => {
+            let subscriber = Addressee::Recipient(body.recipient.clone());
+            let (selector, preferences) = (&body.selector, &body.preferences);
+            Some((*version, Said { subscriber, selector, preferences }))
+        }
+        SubscriptionEvent::GroupSubscribed { version, body } => {
+            let subscriber = Addressee::Group(body.group.clone());
+            let (selector, preferences) = (&body.selector, &body.preferences);
+            Some((*version, Said { subscriber, selector, preferences }))
+        }
+        SubscriptionEvent::SubscriptionChanged { .. }
+        | SubscriptionEvent::GroupSubscriptionChanged { .. }
+        | SubscriptionEvent::MemberOptedOut { .. }
+        | SubscriptionEvent::MemberOptedIn { .. }
+        | SubscriptionEvent::SubscriptionPaused { .. }
+        | SubscriptionEvent::SubscriptionResumed { .. }
+        | SubscriptionEvent::Unsubscribed { .. } => None,
+    }
+}
+
 /// One that had ended keeps its place in the list and its count of changes.
 fn subscribed(
     event: &RecordedEvent,
     version: u32,
-    body: &SubscriptionBody,
+    said: &Said<'_>,
     before: Option<&SubscriptionRow>,
 ) -> SubscriptionRow {
     let (tenant, subscription) = owner(event);
@@ -110,10 +153,15 @@ fn subscribed(
     SubscriptionRow {
         tenant: tenant.to_owned(),
         subscription: subscription.to_owned(),
-        recipient: body.recipient.to_string(),
-        report: body.selector.report.to_string(),
-        selector: Json(body.selector.clone()),
-        preferences: Json(body.preferences.clone()),
+        recipient: said.subscriber.recipient().map(ToString::to_string),
+        group_id: said.subscriber.group().map(ToString::to_string),
+        opted_out: said
+            .subscriber
+            .group()
+            .map(|_| before.and_then(|row| row.opted_out).unwrap_or(0)),
+        report: said.selector.report.to_string(),
+        selector: Json(said.selector.clone()),
+        preferences: Json(said.preferences.clone()),
         version: i64::from(version),
         state: SubscriptionState::Active,
         paused_until: None,
@@ -126,11 +174,10 @@ fn subscribed(
     }
 }
 
-fn set_body(row: &mut SubscriptionRow, body: &SubscriptionBody) {
-    row.recipient = body.recipient.to_string();
-    row.report = body.selector.report.to_string();
-    row.selector = Json(body.selector.clone());
-    row.preferences = Json(body.preferences.clone());
+fn set_terms(row: &mut SubscriptionRow, selector: &Selector, preferences: &Preferences) {
+    row.report = selector.report.to_string();
+    row.selector = Json(selector.clone());
+    row.preferences = Json(preferences.clone());
 }
 
 fn set_state(

@@ -30,8 +30,12 @@ pub struct SubscriptionRow {
     pub tenant: String,
     /// Its name.
     pub subscription: String,
-    /// Who gets it.
-    pub recipient: String,
+    /// Who gets it, unless it is a group's.
+    pub recipient: Option<String>,
+    /// Whose members get it, where it is a group's.
+    pub group_id: Option<String>,
+    /// How many of the group want none of it, where it is a group's.
+    pub opted_out: Option<i64>,
     /// The report it asks for; `*` for all.
     pub report: String,
     /// Which versions.
@@ -67,7 +71,8 @@ impl Entity for SubscriptionRow {
         insert into subscriptions
         select * from jsonb_populate_recordset(null::subscriptions, $1::jsonb)
         on conflict (tenant, subscription) do update
-        set recipient = excluded.recipient, report = excluded.report, selector = excluded.selector,
+        set recipient = excluded.recipient, group_id = excluded.group_id,
+            opted_out = excluded.opted_out, report = excluded.report, selector = excluded.selector,
             preferences = excluded.preferences, version = excluded.version,
             state = excluded.state, paused_until = excluded.paused_until, reason = excluded.reason,
             subscribed_at = excluded.subscribed_at, changed_at = excluded.changed_at,
@@ -99,6 +104,8 @@ pub struct SubscriptionFilter {
     pub now: DateTime<Utc>,
     /// Only this recipient's.
     pub recipient: Option<String>,
+    /// Only this group's.
+    pub group: Option<String>,
     /// Only those that ask for this report by name, or `*` for those that ask for all.
     pub report: Option<String>,
     /// Only those in this state.
@@ -108,7 +115,7 @@ pub struct SubscriptionFilter {
 impl SubscriptionFilter {
     /// All of a tenant, as of `now`.
     pub fn of(tenant: impl Into<String>, now: DateTime<Utc>) -> Self {
-        Self { tenant: tenant.into(), now, recipient: None, report: None, state: None }
+        Self { tenant: tenant.into(), now, recipient: None, group: None, report: None, state: None }
     }
 }
 
@@ -124,6 +131,7 @@ macro_rules! page_sql {
                and ($9::text is null
                     or case when state = 'paused' and paused_until <= $10
                        then 'active' else state end = $9)
+               and ($11::text is null or group_id = $11)
              order by position ",
             $order,
             " limit $5"
@@ -138,7 +146,8 @@ const COUNT: &str = "
       and ($3::text is null or report = $3)
       and ($4::text is null
            or case when state = 'paused' and paused_until <= $5
-              then 'active' else state end = $4)";
+              then 'active' else state end = $4)
+      and ($6::text is null or group_id = $6)";
 
 const BY_IDS: &str = "
     select * from read.subscriptions where tenant = $1 and subscription = any($2)";
@@ -162,7 +171,8 @@ pub async fn page(
         .bind(filter.recipient.clone())
         .bind(filter.report.clone())
         .bind(filter.state)
-        .bind(filter.now);
+        .bind(filter.now)
+        .bind(filter.group.clone());
     let mut page =
         page::fetch(pool, query, request, |row: &SubscriptionRow| Cursor::at(row.position)).await?;
     page.edges = page
@@ -185,6 +195,7 @@ pub async fn count(pool: &PgPool, filter: &SubscriptionFilter) -> Result<i64, sq
         .bind(&filter.report)
         .bind(filter.state)
         .bind(filter.now)
+        .bind(&filter.group)
         .fetch_one(pool)
         .await
 }

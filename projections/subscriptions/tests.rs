@@ -42,7 +42,9 @@ async fn a_subscription_begun_again_keeps_its_place_and_counts_its_history() {
     let expected = SubscriptionRow {
         tenant: "acme".to_owned(),
         subscription: "bob-all".to_owned(),
-        recipient: "bob".to_owned(),
+        recipient: Some("bob".to_owned()),
+        group_id: None,
+        opted_out: None,
         report: "*".to_owned(),
         selector: Json(selector("*")),
         preferences: Json(preferences()),

@@ -45,6 +45,7 @@ impl Projection for Tenants {
                 LedgerEvent::ApiKey(change) => api_key(conn, event, change).await?,
                 LedgerEvent::Report(_)
                 | LedgerEvent::Recipient(_)
+                | LedgerEvent::Group(_)
                 | LedgerEvent::Subscription(_)
                 | LedgerEvent::Distribution(_)
                 | LedgerEvent::Delivery(_) => {}

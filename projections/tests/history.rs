@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schema::events::{
     ApiKeyEvent, AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DistributionEvent,
-    EntryMark, Evidence, NextStep, NotPlanned, NotPlannedReason, PauseScope, RecipientEvent,
-    ReportEvent, ReportProfile, Resolution, RetireReason, Scope, SliceSums, SubscriptionBody,
-    SubscriptionEvent, SuppressReason, TenantEvent,
+    EntryMark, Evidence, GroupEvent, GroupSubscriptionBody, NextStep, NotPlanned, NotPlannedReason,
+    PauseScope, RecipientEvent, ReportEvent, ReportProfile, Resolution, RetireReason, Scope,
+    SliceSums, SubscriptionBody, SubscriptionEvent, SuppressReason, TenantEvent,
 };
-use schema::{ChannelKind, Position, Proof, ReportSelector, StreamId};
+use schema::{Addressee, ChannelKind, Position, Proof, ReportSelector, StreamId};
 
 use crate::testing::{
     Log, acme, at, delivery, distribution, ended, failed, fault, plan, preferences, profile,
@@ -21,6 +21,7 @@ pub fn history() -> Log {
     tenants(&mut log);
     reports(&mut log);
     recipients(&mut log);
+    groups(&mut log);
     subscriptions(&mut log);
     distributions(&mut log);
     deliveries(&mut log);
@@ -143,6 +144,34 @@ fn subscriptions(log: &mut Log) {
     log.tell(bob, SubscriptionEvent::Subscribed { version: 3, body: body("bob", "*") });
 }
 
+fn groups(log: &mut Log) {
+    let desk = StreamId::group(&acme(), &"desk".parse().unwrap());
+    let member = |name: &str| Addressee::Recipient(name.parse().unwrap());
+    log.tell(desk.clone(), GroupEvent::GroupCreated { title: "Desk".to_owned() });
+    log.tell(desk.clone(), GroupEvent::MemberAdded { member: member("ann") });
+    log.tell(desk.clone(), GroupEvent::MemberRemoved { member: member("ann") });
+    log.tell(desk.clone(), GroupEvent::MemberAdded { member: member("bob") });
+    log.tell(desk.clone(), GroupEvent::MemberAdded { member: member("ann") });
+    let floor = Addressee::Group("floor".parse().unwrap());
+    log.tell(desk.clone(), GroupEvent::MemberAdded { member: floor });
+    log.tell(desk.clone(), GroupEvent::GroupChanged { title: "Desk 7".to_owned() });
+    log.tell(desk, GroupEvent::GroupRetired { reason: "closed".to_owned() });
+    let stream = StreamId::subscription(&acme(), &"desk-risk".parse().unwrap());
+    let body = |report| GroupSubscriptionBody {
+        group: "desk".parse().unwrap(),
+        selector: selector(report),
+        preferences: preferences(),
+    };
+    let subscribed = SubscriptionEvent::GroupSubscribed { version: 1, body: body("risk") };
+    log.tell(stream.clone(), subscribed);
+    let (recipient, reason) = ("ann".parse().unwrap(), "one_click".to_owned());
+    log.tell(stream.clone(), SubscriptionEvent::MemberOptedOut { version: 2, recipient, reason });
+    let recipient = "ann".parse().unwrap();
+    log.tell(stream.clone(), SubscriptionEvent::MemberOptedIn { version: 3, recipient });
+    let changed = SubscriptionEvent::GroupSubscriptionChanged { version: 4, body: body("*") };
+    log.tell(stream, changed);
+}
+
 fn distributions(log: &mut Log) {
     let (first, second) = (distribution("v1"), distribution("v2"));
     log.distribution(first, DistributionEvent::ReportReceived(version("v1")));
@@ -177,6 +206,7 @@ fn not_planned(recipient: &str) -> NotPlanned {
         recipient: recipient.parse().unwrap(),
         subscription: format!("{recipient}-risk").parse().unwrap(),
         subscription_version: 4,
+        group: None,
         reason: NotPlannedReason::Paused,
     }
 }

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 pub use asyncapi::asyncapi;
 
 use crate::events::{
-    ApiKeyEvent, DeliveryEvent, DistributionEvent, EventBody, RecipientEvent, ReportEvent,
-    SubscriptionEvent, TenantEvent, UPCASTERS,
+    ApiKeyEvent, DeliveryEvent, DistributionEvent, EventBody, GroupEvent, RecipientEvent,
+    ReportEvent, SubscriptionEvent, TenantEvent, UPCASTERS,
 };
 use crate::{AggregateType, StoredEvent};
 
@@ -50,6 +50,7 @@ pub fn event_schemas() -> Vec<EventSchema> {
         of::<ApiKeyEvent>(),
         of::<ReportEvent>(),
         of::<RecipientEvent>(),
+        of::<GroupEvent>(),
         of::<SubscriptionEvent>(),
         of::<DistributionEvent>(),
         of::<DeliveryEvent>(),

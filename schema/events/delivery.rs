@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use super::{EntryMark, EventBody};
 use crate::{
     AddressId, AggregateType, ChannelKind, DeliveryId, DestinationKey, DistributionId, Fault,
-    Format, GrantId, Receipt, RecipientId, ReportName, RetrySchedule, SubscriptionId, Timestamp,
-    VersionName,
+    Format, GrantId, GroupId, Receipt, RecipientId, ReportName, RetrySchedule, SubscriptionId,
+    Timestamp, VersionName,
 };
 
 /// What is to be sent, to whom, on what grounds: the decision "planned", whole.
@@ -25,6 +25,9 @@ pub struct DeliveryPlan {
     pub subscription: SubscriptionId,
     /// As it stood then.
     pub subscription_version: u32,
+    /// As a member of which group, where the subscription is a group's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// By which grant.
     pub grant: GrantId,
     /// In which part of the plan; that event names the position read at.
@@ -168,6 +171,8 @@ pub enum SuppressReason {
     RecipientRetired,
     /// The address is suppressed: mail to it came back, or was complained about.
     AddressSuppressed,
+    /// The recipient is no member of the subscribed group any more.
+    NotMember,
 }
 
 impl SuppressReason {
@@ -181,6 +186,7 @@ impl SuppressReason {
             Self::AddressRetired => "address_retired",
             Self::RecipientRetired => "recipient_retired",
             Self::AddressSuppressed => "address_suppressed",
+            Self::NotMember => "not_member",
         }
     }
 }

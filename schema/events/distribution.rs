@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EventBody;
 use crate::{
-    AggregateType, Attributes, Format, Frame, Position, RecipientId, ReportName, Sha256,
+    AggregateType, Attributes, Format, Frame, GroupId, Position, RecipientId, ReportName, Sha256,
     SubscriptionId, Timestamp, VersionName,
 };
 
@@ -118,6 +118,9 @@ pub struct NotPlanned {
     pub subscription: SubscriptionId,
     /// As it stood then.
     pub subscription_version: u32,
+    /// As a member of which group, where the subscription is a group's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// Why not.
     pub reason: NotPlannedReason,
 }

@@ -73,6 +73,7 @@ fn not_planned() -> DistributionEvent {
         subscription: name("s1"),
         subscription_version: 2,
         reason,
+        group: None,
     };
     DistributionEvent::SlicePlanned {
         slice: 0,

@@ -4,6 +4,7 @@ mod api_key;
 mod codec;
 mod delivery;
 mod distribution;
+mod group;
 #[cfg(test)]
 mod later;
 mod mark;
@@ -27,12 +28,13 @@ pub use distribution::{
     ArtifactRef, DistributionEvent, NotPlanned, NotPlannedReason, OutcomeCounts, ReportVersion,
     SliceSums,
 };
+pub use group::GroupEvent;
 pub use mark::EntryMark;
 pub use recipient::{
     RecipientEvent, RecipientKind, RecipientProfile, RetireReason, SuppressionReason,
 };
 pub use report::{ReportEvent, ReportProfile};
-pub use subscription::{SubscriptionBody, SubscriptionEvent};
+pub use subscription::{GroupSubscriptionBody, SubscriptionBody, SubscriptionEvent};
 pub use tenant::{PauseScope, TenantEvent};
 pub use upcast::{UPCASTERS, Upcaster};
 
@@ -49,6 +51,8 @@ pub enum LedgerEvent {
     Report(ReportEvent),
     /// Of a recipient.
     Recipient(RecipientEvent),
+    /// Of a group.
+    Group(GroupEvent),
     /// Of a subscription.
     Subscription(SubscriptionEvent),
     /// Of a distribution.
@@ -129,6 +133,7 @@ ledger_event!(
     ApiKey(ApiKeyEvent),
     Report(ReportEvent),
     Recipient(RecipientEvent),
+    Group(GroupEvent),
     Subscription(SubscriptionEvent),
     Distribution(DistributionEvent),
     Delivery(DeliveryEvent),

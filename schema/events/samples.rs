@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "samples are well-formed")]
 
+mod groups;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
@@ -28,6 +30,7 @@ pub(super) fn samples() -> Vec<LedgerEvent> {
         .chain(of(api_keys()))
         .chain(of(reports()))
         .chain(of(recipients()))
+        .chain(of(groups::groups()))
         .chain(of(subscriptions()))
         .chain(of(distributions()))
         .chain(of(deliveries()))
@@ -169,7 +172,7 @@ fn subscriptions() -> Vec<SubscriptionEvent> {
         until,
         reason: text("holidays"),
     };
-    vec![
+    let mut events = vec![
         SubscriptionEvent::Subscribed { version: 1, body: plain() },
         SubscriptionEvent::Subscribed { version: 1, body: full() },
         SubscriptionEvent::SubscriptionChanged { version: 2, body: full() },
@@ -177,7 +180,9 @@ fn subscriptions() -> Vec<SubscriptionEvent> {
         paused(Some(LATER)),
         SubscriptionEvent::SubscriptionResumed { version: 4 },
         SubscriptionEvent::Unsubscribed { version: 5, reason: text("one_click") },
-    ]
+    ];
+    events.extend(groups::of_a_group());
+    events
 }
 
 fn versions() -> [ReportVersion; 2] {
@@ -223,6 +228,7 @@ fn distributions() -> Vec<DistributionEvent> {
         recipient: name("ada"),
         subscription: name("s1"),
         subscription_version: 2,
+        group: None,
         reason,
     };
     events.push(DistributionEvent::SlicePlanned {
@@ -255,7 +261,7 @@ fn distributions() -> Vec<DistributionEvent> {
     events
 }
 
-fn plans() -> [DeliveryPlan; 2] {
+pub(super) fn plans() -> [DeliveryPlan; 2] {
     let distribution = DistributionId::of(&name("acme"), &name("risk"), &name("2026-11-23"));
     let planned = DeliveryPlan {
         distribution,
@@ -265,6 +271,7 @@ fn plans() -> [DeliveryPlan; 2] {
         channel: ChannelKind::Mail,
         subscription: name("s1"),
         subscription_version: 2,
+        group: None,
         grant: name("desk"),
         slice: 0,
         address: name("work"),

@@ -2,13 +2,24 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
-use crate::{AggregateType, Preferences, RecipientId, Selector, Timestamp};
+use crate::{AggregateType, GroupId, Preferences, RecipientId, Selector, Timestamp};
 
 /// What a subscription says, as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SubscriptionBody {
     /// Who gets it. Never changes within a subscription.
     pub recipient: RecipientId,
+    /// Which report versions.
+    pub selector: Selector,
+    /// How.
+    pub preferences: Preferences,
+}
+
+/// What a group's subscription says, as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GroupSubscriptionBody {
+    /// Whose members get it: whoever is one when a version is planned. Never changes within a subscription.
+    pub group: GroupId,
     /// Which report versions.
     pub selector: Selector,
     /// How.
@@ -34,6 +45,38 @@ pub enum SubscriptionEvent {
         /// What it says.
         #[serde(flatten)]
         body: SubscriptionBody,
+    },
+    /// A group was subscribed. Told apart from `Subscribed`, of which readers may rely on its recipient.
+    GroupSubscribed {
+        /// 1, or more when it had been ended.
+        version: u32,
+        /// What it says.
+        #[serde(flatten)]
+        body: GroupSubscriptionBody,
+    },
+    /// What a group's says from now on, as a whole.
+    GroupSubscriptionChanged {
+        /// One more than before.
+        version: u32,
+        /// What it says.
+        #[serde(flatten)]
+        body: GroupSubscriptionBody,
+    },
+    /// A member of the group wants none of it, and goes on as a member.
+    MemberOptedOut {
+        /// One more than before.
+        version: u32,
+        /// Who.
+        recipient: RecipientId,
+        /// Why, or how: `one_click`, `requested`, ….
+        reason: String,
+    },
+    /// A member who wanted none of it wants it again.
+    MemberOptedIn {
+        /// One more than before.
+        version: u32,
+        /// Who.
+        recipient: RecipientId,
     },
     /// It holds back for a while.
     SubscriptionPaused {
@@ -66,6 +109,10 @@ impl EventBody for SubscriptionEvent {
         match self {
             Self::Subscribed { .. } => "Subscribed",
             Self::SubscriptionChanged { .. } => "SubscriptionChanged",
+            Self::GroupSubscribed { .. } => "GroupSubscribed",
+            Self::GroupSubscriptionChanged { .. } => "GroupSubscriptionChanged",
+            Self::MemberOptedOut { .. } => "MemberOptedOut",
+            Self::MemberOptedIn { .. } => "MemberOptedIn",
             Self::SubscriptionPaused { .. } => "SubscriptionPaused",
             Self::SubscriptionResumed { .. } => "SubscriptionResumed",
             Self::Unsubscribed { .. } => "Unsubscribed",

@@ -9,10 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use super::samples::samples as first_samples;
+use super::samples::{plans, samples as first_samples};
 use super::{
-    ApiKeyEvent, CodecError, DeliveryEvent, DistributionEvent, LedgerEvent, RecipientEvent,
-    ReportEvent, SubscriptionEvent, TenantEvent, later,
+    ApiKeyEvent, CodecError, DeliveryEvent, DeliveryPlan, DistributionEvent, GroupEvent,
+    LedgerEvent, RecipientEvent, ReportEvent, SubscriptionEvent, SuppressReason, TenantEvent,
+    later,
 };
 use crate::{AggregateType, ColumnSpec, ColumnType, EventBody, Frame};
 
@@ -56,6 +57,7 @@ fn all_event_types() -> BTreeSet<(AggregateType, String)> {
         .chain(of::<ApiKeyEvent>())
         .chain(of::<ReportEvent>())
         .chain(of::<RecipientEvent>())
+        .chain(of::<GroupEvent>())
         .chain(of::<SubscriptionEvent>())
         .chain(of::<DistributionEvent>())
         .chain(of::<DeliveryEvent>())
@@ -93,7 +95,7 @@ fn every_event_has_a_sample() {
         .map(|event| (event.aggregate_type(), event.event_type().to_owned()))
         .collect();
     assert_eq!(sampled, all_event_types());
-    assert_eq!(all_event_types().len(), 40);
+    assert_eq!(all_event_types().len(), 49);
 }
 
 #[test]
@@ -117,6 +119,26 @@ fn events_are_read_as_they_always_were() {
             })
             .collect();
         assert_eq!(read, events, "{}", file.display());
+    }
+}
+
+/// What an event gained after its golden file was written: the file stays as it is, so the new words are told here.
+#[test]
+fn what_events_gained_later_is_stored_and_read_as_it_is() {
+    let [planned, _] = plans();
+    let of_group = DeliveryPlan { group: Some("desk-7".parse().unwrap()), ..planned };
+    let cases: [(LedgerEvent, &str); 2] = [
+        (
+            DeliveryEvent::DeliverySuppressed { reason: SuppressReason::NotMember }.into(),
+            r#""reason":"not_member""#,
+        ),
+        (DeliveryEvent::DeliveryScheduled(of_group).into(), r#""group":"desk-7""#),
+    ];
+    for (event, told) in cases {
+        let payload = event.encode().unwrap();
+        assert!(payload.contains(told), "{payload}");
+        let (kind, name) = (event.aggregate_type(), event.event_type());
+        assert_eq!(LedgerEvent::decode(kind, name, "1", &payload).unwrap(), event);
     }
 }
 

@@ -3,7 +3,8 @@
 
 use aggregates::{Decider, fold};
 use schema::events::{
-    ApiKeyEvent, DistributionEvent, RecipientEvent, ReportEvent, SubscriptionEvent, TenantEvent,
+    ApiKeyEvent, DistributionEvent, GroupEvent, RecipientEvent, ReportEvent, SubscriptionEvent,
+    TenantEvent,
 };
 use schema::{EventBody, LedgerEvent, Position, Sha256, StreamId};
 use serde_json::{Map, Value};
@@ -38,6 +39,7 @@ picked!(
     ApiKey(ApiKeyEvent),
     Report(ReportEvent),
     Recipient(RecipientEvent),
+    Group(GroupEvent),
     Subscription(SubscriptionEvent),
     Distribution(DistributionEvent),
 );

@@ -32,6 +32,14 @@ pub struct Change {
 }
 
 impl Change {
+    /// A part of this change that is a command of its own, whatever state things are in: it has the name of the whole
+    /// with its own behind it.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Self {
+        let key = self.key.as_ref().map(|key| format!("{key}/{name}"));
+        Self { key, if_match: IfMatch::Any, ..self.clone() }
+    }
+
     /// What the events of this change say of their origin.
     #[must_use]
     pub fn metadata(&self) -> Metadata {

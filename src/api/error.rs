@@ -16,9 +16,10 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub(crate) const RETRY_AFTER_S: u64 = 1;
 
 /// Refusals that say: there is no such thing.
-const MISSING: [&str; 8] = [
+const MISSING: [&str; 9] = [
     "report_not_registered",
     "recipient_not_registered",
+    "group_not_created",
     "no_such_address",
     "no_such_grant",
     "not_subscribed",

@@ -3,9 +3,10 @@
 
 use std::sync::PoisonError;
 
+use aggregates::group::{self, Group};
 use aggregates::recipient::{self, Recipient};
 use aggregates::report::{self, Report};
-use schema::{Invalid, RecipientId, ReportSelector, StreamId, TenantId};
+use schema::{GroupId, Invalid, RecipientId, ReportSelector, StreamId, TenantId};
 
 use crate::carry_out::load;
 use crate::error::ApiError;
@@ -59,6 +60,32 @@ pub async fn recipient(
         Recipient::Active(_) => Ok(()),
         Recipient::Unknown | Recipient::Retired => {
             let rule = "must be a recipient that is registered and not retired";
+            Err(Invalid::new(field, id.as_str(), rule).into())
+        }
+    }
+}
+
+/// The group named must be there and not retired.
+///
+/// # Errors
+/// [`Invalid`] naming `field`.
+pub async fn group(
+    api: &ApiState,
+    tenant: &TenantId,
+    field: &str,
+    id: &GroupId,
+) -> Result<(), ApiError> {
+    let indexed = {
+        let index = api.routing.read().unwrap_or_else(PoisonError::into_inner);
+        matches!(index.group(tenant, id), Group::Active { .. })
+    };
+    if indexed {
+        return Ok(());
+    }
+    match load::<group::Rules>(api, &StreamId::group(tenant, id)).await?.state {
+        Group::Active { .. } => Ok(()),
+        Group::Unknown | Group::Retired => {
+            let rule = "must be a group that is there and not retired";
             Err(Invalid::new(field, id.as_str(), rule).into())
         }
     }

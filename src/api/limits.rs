@@ -21,7 +21,7 @@ use crate::ApiConfig;
 use crate::error::{ApiError, Code};
 
 /// Paths that carry files: they take as long as the network does.
-const UPLOADS: [&str; 2] = ["/v1/reports", "/v1/artifacts"];
+const UPLOADS: [&str; 3] = ["/v1/reports", "/v1/artifacts", "/v1/bulk/subscriptions"];
 /// Probes are answered however much is under way: a node that sheds load is not dead.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 

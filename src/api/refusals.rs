@@ -178,11 +178,20 @@ refusals! {
         "no_such_grant" => Refusal::NoSuchGrant { .. },
         "too_many_grants" => Refusal::TooManyGrants { .. },
     }
+    group {
+        "group_not_created" => Refusal::NotCreated,
+        "group_already_created" => Refusal::AlreadyCreated { .. },
+        "group_retired" => Refusal::Retired,
+        "too_many_members" => Refusal::TooManyMembers { .. },
+        "group_cycle" => Refusal::Cycle { .. },
+        "groups_too_deep" => Refusal::TooDeep { .. },
+    }
     subscription {
         "not_subscribed" => Refusal::NotSubscribed,
         "already_subscribed" => Refusal::AlreadySubscribed { .. },
         "subscription_ended" => Refusal::Ended { .. },
-        "recipient_differs" => Refusal::RecipientDiffers { .. },
+        "recipient_differs" => Refusal::SubscriberDiffers { .. },
+        "not_of_group" => Refusal::NotOfGroup { .. },
         "pause_in_past" => Refusal::PauseInPast { .. },
     }
     tenant {

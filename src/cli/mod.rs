@@ -2,7 +2,9 @@
 
 mod analytics;
 mod audit;
+mod bulk;
 mod client;
+mod code;
 mod deliveries;
 mod demo;
 mod distributions;
@@ -62,6 +64,10 @@ enum Command {
     Subscriptions(subscriptions::SubscriptionsArgs),
     /// Addresses that nothing is sent to: list, import, export, lift.
     Suppressions(suppressions::SuppressionsArgs),
+    /// Say what a document of subscriptions would change.
+    Plan(code::PlanArgs),
+    /// Have what a document of subscriptions says hold.
+    Apply(code::ApplyArgs),
     /// Look at deliveries, cancel, resend, resolve.
     Deliveries(deliveries::DeliveriesArgs),
     /// The log's mirror on Kafka: status, verify, backfill.
@@ -125,6 +131,8 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Publish(args) => publish::run(args, output).await,
         Command::Subscriptions(args) => subscriptions::run(args, output).await,
         Command::Suppressions(args) => suppressions::run(args, output).await,
+        Command::Plan(args) => code::plan(&args, output).await,
+        Command::Apply(args) => code::apply(&args, output).await,
         Command::Deliveries(args) => deliveries::run(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::bulk::{self, ExportArgs, ImportArgs};
 use super::client::{Client, ClientArgs};
 use super::output::{Output, print_facts, print_rows, say, text_at};
 
@@ -36,13 +37,20 @@ enum Action {
         /// Which.
         id: String,
     },
-    /// Subscribe a recipient to a report.
+    /// Subscribe by the thousand, from a file of lines: a bad one is told and stops nothing else.
+    Import(ImportArgs),
+    /// Write all that have not ended as lines, as `import` reads them.
+    Export(ExportArgs),
+    /// Subscribe a recipient or a group to a report.
     Add {
         /// A name for the subscription.
         id: String,
         /// Who gets it.
+        #[arg(long, required_unless_present = "group", conflicts_with = "group")]
+        recipient: Option<String>,
+        /// Whose members get it.
         #[arg(long)]
-        recipient: String,
+        group: Option<String>,
         /// Which report; `*` for every one.
         #[arg(long)]
         report: String,
@@ -91,17 +99,24 @@ pub async fn run(args: SubscriptionsArgs, output: Output) -> Result<bool> {
             let facts = [
                 ("subscription", "/subscription"),
                 ("recipient", "/recipient"),
+                ("group", "/group"),
                 ("state", "/state"),
             ]
             .map(|(name, path)| (name, text_at(&raw, path)));
             print_facts(output, &facts, &raw);
         }
-        Action::Add { id, recipient, report, channels, formats } => {
-            let body = json!({
-                "recipient": recipient,
+        Action::Import(args) => return bulk::import(&client, &args, output).await,
+        Action::Export(args) => bulk::export(&client, &args).await?,
+        Action::Add { id, recipient, group, report, channels, formats } => {
+            let mut body = json!({
                 "selector": { "report": report },
                 "preferences": { "channels": channels, "formats": formats },
             });
+            for (name, value) in [("recipient", recipient), ("group", group)] {
+                if let Some(value) = value {
+                    body[name] = json!(value);
+                }
+            }
             let path = format!("/v1/subscriptions/{id}");
             changed(output, "subscribed", &client.send(Method::PUT, &path, &body).await?);
         }
@@ -148,9 +163,11 @@ async fn list(
         }
     }
     let raw = client.get(&path).await?;
-    let columns = ["/subscription", "/recipient", "/selector/report", "/state", "/version"];
+    let columns =
+        ["/subscription", "/recipient", "/group", "/selector/report", "/state", "/version"];
     let rows = rows_of(&raw, &columns);
-    print_rows(output, &["subscription", "recipient", "report", "state", "version"], rows, &raw);
+    let header = ["subscription", "recipient", "group", "report", "state", "version"];
+    print_rows(output, &header, rows, &raw);
     Ok(())
 }
 

@@ -165,7 +165,9 @@ async fn secret(
 }
 
 fn unsubscribe_url(dispatcher: &Dispatcher, tenant: &TenantId, plan: &DeliveryPlan) -> String {
-    let token = unsubscribe::unsubscribe_token(&dispatcher.vault, tenant, &plan.subscription);
+    let member = plan.group.as_ref().map(|_| &plan.recipient);
+    let token =
+        unsubscribe::unsubscribe_token(&dispatcher.vault, tenant, &plan.subscription, member);
     format!("{}/u/{token}", dispatcher.public_url)
 }
 

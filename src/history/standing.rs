@@ -1,4 +1,4 @@
-use aggregates::{Decider, delivery, distribution, recipient, subscription};
+use aggregates::{Decider, delivery, distribution, group, recipient, subscription};
 use schema::{
     Actor, AggregateType, Invalid, LedgerEvent, Position, RecordedEvent, StreamId, TenantId,
     Timestamp,
@@ -22,6 +22,7 @@ pub fn stream_of(tenant: &TenantId, kind: AggregateType, id: &str) -> Result<Str
         AggregateType::ApiKey => StreamId::api_key(tenant, &id.parse()?),
         AggregateType::Report => StreamId::report(tenant, &id.parse()?),
         AggregateType::Subscription => StreamId::subscription(tenant, &id.parse()?),
+        AggregateType::Group => StreamId::group(tenant, &id.parse()?),
         AggregateType::Recipient => StreamId::recipient(tenant, &id.parse()?),
         AggregateType::Distribution => StreamId::distribution(id.parse()?),
         AggregateType::Delivery => StreamId::delivery(id.parse()?),
@@ -77,10 +78,11 @@ impl Course {
         match stream.aggregate_type {
             AggregateType::Subscription => folded::<subscription::Rules>(pages, from).await,
             AggregateType::Recipient => folded::<recipient::Rules>(pages, from).await,
+            AggregateType::Group => folded::<group::Rules>(pages, from).await,
             AggregateType::Distribution => folded::<distribution::Rules>(pages, from).await,
             AggregateType::Delivery => folded::<delivery::Rules>(pages, from).await,
             kind @ (AggregateType::Tenant | AggregateType::ApiKey | AggregateType::Report) => {
-                let rule = "must be subscription, recipient, distribution or delivery";
+                let rule = "must be subscription, recipient, group, distribution or delivery";
                 Err(Invalid::new("kind", kind.as_str(), rule).into())
             }
         }

@@ -1,8 +1,10 @@
 use std::collections::HashSet;
 
-use schema::events::{DistributionEvent, RecipientEvent, SubscriptionEvent};
+use aggregates::routing::RoutingIndex;
+use schema::events::{DistributionEvent, GroupEvent, RecipientEvent, SubscriptionEvent};
 use schema::{
-    AggregateType, GrantId, LedgerEvent, RecipientId, RecordedEvent, ReportName, StreamId, TenantId,
+    Addressee, AggregateType, GrantId, GroupId, LedgerEvent, RecipientId, RecordedEvent,
+    ReportName, Selector, StreamId, TenantId,
 };
 
 use crate::pages::Source;
@@ -16,7 +18,7 @@ pub enum Subject {
     /// A report's: itself, its versions and their runs, who subscribed to it and may have it. Single deliveries are
     /// not told: there may be a hundred thousand of one version.
     Report(ReportName),
-    /// A recipient's: itself, its subscriptions, its deliveries, and the decisions against one.
+    /// A recipient's: itself, its groups, its subscriptions and theirs, its deliveries, and the decisions against one.
     Recipient(RecipientId),
 }
 
@@ -32,6 +34,7 @@ impl Subject {
             ]),
             Self::Recipient(_) => Source::Kinds(&[
                 AggregateType::Recipient,
+                AggregateType::Group,
                 AggregateType::Subscription,
                 AggregateType::Distribution,
             ]),
@@ -52,7 +55,44 @@ pub(crate) enum Concern {
         recipient: RecipientId,
         stream: StreamId,
         subscriptions: HashSet<StreamId>,
+        groups: Box<Groups>,
     },
+}
+
+/// Groups as they stand where the history has come, and of which of them the recipient is a member there.
+pub(crate) struct Groups {
+    tenant: TenantId,
+    index: RoutingIndex,
+    own: HashSet<GroupId>,
+}
+
+impl Groups {
+    fn of(tenant: &TenantId) -> Self {
+        Self { tenant: tenant.clone(), index: RoutingIndex::new(), own: HashSet::new() }
+    }
+
+    /// Whether the event made the recipient a member of anything, or no member any more.
+    fn concerns(
+        &mut self,
+        event: &RecordedEvent,
+        said: &GroupEvent,
+        recipient: &RecipientId,
+    ) -> bool {
+        self.index.follow(event);
+        let another = match said {
+            GroupEvent::GroupCreated { .. } | GroupEvent::GroupChanged { .. } => true,
+            GroupEvent::MemberAdded { member } | GroupEvent::MemberRemoved { member } => {
+                matches!(member, Addressee::Recipient(member) if member != recipient)
+            }
+            GroupEvent::GroupRetired { .. } => false,
+        };
+        if another {
+            return false;
+        }
+        let now = self.index.groups_of(&self.tenant, recipient).into_iter().cloned().collect();
+        let before = std::mem::replace(&mut self.own, now);
+        before != self.own
+    }
 }
 
 impl Concern {
@@ -66,7 +106,8 @@ impl Concern {
             }
             Subject::Recipient(recipient) => {
                 let stream = StreamId::recipient(tenant, &recipient);
-                Self::Recipient { recipient, stream, subscriptions: HashSet::new() }
+                let (subscriptions, groups) = (HashSet::new(), Box::new(Groups::of(tenant)));
+                Self::Recipient { recipient, stream, subscriptions, groups }
             }
         }
     }
@@ -86,14 +127,21 @@ impl Concern {
             Self::Report { report, stream, streams, grants } => {
                 event.stream == *stream || of_report(report, streams, grants, event)
             }
-            Self::Recipient { recipient, stream, subscriptions } => match &event.event {
+            Self::Recipient { recipient, stream, subscriptions, groups } => match &event.event {
                 LedgerEvent::Distribution(said) => return decisions(said, recipient),
                 LedgerEvent::Subscription(said) => {
-                    if begins_for(said, recipient) {
+                    if begins_for(said, recipient, |group| groups.own.contains(group)) {
                         subscriptions.insert(event.stream.clone());
                     }
-                    subscriptions.contains(&event.stream)
+                    match said {
+                        SubscriptionEvent::MemberOptedOut { recipient: member, .. }
+                        | SubscriptionEvent::MemberOptedIn { recipient: member, .. } => {
+                            member == recipient
+                        }
+                        _ => subscriptions.contains(&event.stream),
+                    }
                 }
+                LedgerEvent::Group(said) => groups.concerns(event, said, recipient),
                 // Those that were looked up: they are its own.
                 LedgerEvent::Delivery(_) => true,
                 _ => event.stream == *stream,
@@ -103,9 +151,17 @@ impl Concern {
     }
 }
 
-/// Whether a subscription of the recipient's begins: it never changes whose it is.
-pub(crate) fn begins_for(event: &SubscriptionEvent, recipient: &RecipientId) -> bool {
-    matches!(event, SubscriptionEvent::Subscribed { body, .. } if body.recipient == *recipient)
+/// Whether a subscription begins that is the recipient's or one of its groups': it never changes whose it is.
+pub(crate) fn begins_for(
+    event: &SubscriptionEvent,
+    recipient: &RecipientId,
+    is_member: impl Fn(&GroupId) -> bool,
+) -> bool {
+    match event {
+        SubscriptionEvent::Subscribed { body, .. } => body.recipient == *recipient,
+        SubscriptionEvent::GroupSubscribed { body, .. } => is_member(&body.group),
+        _ => false,
+    }
 }
 
 fn decisions(event: &DistributionEvent, recipient: &RecipientId) -> Option<String> {
@@ -127,19 +183,15 @@ fn of_report(
         LedgerEvent::Distribution(DistributionEvent::ReportReceived(version)) => {
             version.report == *report && streams.insert(stream())
         }
-        LedgerEvent::Subscription(
-            SubscriptionEvent::Subscribed { body, .. }
-            | SubscriptionEvent::SubscriptionChanged { body, .. },
-        ) => {
-            if !body.selector.report.covers(report) {
-                return streams.remove(&event.stream);
+        LedgerEvent::Subscription(said) => match selector_of(said) {
+            None => streams.contains(&event.stream),
+            Some(selector) if !selector.report.covers(report) => streams.remove(&event.stream),
+            Some(_) => {
+                streams.insert(stream());
+                true
             }
-            streams.insert(stream());
-            true
-        }
-        LedgerEvent::Distribution(_) | LedgerEvent::Subscription(_) => {
-            streams.contains(&event.stream)
-        }
+        },
+        LedgerEvent::Distribution(_) => streams.contains(&event.stream),
         LedgerEvent::Recipient(RecipientEvent::EntitlementGranted {
             grant, report: of, ..
         }) => {
@@ -157,6 +209,22 @@ fn of_report(
         | LedgerEvent::ApiKey(_)
         | LedgerEvent::Report(_)
         | LedgerEvent::Recipient(_)
+        | LedgerEvent::Group(_)
         | LedgerEvent::Delivery(_) => false,
+    }
+}
+
+/// What a subscription selects from this event on, where it says so.
+const fn selector_of(event: &SubscriptionEvent) -> Option<&Selector> {
+    match event {
+        SubscriptionEvent::Subscribed { body, .. }
+        | SubscriptionEvent::SubscriptionChanged { body, .. } => Some(&body.selector),
+        SubscriptionEvent::GroupSubscribed { body, .. }
+        | SubscriptionEvent::GroupSubscriptionChanged { body, .. } => Some(&body.selector),
+        SubscriptionEvent::MemberOptedOut { .. }
+        | SubscriptionEvent::MemberOptedIn { .. }
+        | SubscriptionEvent::SubscriptionPaused { .. }
+        | SubscriptionEvent::SubscriptionResumed { .. }
+        | SubscriptionEvent::Unsubscribed { .. } => None,
     }
 }

@@ -1,7 +1,8 @@
 use aggregates::routing::{Candidate, RoutingIndex};
 use aggregates::subscription::Subscription;
 use schema::{
-    AggregateType, GrantId, RecipientId, ReportName, Selector, SubscriptionId, TenantId, Timestamp,
+    AggregateType, GrantId, GroupId, RecipientId, ReportName, Selector, SubscriptionId, TenantId,
+    Timestamp,
 };
 use serde::Serialize;
 use store::Ledger;
@@ -26,6 +27,9 @@ pub struct Subscriber {
     pub recipient: RecipientId,
     /// Which.
     pub subscription: SubscriptionId,
+    /// As a member of which group; it is the recipient's own, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The version it stood at.
     pub version: u32,
     /// Whether it held.
@@ -87,7 +91,11 @@ async fn index_at(
     as_of: Moment,
 ) -> Result<RoutingIndex, HistoryError> {
     let mut index = RoutingIndex::new();
-    let kinds = Source::Kinds(&[AggregateType::Recipient, AggregateType::Subscription]);
+    let kinds = Source::Kinds(&[
+        AggregateType::Recipient,
+        AggregateType::Group,
+        AggregateType::Subscription,
+    ]);
     let mut pages = Pages::new(ledger, tenant, kinds, as_of.position);
     while let Some(events) = pages.next().await? {
         events.iter().for_each(|event| index.follow(event));
@@ -107,13 +115,15 @@ fn subscriptions(
             Subscription::Paused { until, .. } if is_paused => *until,
             _ => None,
         };
+        let body = subscription.body()?;
         Some(Subscriber {
             recipient: candidate.recipient.clone(),
             subscription: (*id).clone(),
+            group: body.subscriber.group().cloned(),
             version: subscription.version(),
             state: if is_paused { Hold::Paused } else { Hold::Active },
             paused_until,
-            selector: subscription.body()?.selector.clone(),
+            selector: body.selector.clone(),
             grant: grant.map(|grant| grant.id.clone()),
         })
     })

@@ -1,17 +1,18 @@
 use std::collections::BTreeMap;
 
 use aggregates::recipient::{self, Recipient};
+use aggregates::routing::RoutingIndex;
 use aggregates::subscription::Subscription;
 use aggregates::{Decider, subscription};
 use schema::{
-    AggregateType, GrantId, LedgerEvent, Position, RecipientId, ReportName, StreamId,
-    SubscriptionId, TenantId,
+    Addressee, AggregateType, GrantId, GroupId, LedgerEvent, Position, RecipientId, ReportName,
+    StreamId, SubscriptionId, TenantId,
 };
 use serde::Serialize;
 use store::Ledger;
 
 use crate::pages::{Pages, Source};
-use crate::sentences::selected;
+use crate::sentences::{membership, selected};
 use crate::standing::state_of;
 use crate::subject::begins_for;
 use crate::why::{Part, Question};
@@ -61,9 +62,12 @@ impl Registration {
 pub struct Held {
     /// Which.
     pub subscription: SubscriptionId,
+    /// As a member of which group; it is the recipient's own, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The version it stood at.
     pub version: u32,
-    /// What it selected; it was ended, when absent.
+    /// What it selected; it was ended, or the recipient opted out of it, when absent.
     pub selects: Option<String>,
 }
 
@@ -108,11 +112,12 @@ impl Unconsidered {
             |grant| format!("entitled by grant {grant}"),
         );
         let held = |one: &Held| {
-            let Held { subscription, version, selects } = one;
+            let Held { subscription, version, selects, group } = one;
+            let member = membership(group.as_ref());
             let what = selects
                 .as_deref()
                 .map_or_else(|| "ended".to_owned(), |what| format!("selects {what}"));
-            format!("{subscription} (version {version}, {what})")
+            format!("{subscription} (version {version}{member}, {what})")
         };
         let held: Vec<_> = self.subscriptions.iter().map(held).collect();
         let held = if held.is_empty() {
@@ -134,13 +139,30 @@ impl From<&Recipient> for Registration {
     }
 }
 
-/// A recipient's subscriptions, out of all of the tenant's; holds no others.
+/// The groups of which a recipient was a member.
+async fn groups_of(
+    ledger: &Ledger,
+    tenant: &TenantId,
+    recipient: &RecipientId,
+    through: Position,
+) -> Result<Vec<GroupId>, HistoryError> {
+    let mut index = RoutingIndex::new();
+    let kinds = Source::Kinds(&[AggregateType::Group]);
+    let mut pages = Pages::new(ledger, tenant, kinds, through);
+    while let Some(events) = pages.next().await? {
+        events.iter().for_each(|event| index.follow(event));
+    }
+    Ok(index.groups_of(tenant, recipient).into_iter().cloned().collect())
+}
+
+/// A recipient's subscriptions and those of its groups, out of all of the tenant's; holds no others.
 async fn held(
     ledger: &Ledger,
     tenant: &TenantId,
     recipient: &RecipientId,
     through: Position,
 ) -> Result<Vec<Held>, HistoryError> {
+    let groups = groups_of(ledger, tenant, recipient, through).await?;
     let kinds = Source::Kinds(&[AggregateType::Subscription]);
     let mut pages = Pages::new(ledger, tenant, kinds, through);
     let mut states: BTreeMap<SubscriptionId, Subscription> = BTreeMap::new();
@@ -148,7 +170,7 @@ async fn held(
         for event in &events {
             let LedgerEvent::Subscription(own) = &event.event else { continue };
             let Ok(id) = event.stream.local_id().parse::<SubscriptionId>() else { continue };
-            if begins_for(own, recipient) {
+            if begins_for(own, recipient, |group| groups.contains(group)) {
                 states.entry(id.clone()).or_default();
             }
             if let Some(state) = states.get_mut(&id) {
@@ -158,8 +180,12 @@ async fn held(
     }
     let told = |(subscription, state): (SubscriptionId, Subscription)| Held {
         subscription,
+        group: state.subscriber().and_then(Addressee::group).cloned(),
         version: state.version(),
-        selects: state.body().map(|body| selected(&body.selector)),
+        selects: state
+            .body()
+            .filter(|_| !state.has_opted_out(recipient))
+            .map(|body| selected(&body.selector)),
     };
     Ok(states.into_iter().map(told).collect())
 }

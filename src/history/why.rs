@@ -4,7 +4,7 @@ use schema::events::{
     DeliveryEvent, DeliveryPlan, DistributionEvent, NotPlannedReason, ReportVersion,
 };
 use schema::{
-    ChannelKind, DeliveryId, DistributionId, GrantId, LedgerEvent, Position, RecipientId,
+    ChannelKind, DeliveryId, DistributionId, GrantId, GroupId, LedgerEvent, Position, RecipientId,
     RecordedEvent, ReportName, StreamId, SubscriptionId, TenantId, Timestamp, VersionName,
 };
 use serde::Serialize;
@@ -58,6 +58,9 @@ pub struct Decision {
     pub subscription: SubscriptionId,
     /// As it stood then.
     pub subscription_version: u32,
+    /// As a member of which group; it is the recipient's own, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// What was decided.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -155,7 +158,8 @@ impl Decision {
     #[must_use]
     pub fn sentence(&self) -> String {
         let Self { subscription, subscription_version: version, read_at, .. } = self;
-        let grounds = format!("by subscription {subscription} (version {version})");
+        let member = sentences::membership(self.group.as_ref());
+        let grounds = format!("by subscription {subscription} (version {version}){member}");
         match &self.verdict {
             Verdict::Planned { delivery, channel, grant, outcome } => {
                 let end = outcome.map_or("open", Outcome::as_str);
@@ -170,13 +174,17 @@ impl Decision {
     }
 }
 
+/// A subscription, its version, and the group by which the recipient comes to it.
+type Grounds = (SubscriptionId, u32, Option<GroupId>);
+
 impl Part {
-    fn decision(self, subscription: SubscriptionId, version: u32, verdict: Verdict) -> Decision {
+    fn decision(self, grounds: Grounds, verdict: Verdict) -> Decision {
         let Self { slice, read_at, decided_by, decided_at } = self;
-        let subscription_version = version;
+        let (subscription, subscription_version, group) = grounds;
         Decision {
             subscription,
             subscription_version,
+            group,
             verdict,
             slice,
             read_at,
@@ -235,8 +243,8 @@ impl Found {
                 let own = decisions.iter().filter(|decision| decision.recipient == *recipient);
                 self.refused.extend(own.map(|decision| {
                     let verdict = Verdict::NotPlanned { reason: decision.reason };
-                    let version = decision.subscription_version;
-                    part.decision(decision.subscription.clone(), version, verdict)
+                    let (version, group) = (decision.subscription_version, decision.group.clone());
+                    part.decision((decision.subscription.clone(), version, group), verdict)
                 }));
             }
             _ => {}
@@ -261,9 +269,9 @@ async fn planned(
             continue;
         };
         let part = Part { decided_by: scheduled.0, decided_at: scheduled.1, ..part };
-        let DeliveryPlan { grant, subscription, subscription_version, .. } = plan;
+        let DeliveryPlan { grant, subscription, subscription_version, group, .. } = plan;
         let verdict = Verdict::Planned { delivery, channel, grant, outcome };
-        found.push(part.decision(subscription, subscription_version, verdict));
+        found.push(part.decision((subscription, subscription_version, group), verdict));
     }
     Ok(found)
 }

@@ -37,6 +37,7 @@ pub fn count(appended: &[RecordedEvent]) {
             | LedgerEvent::ApiKey(_)
             | LedgerEvent::Report(_)
             | LedgerEvent::Recipient(_)
+            | LedgerEvent::Group(_)
             | LedgerEvent::Distribution(_) => {}
         }
     }
@@ -122,8 +123,13 @@ const fn kind(evidence: &Evidence) -> &'static str {
 
 const fn change(event: &SubscriptionEvent) -> &'static str {
     match event {
-        SubscriptionEvent::Subscribed { .. } => "subscribed",
-        SubscriptionEvent::SubscriptionChanged { .. } => "changed",
+        SubscriptionEvent::Subscribed { .. } | SubscriptionEvent::GroupSubscribed { .. } => {
+            "subscribed"
+        }
+        SubscriptionEvent::SubscriptionChanged { .. }
+        | SubscriptionEvent::GroupSubscriptionChanged { .. } => "changed",
+        SubscriptionEvent::MemberOptedOut { .. } => "opted_out",
+        SubscriptionEvent::MemberOptedIn { .. } => "opted_in",
         SubscriptionEvent::SubscriptionPaused { .. } => "paused",
         SubscriptionEvent::SubscriptionResumed { .. } => "resumed",
         SubscriptionEvent::Unsubscribed { .. } => "unsubscribed",

@@ -199,3 +199,44 @@ async fn an_event_is_left_out_only_for_a_reason() {
     assert_eq!(standing().await, before - 1);
     assert_eq!(node.terminate().await, Some(0));
 }
+
+#[tokio::test]
+async fn subscriptions_go_in_and_out_by_the_line_and_twice_is_once() {
+    let scene = Scene::set().await;
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    api.report("risk").await;
+    api.recipient("desk", "webhook", "http://127.0.0.1:9000/x", "risk").await;
+    let operator = Operator::at(&scene, &node, &key);
+    let file = scene.path().join("wanted.csv");
+    let csv =
+        "subscription,recipient,report,channels\na,desk,risk,webhook\nb,nobody,risk,webhook\n";
+    std::fs::write(&file, csv).unwrap();
+    let words = ["subscriptions", "import", file.to_str().unwrap(), "--output", "json"];
+    let ended = operator.run(&words).await;
+    assert_eq!(ended.code, Some(1), "a bad line: {}", ended.stderr);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&told["subscribed"], &told["bad"]), (&1.into(), &1.into()));
+    assert_eq!(
+        (&told["bad_lines"][0]["line"], &told["bad_lines"][0]["value"]),
+        (&3.into(), &"nobody".into())
+    );
+    let told: Value = serde_json::from_str(&operator.run(&words).await.stdout).unwrap();
+    assert_eq!((&told["repeated"], &told["subscribed"]), (&1.into(), &0.into()));
+    let shown = operator.run(&words[..3]).await.stdout;
+    assert!(shown.contains("nobody") && shown.contains("must be a recipient"), "{shown}");
+    let lines = until("it is exported", async || {
+        let lines = operator.shown(&["subscriptions", "export"]).await;
+        lines.contains("\"a\"").then_some(lines)
+    });
+    let lines = lines.await;
+    let copy = scene.path().join("copy.ndjson");
+    std::fs::write(&copy, &lines).unwrap();
+    let told = operator.told(&["subscriptions", "import", copy.to_str().unwrap(), "--again"]).await;
+    assert_eq!((&told["unchanged"], &told["lines"]), (&2.into(), &2.into()));
+    let csv = operator.shown(&["subscriptions", "export", "--lines", "csv"]).await;
+    assert!(csv.starts_with("subscription,recipient,group,report"), "{csv}");
+    let wrong = operator.complaint(&["subscriptions", "import", "wanted.txt"]).await;
+    assert!(wrong.contains(".ndjson, .jsonl or .csv"), "{wrong}");
+}

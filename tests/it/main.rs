@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails loudly")]
 
 mod artifact_disk;
+mod as_code;
 mod bad_input;
 mod checks;
 mod command_line;

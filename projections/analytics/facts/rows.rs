@@ -48,7 +48,11 @@ impl Subject {
     #[must_use]
     pub fn of(event: &LedgerEvent, local_id: &str) -> Self {
         use schema::events::DistributionEvent::ReportReceived;
-        use schema::events::SubscriptionEvent::{Subscribed, SubscriptionChanged};
+        use schema::events::GroupEvent::{MemberAdded, MemberRemoved};
+        use schema::events::SubscriptionEvent::{
+            GroupSubscribed, GroupSubscriptionChanged, MemberOptedIn, MemberOptedOut, Subscribed,
+            SubscriptionChanged,
+        };
         let named = Some(local_id.to_owned());
         match event {
             LedgerEvent::Report(_) => Self { report: named, ..Self::default() },
@@ -59,6 +63,16 @@ impl Subject {
                 let report = Some(body.selector.report.to_string());
                 let recipient = Some(body.recipient.to_string());
                 Self { report, recipient, ..Self::default() }
+            }
+            LedgerEvent::Subscription(
+                GroupSubscribed { body, .. } | GroupSubscriptionChanged { body, .. },
+            ) => Self { report: Some(body.selector.report.to_string()), ..Self::default() },
+            LedgerEvent::Subscription(
+                MemberOptedOut { recipient, .. } | MemberOptedIn { recipient, .. },
+            ) => Self { recipient: Some(recipient.to_string()), ..Self::default() },
+            LedgerEvent::Group(MemberAdded { member } | MemberRemoved { member }) => {
+                let recipient = member.recipient().map(ToString::to_string);
+                Self { recipient, ..Self::default() }
             }
             LedgerEvent::Distribution(ReportReceived(version)) => Self {
                 report: Some(version.report.to_string()),

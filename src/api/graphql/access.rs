@@ -19,8 +19,9 @@ use crate::auth::{Holder, NOT_OWN};
 /// Every field there is: type, scope, fields.
 #[rustfmt::skip]
 pub const FIELDS: &[(&str, Scope, &str)] = &[
-    ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions inbox \
-        inboxCounts logStatus recipient recipients report reports subscription subscriptions tenant viewer"),
+    ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions group \
+        groupMembers groups inbox inboxCounts logStatus recipient recipients report reports subscription \
+        subscriptions tenant viewer"),
     ("Query", Audit, "asOf difference subscribedAt why"),
     ("LiveUpdates", Read, "deliveryChanged distributionProgress inboxUpdates"),
     ("LiveUpdates", Audit, "events"),
@@ -32,13 +33,15 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
         sequence"),
     ("ReportColumn", Read, "name kind nullable"),
     ("Recipient", Read, "id kind name locale zone registeredAt changedAt retiredAt retireReason position \
-        sequence addresses entitlements"),
+        sequence addresses entitlements groups"),
+    ("Group", Read, "id title recipientCount groupCount createdAt changedAt retiredAt retireReason position sequence"),
+    ("Member", Read, "group kind member addedBy addedAt position groupNode recipientNode"),
     ("Address", Read, "id channel value destination revision addedAt changedAt retiredAt retireReason position"),
     ("Entitlement", Read, "grant report until grantedBy grantedAt revokedBy revokedAt revokeReason position"),
     ("Personal", Read, "erased"),
     ("Personal", Audit, "text"),
-    ("Subscription", Read, "id recipient report selector preferences version state pausedUntil reason \
-        subscribedAt changedAt changeCount position sequence recipientNode reportNode"),
+    ("Subscription", Read, "id recipient group optedOut report selector preferences version state pausedUntil reason \
+        subscribedAt changedAt changeCount position sequence recipientNode groupNode reportNode"),
     ("Distribution", Read, "id report version digest title attributes artifacts corrects correctedBy \
         receivedAt deadline slices considered planned notPlanned notPlannedByReason planCompleteAt \
         withdrawnAt withdrawReason reconciledAt position lastPosition outcomes resends channels reportNode"),
@@ -68,10 +71,10 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("Difference", Audit, "kind id position recordedAt toPosition toRecordedAt fields events"),
     ("FieldDifference", Audit, "field before after isSealed"),
     ("Subscribers", Audit, "report position recordedAt at subscribers nextAfter"),
-    ("Subscriber", Audit, "recipient subscription version state pausedUntil selector grant"),
+    ("Subscriber", Audit, "recipient subscription group version state pausedUntil selector grant"),
     ("Why", Audit, "position recordedAt distribution receivedAt sentences decisions unconsidered"),
     ("Unconsidered", Audit, "slice readAt recipient grant subscriptions"),
-    ("HeldSubscription", Audit, "subscription version selects"),
+    ("HeldSubscription", Audit, "subscription group version selects"),
 
     ("InboxEntry", Read, "delivery recipient distribution report version title severity files resend correctedBy \
         withdrawnAt withdrawReason servedAt contentSha256 readAt acknowledgedAt snoozedUntil position lastPosition"),
@@ -124,6 +127,10 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("DistributionEdge", Read, "cursor node"),
     ("InboxEntryConnection", Read, "edges pageInfo totalCount"),
     ("InboxEntryEdge", Read, "cursor node"),
+    ("GroupConnection", Read, "edges pageInfo totalCount"),
+    ("GroupEdge", Read, "cursor node"),
+    ("MemberConnection", Read, "edges pageInfo totalCount"),
+    ("MemberEdge", Read, "cursor node"),
     ("RecipientConnection", Read, "edges pageInfo totalCount"),
     ("RecipientEdge", Read, "cursor node"),
     ("ReportConnection", Read, "edges pageInfo totalCount"),

@@ -9,6 +9,7 @@ mod budget;
 mod connection;
 mod fault;
 mod graphiql;
+mod groups;
 mod history;
 mod http;
 mod inbox;
@@ -40,7 +41,7 @@ pub use limits::MAX_STRANGERS;
 /// read your own write. Each answer says in `extensions.position` what it was read at; what is asked of the past names
 /// its position itself.
 #[derive(Default, MergedObject)]
-pub struct Query(query::Now, history::Past, inbox::Inbox);
+pub struct Query(query::Now, groups::Groups, history::Past, inbox::Inbox);
 
 /// The published schema.
 pub type WaybillSchema = Schema<Query, EmptyMutation, live::LiveUpdates>;

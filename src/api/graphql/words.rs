@@ -195,12 +195,23 @@ words!(
     }
 );
 words!(
+    /// What a group's member is.
+    MemberKind {
+        /// A recipient.
+        Recipient = "recipient",
+        /// A group, whose members count as the group's own.
+        Group = "group",
+    }
+);
+words!(
     /// What has a history that can be asked about.
     HistoryKind {
         /// Who wants which report versions, and how.
         Subscription = "subscription",
         /// Who gets reports, with addresses and entitlements.
         Recipient = "recipient",
+        /// Recipients under one name.
+        Group = "group",
         /// One report version and its run.
         Distribution = "distribution",
         /// One report version to one recipient on one channel.

@@ -2,9 +2,11 @@
 //! the room that decides, and tell what came of it; none of them holds a rule.
 
 mod artifacts;
+mod bulk;
 mod deliveries;
 mod distributions;
 mod events;
+mod groups;
 mod inbox;
 mod keys;
 mod listing;
@@ -30,7 +32,9 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(distributions::routes())
         .merge(events::routes())
         .merge(recipients::routes())
+        .merge(groups::routes())
         .merge(subscriptions::routes())
+        .merge(bulk::routes())
         .merge(deliveries::routes())
         .merge(inbox::routes())
         .merge(mail::routes())

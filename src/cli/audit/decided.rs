@@ -44,7 +44,7 @@ pub(super) async fn subscribed(past: &Past, args: SubscribedArgs, output: Output
     let found = Subscribed::of(&past.ledger, &tenant, &report, moment, all).await?;
     let count = found.subscribers.len();
     say(output, &format!("subscriptions to {report} as of position {}: {count}", told(moment)));
-    let header = ["recipient", "subscription", "version", "state", "grant"];
+    let header = ["recipient", "subscription", "group", "version", "state", "grant"];
     print_rows(output, &header, found.subscribers.iter().map(row).collect(), &to_value(&found)?);
     Ok(())
 }
@@ -57,7 +57,8 @@ fn row(one: &Subscriber) -> Vec<String> {
     };
     let grant = one.grant.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
     let (recipient, subscription) = (one.recipient.to_string(), one.subscription.to_string());
-    vec![recipient, subscription, one.version.to_string(), state, grant]
+    let group = one.group.as_ref().map_or_else(String::new, ToString::to_string);
+    vec![recipient, subscription, group, one.version.to_string(), state, grant]
 }
 
 pub(super) async fn why(past: &Past, args: WhyArgs, output: Output) -> Result<()> {

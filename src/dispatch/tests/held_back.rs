@@ -2,12 +2,13 @@
 
 use aggregates::delivery::Outcome;
 use schema::events::{
-    CancelReason, DeliveryEvent, DistributionEvent, PauseScope, SubscriptionBody,
-    SubscriptionEvent, SuppressReason, TenantEvent,
+    CancelReason, DeliveryEvent, DeliveryPlan, DistributionEvent, GroupEvent,
+    GroupSubscriptionBody, PauseScope, SubscriptionBody, SubscriptionEvent, SuppressReason,
+    TenantEvent,
 };
 use schema::{
-    AttributeValue, ChannelKind, DeliveryId, Preferences, RecipientId, ReportSelector, Selector,
-    StreamId,
+    Addressee, AttributeValue, ChannelKind, DeliveryId, Preferences, RecipientId, ReportSelector,
+    Selector, StreamId,
 };
 
 use crate::sink::Answer;
@@ -29,6 +30,50 @@ async fn who_unsubscribed_before_the_send_gets_nothing() {
     let suppressed = DeliveryEvent::DeliverySuppressed { reason: SuppressReason::Unsubscribed };
     assert_eq!(events[1..], [suppressed]);
     assert!(world.sink.received(&path("bob")).is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_the_group_before_the_send_gets_nothing_and_who_stayed_does() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    world.webhook("eve").await;
+    let member = |name: &str| Addressee::Recipient(RecipientId::try_new(name).unwrap());
+    let group = StreamId::group(&tenant(), &"desk".parse().unwrap());
+    let made = GroupEvent::GroupCreated { title: "Desk".to_owned() };
+    let added = ["bob", "eve"].map(|name| GroupEvent::MemberAdded { member: member(name) });
+    let events = [made].into_iter().chain(added).map(Into::into).collect();
+    world.append(group.clone(), 0, events).await;
+    let body = GroupSubscriptionBody {
+        group: "desk".parse().unwrap(),
+        selector: Selector { report: ReportSelector::Every, attributes: Default::default() },
+        preferences: Preferences {
+            channels: vec![ChannelKind::Webhook],
+            formats: vec![],
+            deadline_s: None,
+        },
+    };
+    let subscribed = SubscriptionEvent::GroupSubscribed { version: 1, body };
+    let stream = StreamId::subscription(&tenant(), &subscription("desk"));
+    world.append(stream, 0, vec![subscribed.into()]).await;
+    let of_desk = |name: &str| DeliveryPlan {
+        subscription: subscription("desk"),
+        group: Some("desk".parse().unwrap()),
+        ..world.plan(name, ChannelKind::Webhook)
+    };
+    let (bob, eve) = (of_desk("bob"), of_desk("eve"));
+    let (bob, eve) = (world.schedule_plan(bob).await, world.schedule_plan(eve).await);
+    let left = GroupEvent::MemberRemoved { member: member("bob") };
+    world.append(group, 3, vec![left.into()]).await;
+
+    let running = world.run("node-1");
+    let (outcome, events) = world.until_closed(bob).await;
+
+    assert_eq!(outcome, Outcome::Suppressed);
+    let suppressed = DeliveryEvent::DeliverySuppressed { reason: SuppressReason::NotMember };
+    assert_eq!(events[1..], [suppressed]);
+    assert!(world.sink.received(&path("bob")).is_empty());
+    assert_eq!(world.until_closed(eve).await.0, Outcome::Delivered);
     running.stop().await;
 }
 

@@ -185,16 +185,18 @@ async fn a_mail_is_accepted_with_its_file_and_a_way_out() {
     let mails = world.relay.mails();
     assert_eq!(mails.len(), 1);
     assert!(mails[0].contains("risk.csv"), "{}", mails[0]);
-    let token = dispatch::unsubscribe_token(
-        &world.store.vault,
-        &tenant(),
-        &crate::world::subscription("ann"),
-    );
+    let (vault, subscription) = (&world.store.vault, crate::world::subscription("ann"));
+    let token = dispatch::unsubscribe_token(vault, &tenant(), &subscription, None);
     let headers = mails[0].replace("\n ", "");
     assert!(headers.contains(&format!("<https://reports.example.com/u/{token}>")), "{headers}");
-    let read = dispatch::read_unsubscribe_token(&world.store.vault, &token);
-    assert_eq!(read, Some((tenant(), crate::world::subscription("ann"))));
-    let forged = dispatch::read_unsubscribe_token(&world.store.vault, &format!("x{token}"));
+    let read = dispatch::read_unsubscribe_token(vault, &token);
+    assert_eq!(read, Some((tenant(), subscription.clone(), None)));
+    // Of a group's subscription it names who opts out.
+    let ann = "ann".parse().unwrap();
+    let member = dispatch::unsubscribe_token(vault, &tenant(), &subscription, Some(&ann));
+    let read = dispatch::read_unsubscribe_token(vault, &member);
+    assert_eq!(read, Some((tenant(), subscription, Some(ann))));
+    let forged = dispatch::read_unsubscribe_token(vault, &format!("x{token}"));
     assert_eq!(forged, None);
     running.stop().await;
 }

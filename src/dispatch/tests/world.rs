@@ -305,6 +305,7 @@ impl World {
             channel,
             subscription: subscription(recipient),
             subscription_version: 1,
+            group: None,
             grant: GrantId::try_new("all").unwrap(),
             slice: 0,
             address: address_id(),

@@ -238,6 +238,7 @@ fn plan(version: &str, recipient: &RecipientId) -> DeliveryPlan {
         channel: ChannelKind::Webhook,
         subscription: "s1".parse().unwrap(),
         subscription_version: 1,
+        group: None,
         grant: "all".parse().unwrap(),
         slice: 0,
         address: "work".parse().unwrap(),

@@ -35,12 +35,13 @@ fn scheduled(plan: &DeliveryPlan) -> String {
         .resend_of
         .map_or_else(String::new, |id| format!(" as repetition {} of {id}", plan.resend));
     format!(
-        "planned{again} for {} by {} to address {}, because of subscription {} (version {}) under grant {}, until {}",
+        "planned{again} for {} by {} to address {}, because of subscription {} (version {}){} under grant {}, until {}",
         plan.recipient,
         plan.channel,
         plan.address,
         plan.subscription,
         plan.subscription_version,
+        super::membership(plan.group.as_ref()),
         plan.grant,
         plan.deadline,
     )
@@ -129,6 +130,7 @@ const fn suppressed(reason: SuppressReason) -> &'static str {
         SuppressReason::AddressRetired => "the address was retired",
         SuppressReason::RecipientRetired => "the recipient was retired or its data erased",
         SuppressReason::AddressSuppressed => "the address is suppressed",
+        SuppressReason::NotMember => "the recipient is no member of the subscribed group any more",
     }
 }
 

@@ -69,9 +69,10 @@ fn ended(outcomes: &OutcomeCounts) -> String {
 
 /// The decision against one pair.
 pub(crate) fn not_planned(decision: &NotPlanned) -> String {
-    let NotPlanned { recipient, subscription, subscription_version, reason: why } = decision;
+    let NotPlanned { recipient, subscription, subscription_version, group, reason: why } = decision;
+    let member = super::membership(group.as_ref());
     format!(
-        "not planned for {recipient} by subscription {subscription} (version {subscription_version}): {}",
+        "not planned for {recipient} by subscription {subscription} (version {subscription_version}){member}: {}",
         reason(*why)
     )
 }

@@ -2,11 +2,12 @@
 
 mod delivery;
 mod distribution;
+mod group;
 mod recipient;
 mod subscription;
 mod upkeep;
 
-use schema::{LedgerEvent, Preferences, Selector, Timestamp};
+use schema::{GroupId, LedgerEvent, Preferences, Selector, Timestamp};
 
 pub(crate) use distribution::{not_planned, reason};
 
@@ -18,6 +19,7 @@ pub fn sentence(event: &LedgerEvent) -> String {
         LedgerEvent::ApiKey(event) => upkeep::api_key(event),
         LedgerEvent::Report(event) => upkeep::report(event),
         LedgerEvent::Recipient(event) => recipient::of(event),
+        LedgerEvent::Group(event) => group::of(event),
         LedgerEvent::Subscription(event) => subscription::of(event),
         LedgerEvent::Distribution(event) => distribution::of(event),
         LedgerEvent::Delivery(event) => delivery::of(event),
@@ -36,6 +38,11 @@ pub(crate) fn selected(selector: &Selector) -> String {
         told.push_str(&format!(" {word} {name} is {}", joined(values, " or ")));
     }
     told
+}
+
+/// By which group a recipient comes to a subscription, as the end of a phrase; nothing when it is its own.
+pub(crate) fn membership(group: Option<&GroupId>) -> String {
+    group.map_or_else(String::new, |group| format!(" as a member of group {group}"))
 }
 
 fn preferred(preferences: &Preferences) -> String {

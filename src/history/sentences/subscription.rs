@@ -16,6 +16,24 @@ pub(super) fn of(event: &SubscriptionEvent) -> String {
             selected(&body.selector),
             preferred(&body.preferences)
         ),
+        SubscriptionEvent::GroupSubscribed { version, body } => format!(
+            "version {version}: members of group {} subscribed to {} {}",
+            body.group,
+            selected(&body.selector),
+            preferred(&body.preferences)
+        ),
+        SubscriptionEvent::GroupSubscriptionChanged { version, body } => format!(
+            "version {version}: members of group {} from now on get {} {}",
+            body.group,
+            selected(&body.selector),
+            preferred(&body.preferences)
+        ),
+        SubscriptionEvent::MemberOptedOut { version, recipient, reason } => {
+            format!("version {version}: {recipient} wants none of it: {reason}")
+        }
+        SubscriptionEvent::MemberOptedIn { version, recipient } => {
+            format!("version {version}: {recipient} wants it again")
+        }
         SubscriptionEvent::SubscriptionPaused { version, until: end, reason } => {
             format!("version {version}: paused {}: {reason}", until(*end, "until resumed"))
         }

@@ -5,6 +5,7 @@
 
 mod decided;
 mod faults;
+mod groups;
 mod prefixes;
 mod replayed;
 mod sql;

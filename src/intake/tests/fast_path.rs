@@ -159,6 +159,7 @@ fn plan(number: usize, taken: &ReportVersion) -> DeliveryPlan {
         channel: ChannelKind::Webhook,
         subscription: SubscriptionId::try_new(format!("{}-webhook", who(number))).unwrap(),
         subscription_version: 1,
+        group: None,
         grant: GrantId::try_new("desk").unwrap(),
         slice: 0,
         address: AddressId::try_new("webhook").unwrap(),

@@ -78,6 +78,7 @@ impl Reconciliation {
                 | LedgerEvent::ApiKey(_)
                 | LedgerEvent::Report(_)
                 | LedgerEvent::Recipient(_)
+                | LedgerEvent::Group(_)
                 | LedgerEvent::Subscription(_) => {}
             }
         }

@@ -133,6 +133,7 @@ pub fn slice(number: u32, is_last: bool, planned: u64) -> LedgerEvent {
             recipient: format!("x{number}").parse().unwrap(),
             subscription: "s1".parse().unwrap(),
             subscription_version: 1,
+            group: None,
             reason: NotPlannedReason::Paused,
         }],
     }
@@ -158,6 +159,7 @@ pub fn plan(version: &str, recipient: &str) -> DeliveryPlan {
         channel: ChannelKind::Webhook,
         subscription: "s1".parse().unwrap(),
         subscription_version: 1,
+        group: None,
         grant: "all".parse().unwrap(),
         slice: 0,
         address: "work".parse().unwrap(),

@@ -97,6 +97,7 @@ impl House {
             channel: ChannelKind::Mail,
             subscription: "s1".parse().unwrap(),
             subscription_version: 1,
+            group: None,
             grant: "desk".parse().unwrap(),
             slice: 0,
             address: "work".parse().unwrap(),

@@ -99,6 +99,7 @@ pub(crate) fn event_version(event: &LedgerEvent) -> &'static str {
         LedgerEvent::ApiKey(event) => event.event_version(),
         LedgerEvent::Report(event) => event.event_version(),
         LedgerEvent::Recipient(event) => event.event_version(),
+        LedgerEvent::Group(event) => event.event_version(),
         LedgerEvent::Subscription(event) => event.event_version(),
         LedgerEvent::Distribution(event) => event.event_version(),
         LedgerEvent::Delivery(event) => event.event_version(),

@@ -82,6 +82,7 @@ impl CommandScope {
                 AggregateType::ApiKey
                 | AggregateType::Report
                 | AggregateType::Recipient
+                | AggregateType::Group
                 | AggregateType::Subscription => stream
                     .aggregate_id
                     .split_once('/')

@@ -30,6 +30,8 @@ pub struct Subscriber {
     pub recipient: ID,
     /// Which.
     pub subscription: ID,
+    /// As a member of which group; it was the recipient's own, when absent.
+    pub group: Option<ID>,
     /// The version it stood at.
     pub version: Count,
     /// Whether it held: active or paused.
@@ -81,6 +83,8 @@ pub struct Unconsidered {
 pub struct HeldSubscription {
     /// Which.
     pub subscription: ID,
+    /// As a member of which group; it was the recipient's own, when absent.
+    pub group: Option<ID>,
     /// The version it stood at.
     pub version: Count,
     /// What it selected; it had ended, when absent.
@@ -115,6 +119,7 @@ impl Subscriber {
         Ok(Self {
             recipient: one.recipient.to_string().into(),
             subscription: one.subscription.to_string().into(),
+            group: one.group.map(|group| group.to_string().into()),
             version: Count(one.version.into()),
             state,
             paused_until: one.paused_until.map(Instant),
@@ -143,6 +148,7 @@ impl From<history::Unconsidered> for Unconsidered {
     fn from(told: history::Unconsidered) -> Self {
         let held = |one: history::Held| HeldSubscription {
             subscription: one.subscription.to_string().into(),
+            group: one.group.map(|group| group.to_string().into()),
             version: Count(one.version.into()),
             selects: one.selects,
         };

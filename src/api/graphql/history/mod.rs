@@ -27,8 +27,8 @@ pub struct Past;
 
 #[Object]
 impl Past {
-    /// How a subscription, recipient, distribution or delivery stood at a moment. What never began, or is another
-    /// tenant's, stood as unknown.
+    /// How a subscription, recipient, group, distribution or delivery stood at a moment. What never began, or is
+    /// another tenant's, stood as unknown.
     #[graphql(complexity = "20 + child_complexity")]
     async fn as_of(
         &self,
@@ -115,6 +115,7 @@ fn stream(session: &Session, kind: HistoryKind, id: &ID) -> Result<StreamId, Fau
     let kind = match kind {
         HistoryKind::Subscription => AggregateType::Subscription,
         HistoryKind::Recipient => AggregateType::Recipient,
+        HistoryKind::Group => AggregateType::Group,
         HistoryKind::Distribution => AggregateType::Distribution,
         HistoryKind::Delivery => AggregateType::Delivery,
     };

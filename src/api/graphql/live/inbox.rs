@@ -123,6 +123,7 @@ impl Listener {
                 Some((kind, of_run))
             }
             LedgerEvent::Tenant(_)
+            | LedgerEvent::Group(_)
             | LedgerEvent::ApiKey(_)
             | LedgerEvent::Report(_)
             | LedgerEvent::Recipient(_)

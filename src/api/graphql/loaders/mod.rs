@@ -9,8 +9,8 @@ mod unseal;
 pub use gate::Gate;
 pub use log::{SlicesOf, TimelineOf};
 pub use rows::{
-    AddressesOf, DeliveryKey, DistributionKey, EntitlementsOf, OutcomesOf, RecipientKey, ReportKey,
-    SubscriptionKey,
+    AddressesOf, DeliveryKey, DistributionKey, EntitlementsOf, GroupKey, MembershipsOf, OutcomesOf,
+    RecipientKey, ReportKey, SubscriptionKey,
 };
 pub use unseal::{Opened, SealedKey};
 

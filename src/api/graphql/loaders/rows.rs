@@ -3,14 +3,14 @@ use std::hash::Hash;
 
 use async_graphql::dataloader::Loader;
 use projections::distributions::OutcomeRow;
-use projections::{deliveries, distributions, recipients, reports, subscriptions};
+use projections::{deliveries, distributions, groups, recipients, reports, subscriptions};
 use uuid::Uuid;
 
 use super::Rows;
 use crate::clock;
 use crate::graphql::fault::Fault;
 use crate::graphql::nodes::{
-    Address, Delivery, Distribution, Entitlement, Recipient, Report, Subscription,
+    Address, Delivery, Distribution, Entitlement, Group, Member, Recipient, Report, Subscription,
 };
 
 macro_rules! keys {
@@ -36,9 +36,16 @@ keys!(
     AddressesOf(String),
     /// A recipient's entitlements.
     EntitlementsOf(String),
+    /// A group by its name.
+    GroupKey(String),
+    /// The groups that hold a recipient themselves.
+    MembershipsOf(String),
     /// A subscription by its name.
     SubscriptionKey(String),
 );
+
+/// Memberships in one answer at most, of all recipients in it together.
+const MAX_MEMBERSHIPS: u32 = 10_000;
 
 type Found<K, V> = Result<HashMap<K, V>, Fault>;
 
@@ -125,6 +132,29 @@ impl Loader<EntitlementsOf> for Rows {
         let tenant = self.tenant.as_str();
         let rows = recipients::queries::entitlements_of(&self.api.reads, tenant, &names).await?;
         grouped(rows, |row| EntitlementsOf(row.recipient.clone()), |row| Ok(row.into()))
+    }
+}
+
+impl Loader<GroupKey> for Rows {
+    type Value = Group;
+    type Error = Fault;
+
+    async fn load(&self, keys: &[GroupKey]) -> Found<GroupKey, Group> {
+        let names: Vec<String> = keys.iter().map(|key| key.0.clone()).collect();
+        let rows = groups::queries::by_ids(&self.api.reads, self.tenant.as_str(), &names).await?;
+        Ok(rows.into_iter().map(|row| (GroupKey(row.group_id.clone()), row.into())).collect())
+    }
+}
+
+impl Loader<MembershipsOf> for Rows {
+    type Value = Vec<Member>;
+    type Error = Fault;
+
+    async fn load(&self, keys: &[MembershipsOf]) -> Found<MembershipsOf, Vec<Member>> {
+        let names: Vec<String> = keys.iter().map(|key| key.0.clone()).collect();
+        let (pool, tenant) = (&self.api.reads, self.tenant.as_str());
+        let rows = groups::queries::holding(pool, tenant, &names, MAX_MEMBERSHIPS).await?;
+        grouped(rows, |row| MembershipsOf(row.member.clone()), |row| Ok(row.into()))
     }
 }
 

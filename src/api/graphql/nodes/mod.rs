@@ -4,6 +4,7 @@
 mod decision;
 mod delivery;
 mod distribution;
+mod group;
 mod health;
 mod log_status;
 mod personal;
@@ -15,6 +16,7 @@ mod tenant;
 pub use decision::{Decision, DecisionFilter};
 pub use delivery::{Delivery, DeliveryFilter, DeliverySort};
 pub use distribution::{Distribution, DistributionFilter, DistributionSort};
+pub use group::{Group, GroupFilter, Member};
 pub use health::{ChannelHealth, ChannelHealthFilter};
 pub use log_status::LogStatus;
 pub use personal::Personal;

@@ -2,9 +2,9 @@ use async_graphql::{ComplexObject, Context, ID, InputObject, SimpleObject};
 use projections::recipients::{AddressRow, EntitlementRow, RecipientRow, queries};
 use schema::{Position, RecipientId, StreamId, TenantId};
 
-use super::Personal;
+use super::{Member, Personal};
 use crate::graphql::fault::Fault;
-use crate::graphql::loaders::{AddressesOf, EntitlementsOf, SealedKey};
+use crate::graphql::loaders::{AddressesOf, EntitlementsOf, MembershipsOf, SealedKey};
 use crate::graphql::scalars::{Count, Instant, LogPosition};
 use crate::graphql::session::Session;
 use crate::graphql::words::{Channel, RecipientKind};
@@ -43,6 +43,13 @@ impl Recipient {
     #[graphql(complexity = "2 + 3 * child_complexity")]
     async fn addresses(&self, ctx: &Context<'_>) -> Result<Vec<Address>, Fault> {
         let found = Session::of(ctx)?.rows().load_one(AddressesOf(self.id.to_string())).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The groups that hold it themselves and are not retired, as it came to them.
+    #[graphql(complexity = "2 + 5 * child_complexity")]
+    async fn groups(&self, ctx: &Context<'_>) -> Result<Vec<Member>, Fault> {
+        let found = Session::of(ctx)?.rows().load_one(MembershipsOf(self.id.to_string())).await?;
         Ok(found.unwrap_or_default())
     }
 

@@ -2,9 +2,9 @@ use async_graphql::{ComplexObject, Context, ID, InputObject, SimpleObject};
 use projections::subscriptions::queries::{self, SubscriptionRow};
 use schema::{Position, TenantId, Timestamp};
 
-use super::{Recipient, Report};
+use super::{Group, Recipient, Report};
 use crate::graphql::fault::Fault;
-use crate::graphql::loaders::{RecipientKey, ReportKey};
+use crate::graphql::loaders::{GroupKey, RecipientKey, ReportKey};
 use crate::graphql::scalars::{Count, Instant, Json, LogPosition};
 use crate::graphql::session::Session;
 use crate::graphql::words::SubscriptionState;
@@ -15,8 +15,12 @@ use crate::graphql::words::SubscriptionState;
 pub struct Subscription {
     /// Its name.
     pub id: ID,
-    /// Who gets it.
-    pub recipient: ID,
+    /// Who gets it, unless it is a group's.
+    pub recipient: Option<ID>,
+    /// Whose members get it, where it is a group's.
+    pub group: Option<ID>,
+    /// How many of the group want none of it.
+    pub opted_out: Option<Count>,
     /// The report it asks for; `*` for all.
     pub report: String,
     /// Which versions: `{report, attributes}`.
@@ -45,9 +49,16 @@ pub struct Subscription {
 
 #[ComplexObject]
 impl Subscription {
-    /// Who gets it.
+    /// Who gets it, unless it is a group's.
     async fn recipient_node(&self, ctx: &Context<'_>) -> Result<Option<Recipient>, Fault> {
-        Session::of(ctx)?.rows().load_one(RecipientKey(self.recipient.to_string())).await
+        let Some(recipient) = &self.recipient else { return Ok(None) };
+        Session::of(ctx)?.rows().load_one(RecipientKey(recipient.to_string())).await
+    }
+
+    /// Whose members get it, where it is a group's.
+    async fn group_node(&self, ctx: &Context<'_>) -> Result<Option<Group>, Fault> {
+        let Some(group) = &self.group else { return Ok(None) };
+        Session::of(ctx)?.rows().load_one(GroupKey(group.to_string())).await
     }
 
     /// The report it asks for; none when it asks for all.
@@ -63,7 +74,9 @@ impl TryFrom<SubscriptionRow> for Subscription {
         let unwritable = |_| Fault::internal("a subscription cannot be written as JSON");
         Ok(Self {
             id: row.subscription.into(),
-            recipient: row.recipient.into(),
+            recipient: row.recipient.map(Into::into),
+            group: row.group_id.map(Into::into),
+            opted_out: row.opted_out.map(Count),
             report: row.report,
             selector: Json(serde_json::to_value(&row.selector.0).map_err(unwritable)?),
             preferences: Json(serde_json::to_value(&row.preferences.0).map_err(unwritable)?),
@@ -105,6 +118,8 @@ impl From<SubscriptionState> for queries::SubscriptionState {
 pub struct SubscriptionFilter {
     /// Only this recipient's.
     pub recipient: Option<ID>,
+    /// Only this group's.
+    pub group: Option<ID>,
     /// Only those that ask for this report by name, or `*` for those that ask for all.
     pub report: Option<String>,
     /// Only those in this state.
@@ -117,6 +132,7 @@ impl SubscriptionFilter {
     pub fn of(self, tenant: &TenantId, now: Timestamp) -> queries::SubscriptionFilter {
         queries::SubscriptionFilter {
             recipient: self.recipient.map(|recipient| recipient.0),
+            group: self.group.map(|group| group.0),
             report: self.report,
             state: self.state.map(Into::into),
             ..queries::SubscriptionFilter::of(tenant.as_str(), now.to_chrono())

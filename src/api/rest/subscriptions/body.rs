@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
+use aggregates::subscription::Wish;
 use chrono::{DateTime, Utc};
 use projections::subscriptions::{SubscriptionRow, SubscriptionState};
-use schema::events::SubscriptionBody as Said;
 use schema::{
-    AttributeValue, ChannelKind, Format, Invalid, Preferences, RecipientId, ReportSelector,
-    Selector, TenantId,
+    Addressee, AttributeValue, ChannelKind, Format, GroupId, Invalid, Preferences, RecipientId,
+    ReportSelector, Selector, TenantId,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -48,8 +48,12 @@ pub struct PreferencesBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionBody {
-    /// Who gets it. Never changes within a subscription.
-    recipient: String,
+    /// Who gets it; `group` instead, where the members of a group do. Never changes within a subscription.
+    #[serde(default)]
+    recipient: Option<String>,
+    /// Whose members get it: whoever is one when a version is planned.
+    #[serde(default)]
+    group: Option<String>,
     /// Which report versions.
     selector: SelectorBody,
     /// How.
@@ -61,14 +65,32 @@ impl SubscriptionBody {
     ///
     /// # Errors
     /// [`Invalid`] naming field, value and rule.
-    pub(super) async fn checked(self, api: &ApiState, tenant: &TenantId) -> Result<Said, ApiError> {
-        let recipient = RecipientId::try_new(self.recipient)?;
+    pub(in crate::rest) async fn checked(
+        self,
+        api: &ApiState,
+        tenant: &TenantId,
+    ) -> Result<Wish, ApiError> {
+        let subscriber = subscriber(self.recipient, self.group)?;
         let selector = self.selector.read().map_err(|invalid| invalid.within("selector"))?;
         let preferences =
             self.preferences.read().map_err(|invalid| invalid.within("preferences"))?;
-        known::recipient(api, tenant, "recipient", &recipient).await?;
+        match &subscriber {
+            Addressee::Recipient(id) => known::recipient(api, tenant, "recipient", id).await?,
+            Addressee::Group(id) => known::group(api, tenant, "group", id).await?,
+        }
         known::report(api, tenant, "selector.report", &selector.report).await?;
-        Ok(Said { recipient, selector, preferences })
+        Ok(Wish { subscriber, selector, preferences })
+    }
+}
+
+fn subscriber(recipient: Option<String>, group: Option<String>) -> Result<Addressee, Invalid> {
+    match (recipient, group) {
+        (Some(recipient), None) => Ok(Addressee::Recipient(RecipientId::try_new(recipient)?)),
+        (None, Some(group)) => Ok(Addressee::Group(GroupId::try_new(group)?)),
+        (None, None) => Err(Invalid::new("recipient", "", "must be given, or group instead of it")),
+        (Some(_), Some(group)) => {
+            Err(Invalid::new("group", &group, "must not be given beside recipient: one of the two"))
+        }
     }
 }
 
@@ -93,8 +115,15 @@ impl PreferencesBody {
 pub struct SubscriptionView {
     /// Its id.
     subscription: String,
-    /// Who gets it.
-    recipient: String,
+    /// Who gets it, unless it is a group's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient: Option<String>,
+    /// Whose members get it, where it is a group's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    /// How many of the group want none of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opted_out: Option<i64>,
     /// Which report versions.
     selector: SelectorBody,
     /// How.
@@ -124,6 +153,8 @@ impl From<SubscriptionRow> for SubscriptionView {
         Self {
             subscription: row.subscription,
             recipient: row.recipient,
+            group: row.group_id,
+            opted_out: row.opted_out,
             selector: SelectorBody {
                 report: selector.report.to_string(),
                 attributes: selector.attributes,

@@ -24,6 +24,8 @@ pub struct Which {
     after: Option<String>,
     /// Only this recipient's.
     recipient: Option<String>,
+    /// Only this group's.
+    group: Option<String>,
     /// Only those that ask for this report by name; `*` for those that ask for all.
     report: Option<String>,
     /// Only those in this state: `active`, `paused` or `ended`.
@@ -50,6 +52,7 @@ pub async fn list_subscriptions(
     let now = crate::clock::now().to_chrono();
     let filter = SubscriptionFilter {
         recipient: which.recipient,
+        group: which.group,
         report: which.report,
         state,
         ..SubscriptionFilter::of(caller.tenant.as_str(), now)

@@ -4,10 +4,13 @@ mod body;
 mod create;
 mod get;
 mod list;
+mod opt;
 mod pause;
 mod put;
 mod resume;
 mod unsubscribe;
+
+pub(super) use body::SubscriptionBody;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,4 +24,5 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(pause::pause_subscription))
         .routes(routes!(resume::resume_subscription))
         .routes(routes!(unsubscribe::end_subscription))
+        .routes(routes!(opt::opt_out, opt::opt_in))
 }

@@ -22,10 +22,10 @@ pub async fn ask_unsubscribe(
     State(api): State<ApiState>,
     Path(token): Path<String>,
 ) -> Result<Response, ApiError> {
-    let Some((tenant, subscription)) = token::read(&api.vault, &token) else {
+    let Some(link) = token::read(&api.vault, &token) else {
         return Ok(end::unknown_link());
     };
-    let Some(report) = end::wanted(&api, &tenant, &subscription).await? else {
+    let Some(report) = end::wanted(&api, &link).await? else {
         return Ok(page("You are unsubscribed", "<p>Nothing more will be sent to you here.</p>"));
     };
     let body = format!(

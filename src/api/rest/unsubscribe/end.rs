@@ -1,11 +1,11 @@
 use aggregates::subscription::{Command, Rules, Subscription};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use schema::{Actor, Metadata, ReportSelector, StreamId, SubscriptionId, TenantId};
+use schema::{Actor, Addressee, Metadata, ReportSelector, StreamId};
 use store::{Append, AppendError, Unit};
 
 use super::page::page;
-use super::token;
+use super::token::{self, Link};
 use crate::carry_out::load;
 use crate::error::{ApiError, Code, with_status};
 use crate::extract::{Path, whole};
@@ -37,7 +37,7 @@ pub async fn unsubscribe_by_link(
     Path(token): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Some((tenant, subscription)) = token::read(&api.vault, &token) else {
+    let Some(link) = token::read(&api.vault, &token) else {
         return Ok(unknown_link());
     };
     let (parts, body) = request.into_parts();
@@ -46,7 +46,7 @@ pub async fn unsubscribe_by_link(
         let detail = "the body must be List-Unsubscribe=One-Click (RFC 8058)";
         return Err(ApiError::new(Code::Malformed, detail).at("List-Unsubscribe"));
     }
-    end(&api, &tenant, &subscription, &TraceParent::of(&parts)).await?;
+    end(&api, &link, &TraceParent::of(&parts)).await?;
     Ok(page("You are unsubscribed", "<p>Nothing more will be sent to you here.</p>"))
 }
 
@@ -58,21 +58,25 @@ fn says_one_click(body: &[u8]) -> bool {
     as_form || (text.contains(&format!("name=\"{name}\"")) && text.contains(value))
 }
 
-async fn end(
-    api: &ApiState,
-    tenant: &TenantId,
-    subscription: &SubscriptionId,
-    trace: &TraceParent,
-) -> Result<(), ApiError> {
+async fn end(api: &ApiState, link: &Link, trace: &TraceParent) -> Result<(), ApiError> {
+    let Link { tenant, subscription, member } = link;
     let stream = StreamId::subscription(tenant, subscription);
     for _ in 0..MAX_CONFLICTS {
         let mut loaded = load::<Rules>(api, &stream).await?;
-        let Some(body) = loaded.state.body() else { return Ok(()) };
+        let subscriber = loaded.state.subscriber().and_then(Addressee::recipient);
+        let Some(recipient) = member.as_ref().or(subscriber) else { return Ok(()) };
         let mut metadata =
-            Metadata::new(tenant.clone(), Actor::new("recipient", body.recipient.as_str()));
+            Metadata::new(tenant.clone(), Actor::new("recipient", recipient.as_str()));
         metadata.traceparent = Some(trace.to_string());
-        let command = Command::Unsubscribe { reason: "one_click".to_owned() };
+        let reason = "one_click".to_owned();
+        let command = match member {
+            Some(member) => Command::OptOut { recipient: member.clone(), reason },
+            None => Command::Unsubscribe { reason },
+        };
         let events = aggregates::run::<Rules>(&mut loaded.state, command)?;
+        if events.is_empty() {
+            return Ok(());
+        }
         let events = events.into_iter().map(Into::into).collect();
         let mut unit = Unit::new(metadata);
         unit.appends.push(Append { stream: stream.clone(), expected: loaded.sequence, events });
@@ -86,12 +90,12 @@ async fn end(
 }
 
 /// What the subscription is for, in words for its recipient; nothing when it is over.
-pub(super) async fn wanted(
-    api: &ApiState,
-    tenant: &TenantId,
-    subscription: &SubscriptionId,
-) -> Result<Option<String>, ApiError> {
+pub(super) async fn wanted(api: &ApiState, link: &Link) -> Result<Option<String>, ApiError> {
+    let Link { tenant, subscription, member } = link;
     let loaded = load::<Rules>(api, &StreamId::subscription(tenant, subscription)).await?;
+    if member.as_ref().is_some_and(|member| loaded.state.has_opted_out(member)) {
+        return Ok(None);
+    }
     Ok(match &loaded.state {
         Subscription::Unknown | Subscription::Ended { .. } => None,
         Subscription::Active { body, .. } | Subscription::Paused { body, .. } => {

@@ -5,10 +5,12 @@
 #![expect(clippy::panic, reason = "a failed expectation fails the test")]
 
 mod bad_input;
+mod bulk;
 mod deliveries;
 mod description;
 mod events;
 mod graphql;
+mod groups;
 mod grpc;
 mod idempotency;
 mod inbox;

@@ -45,6 +45,8 @@ impl Things {
     /// Of a tenant with an audience, one version, one file and one key more.
     pub async fn of(api: &Api) -> Self {
         api.audience().await;
+        api.put("/v1/groups/desk", json!({ "title": "Desk" })).await.ok(201);
+        api.put("/v1/groups/floor", json!({ "title": "Floor" })).await.ok(201);
         let version = json!({ "report": "risk", "version": "v1" });
         let published = api.post("/v1/reports", version).await;
         let distribution = published.ok(201)["distribution"].as_str().unwrap().to_owned();
@@ -73,6 +75,8 @@ impl Things {
             .replace("{recipient}", "bob")
             .replace("{address}", "hook")
             .replace("{grant}", "all")
+            .replace("{group}", "desk")
+            .replace("{member}", "floor")
             .replace("{subscription}", "bob-risk")
             .replace("{distribution}", &self.distribution)
             .replace("{delivery}", delivery)
@@ -84,6 +88,12 @@ impl Things {
 
     /// Asks a route rightly, with this key.
     pub async fn knock(&self, api: &Api, key: &str, method: &Method, path: &str) -> Answer {
+        if method == Method::POST && path == "/v1/bulk/subscriptions" {
+            let request = Request::post(path)
+                .header("authorization", format!("Bearer {key}"))
+                .header("content-type", "application/x-ndjson");
+            return api.send(request.body(Body::from("{}\n")).unwrap()).await;
+        }
         let body = recipe(method, path).body;
         api.send(request(key, method.clone(), &self.filled(path), body, &[])).await
     }
@@ -112,9 +122,11 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
     use Stranger::{Empty, Missing, Own, Public, Refused, Unknown};
     let reason = || Some(json!({ "reason": "x" }));
     let (body, stranger) = match (method.as_str(), path) {
-        ("GET", "/v1/reports" | "/v1/recipients" | "/v1/subscriptions") => (None, Empty),
+        ("GET", "/v1/reports" | "/v1/recipients" | "/v1/groups" | "/v1/subscriptions") => {
+            (None, Empty)
+        }
         ("GET", "/v1/deliveries" | "/v1/pauses") => (None, Empty),
-        ("GET", "/v1/keys" | "/v1/events") => (None, Own),
+        ("GET", "/v1/keys" | "/v1/events" | "/v1/bulk/subscriptions") => (None, Own),
         // Of a recipient that is another tenant's: one's own of the same name has nothing.
         ("GET", "/v1/recipients/{recipient}/inbox") => (None, Empty),
         ("POST", "/v1/recipients/{recipient}/inbox/read") => (Some(json!({ "through": 0 })), Own),
@@ -124,6 +136,7 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         }
         ("POST", path) if path.starts_with("/v1/inbox/") => (None, Missing),
         ("GET", path) if path.starts_with("/v1/") && path.ends_with('}') => (None, Missing),
+        ("GET", "/v1/groups/{group}/members") => (None, Missing),
         ("DELETE", path) if path.starts_with("/v1/") => (None, Missing),
         ("POST", "/v1/reports") => {
             (Some(json!({ "report": "risk", "version": "v1" })), Unknown("report"))
@@ -139,6 +152,13 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("PUT", "/v1/recipients/{recipient}/entitlements/{grant}") => {
             (Some(json!({ "report": "*" })), Missing)
         }
+        ("PUT", "/v1/groups/{group}") => (Some(json!({ "title": "Desk" })), Own),
+        ("POST", "/v1/groups/{group}/members") => (Some(json!({ "remove": ["bob"] })), Missing),
+        ("PUT", "/v1/groups/{group}/members/recipients/{recipient}") => {
+            (None, Unknown("recipient"))
+        }
+        ("PUT", "/v1/groups/{group}/members/groups/{member}") => (None, Unknown("member")),
+        ("PUT", "/v1/subscriptions/{subscription}/opt-outs/{recipient}") => (None, Missing),
         ("POST", "/v1/subscriptions") | ("PUT", "/v1/subscriptions/{subscription}") => {
             let preferences = json!({ "channels": ["webhook"] });
             let body = json!({
@@ -149,6 +169,7 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("POST", "/v1/subscriptions/{subscription}/resume") => (None, Missing),
         ("POST", "/v1/subscriptions/{subscription}/pause") => (reason(), Missing),
         ("POST", "/v1/subscriptions/{subscription}/unsubscribe") => (reason(), Missing),
+        ("POST", "/v1/bulk/subscriptions") => (None, Own),
         ("POST", "/v1/deliveries/{delivery}/cancel") => (reason(), Missing),
         ("POST", "/v1/deliveries/{delivery}/resend") => (None, Missing),
         ("POST", "/v1/deliveries/{delivery}/resolve") => {

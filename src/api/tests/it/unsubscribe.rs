@@ -8,7 +8,7 @@ use crate::support::{ACME, Answer, Api};
 
 fn token(api: &Api) -> String {
     let subscription = SubscriptionId::try_new("bob-risk").unwrap();
-    unsubscribe_token(&api.ledger.vault, &TenantId::try_new(ACME).unwrap(), &subscription)
+    unsubscribe_token(&api.ledger.vault, &TenantId::try_new(ACME).unwrap(), &subscription, None)
 }
 
 async fn open(api: &Api, token: &str) -> Answer {

@@ -3,6 +3,7 @@
 mod analytics;
 mod bounds;
 mod contract;
+mod groups;
 mod history;
 mod inbox;
 mod live;

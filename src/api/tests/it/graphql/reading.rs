@@ -249,6 +249,7 @@ async fn an_answer_names_the_position_it_was_read_at() {
         [
             "deliveries",
             "distributions",
+            "groups",
             "inbox",
             "recipients",
             "reports",

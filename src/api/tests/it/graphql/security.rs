@@ -88,6 +88,8 @@ fn call(field: &str, run: &str, delivery: &str) -> String {
         "distribution" => format!("distribution(id: \"{run}\")"),
         "decisions" => format!("decisions(filter: {{ distribution: \"{run}\" }})"),
         "recipient" => "recipient(id: \"bob\")".to_owned(),
+        "group" => "group(id: \"desk\")".to_owned(),
+        "groupMembers" => "groupMembers(group: \"desk\")".to_owned(),
         "subscription" => "subscription(id: \"bob-risk\")".to_owned(),
         "report" => "report(name: \"risk\")".to_owned(),
         "channelHealth" => {

@@ -1,0 +1,180 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use schema::SubscriptionId;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use serde_saphyr::Spanned;
+
+/// Longest document, in bytes.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What an owner wants.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// Whose it is: its subscriptions are named `OWNER.NAME`.
+    pub owner: String,
+    /// By their names.
+    pub subscriptions: BTreeMap<String, Spanned<Entry>>,
+}
+
+/// A subscription. What is not named stays as it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    recipient: Option<String>,
+    group: Option<String>,
+    report: String,
+    attributes: Option<Map<String, Value>>,
+    channels: Vec<String>,
+    formats: Option<Vec<String>>,
+    deadline_s: Option<u32>,
+}
+
+impl Document {
+    /// Reads and checks a document. Aliases are refused: a few lines of them would be a billion values.
+    pub fn read(file: &Path) -> Result<Self> {
+        let size = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
+        if size > MAX_BYTES {
+            bail!("{}: has {size} bytes, at most {MAX_BYTES} are read", file.display());
+        }
+        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        Self::parse(&text, file)
+    }
+
+    fn parse(text: &str, file: &Path) -> Result<Self> {
+        let options = serde_saphyr::options! {
+            with_snippet: false,
+            alias_limits: serde_saphyr::alias_limits! {
+                max_total_replayed_events: 0,
+                max_alias_expansions_per_anchor: 0,
+            },
+        };
+        let document: Self = match serde_saphyr::from_str_with_options(text, options) {
+            Ok(document) => document,
+            Err(error) => {
+                let at = error.location().map(|at| format!("{}:{}", at.line(), at.column()));
+                bail!("{}:{}: {error}", file.display(), at.unwrap_or_default());
+            }
+        };
+        for (name, entry) in &document.subscriptions {
+            let at = (entry.referenced.line(), entry.referenced.column());
+            let wrong =
+                |why: String| format!("{}:{}:{}: {name}: {why}", file.display(), at.0, at.1);
+            if let Err(invalid) = SubscriptionId::try_new(document.id(name)) {
+                bail!(wrong(invalid.to_string()));
+            }
+            if entry.value.recipient.is_some() == entry.value.group.is_some() {
+                bail!(wrong("must name a recipient or a group, and not both".to_owned()));
+            }
+        }
+        Ok(document)
+    }
+
+    /// A subscription's id, which says whose it is.
+    pub fn id(&self, name: &str) -> String {
+        format!("{}.{name}", self.owner)
+    }
+}
+
+impl Entry {
+    /// What is to hold, where `standing` holds now: what the document does not name is left as it is.
+    pub fn wanted(&self, standing: Option<&Value>) -> Value {
+        let part = |name: &str| standing.map_or_else(|| json!({}), |known| known[name].clone());
+        let (mut selector, mut preferences) = (part("selector"), part("preferences"));
+        selector["report"] = json!(self.report);
+        preferences["channels"] = json!(self.channels);
+        set(&mut selector, "attributes", self.attributes.as_ref().map(|map| json!(map)));
+        set(&mut preferences, "formats", self.formats.as_ref().map(|list| json!(list)));
+        set(&mut preferences, "deadline_s", self.deadline_s.map(|seconds| json!(seconds)));
+        let mut wanted = json!({ "selector": selector, "preferences": preferences });
+        for (name, value) in [("recipient", &self.recipient), ("group", &self.group)] {
+            if let Some(value) = value {
+                wanted[name] = json!(value);
+            }
+        }
+        wanted
+    }
+}
+
+/// Sets what is named; what is named as empty is as if it were absent.
+fn set(part: &mut Value, name: &str, value: Option<Value>) {
+    let Some(value) = value else { return };
+    let is_empty =
+        value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
+    match part.as_object_mut() {
+        Some(fields) if is_empty => drop(fields.remove(name)),
+        _ => part[name] = value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::Document;
+
+    const GOOD: &str = "owner: desk\nsubscriptions:\n  ada:\n    recipient: ada\n    report: risk\n    \
+        channels: [mail]\n";
+
+    fn complaint(text: &str) -> String {
+        Document::parse(text, Path::new("wanted.yaml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_not_named_stays_as_it_is_and_what_is_named_empty_goes() {
+        let document = Document::parse(GOOD, Path::new("wanted.yaml")).unwrap();
+        let standing = json!({
+            "recipient": "ada", "selector": { "report": "*", "attributes": { "region": ["eu"] } },
+            "preferences": { "channels": ["webhook"], "formats": ["pdf"] }
+        });
+        let wanted = document.subscriptions["ada"].value.wanted(Some(&standing));
+        let expected = json!({
+            "recipient": "ada", "selector": { "report": "risk", "attributes": { "region": ["eu"] } },
+            "preferences": { "channels": ["mail"], "formats": ["pdf"] }
+        });
+        assert_eq!(wanted, expected);
+        let bare = GOOD.to_owned() + "    formats: []\n    attributes: {}\n";
+        let document = Document::parse(&bare, Path::new("wanted.yaml")).unwrap();
+        let wanted = document.subscriptions["ada"].value.wanted(Some(&standing));
+        assert_eq!(wanted["preferences"], json!({ "channels": ["mail"] }));
+        assert_eq!(wanted["selector"], json!({ "report": "risk" }));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_line_and_column() {
+        let twice = GOOD.to_owned()
+            + "  ada:\n    recipient: bob\n    report: risk\n    channels: [mail]\n";
+        assert!(complaint(&twice).starts_with("wanted.yaml:7:3: "), "{}", complaint(&twice));
+        let unknown = GOOD.to_owned() + "    colour: red\n";
+        let said = complaint(&unknown);
+        assert!(said.starts_with("wanted.yaml:7:") && said.contains("colour"), "{said}");
+        let both = GOOD.to_owned() + "    group: desk\n";
+        let said = complaint(&both);
+        assert!(
+            said.starts_with("wanted.yaml:4:5: ada: must name a recipient or a group"),
+            "{said}"
+        );
+        let name = GOOD.replace("  ada:", "  a/b:");
+        assert!(complaint(&name).contains("a/b: "), "{}", complaint(&name));
+        let kind = GOOD.replace("channels: [mail]", "channels: mail");
+        assert!(complaint(&kind).starts_with("wanted.yaml:6:"), "{}", complaint(&kind));
+        assert!(complaint("owner: [\n").starts_with("wanted.yaml:"));
+    }
+
+    #[test]
+    fn aliases_are_refused_before_they_are_followed() {
+        let bomb = "owner: desk\na: &a [x, x]\nb: &b [*a, *a, *a]\nsubscriptions: {}\n";
+        assert!(complaint(bomb).starts_with("wanted.yaml:"));
+        let alias = "owner: desk\nsubscriptions:\n  ada: &ada\n    recipient: ada\n    report: risk\n    \
+            channels: [mail]\n  bob: *ada\n";
+        let said = complaint(alias);
+        assert!(said.starts_with("wanted.yaml:7:"), "{said}");
+    }
+}
