@@ -3,15 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "samples are well-formed")]
 
 mod groups;
+mod upkeep;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
-    ApiKeyEvent, ArtifactRef, AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent,
-    DeliveryPlan, DistributionEvent, EntryMark, Evidence, LedgerEvent, NextStep, NotPlanned,
-    NotPlannedReason, OutcomeCounts, PauseScope, RecipientEvent, RecipientKind, RecipientProfile,
-    ReportEvent, ReportProfile, ReportVersion, Resolution, RetireReason, Scope, SliceSums,
-    SubscriptionBody, SubscriptionEvent, SuppressReason, TenantEvent,
+    ArtifactRef, AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan,
+    DistributionEvent, EntryMark, Evidence, LedgerEvent, NextStep, NotPlanned, NotPlannedReason,
+    OutcomeCounts, RecipientEvent, RecipientKind, RecipientProfile, ReportEvent, ReportProfile,
+    ReportVersion, Resolution, RetireReason, SliceSums, SubscriptionBody, SubscriptionEvent,
+    SuppressReason,
 };
 use crate::{
     AttributeValue, ChannelKind, DeliveryId, DistributionId, FailureClass, Fault, Format, Position,
@@ -26,8 +27,8 @@ pub(super) fn samples() -> Vec<LedgerEvent> {
     fn of<E: Into<LedgerEvent>>(events: Vec<E>) -> impl Iterator<Item = LedgerEvent> {
         events.into_iter().map(Into::into)
     }
-    of(tenants())
-        .chain(of(api_keys()))
+    of(upkeep::tenants())
+        .chain(of(upkeep::api_keys()))
         .chain(of(reports()))
         .chain(of(recipients()))
         .chain(of(groups::groups()))
@@ -50,42 +51,6 @@ fn text(text: &str) -> String {
 
 fn sealed(tag: &str) -> Sealed {
     Sealed { key: text("kkkk"), ciphertext: text("cccc"), tag: text(tag) }
-}
-
-fn tenants() -> Vec<TenantEvent> {
-    let scopes = || {
-        let destination = name("d1");
-        [
-            PauseScope::All,
-            PauseScope::Channel { channel: ChannelKind::Mail },
-            PauseScope::Destination { destination },
-        ]
-    };
-    let mut events = vec![TenantEvent::TenantCreated { title: text("Acme \"Ä\" Ltd.") }];
-    let paused = |scope| TenantEvent::DispatchPaused { scope, reason: text("storm") };
-    events.extend(scopes().map(paused));
-    events.extend(scopes().map(|scope| TenantEvent::DispatchResumed { scope }));
-    events.push(TenantEvent::EventSkipped {
-        follower: text("projector"),
-        position: Position(7),
-        reason: text("unreadable"),
-    });
-    events.push(TenantEvent::LossAccepted {
-        head: Position(7),
-        known: Position(11),
-        reason: text("no mirror"),
-    });
-    events
-}
-
-fn api_keys() -> Vec<ApiKeyEvent> {
-    let issued = |expires_at| ApiKeyEvent::ApiKeyIssued {
-        title: text("ci"),
-        secret_hash: text("00ff"),
-        scopes: BTreeSet::from(Scope::ALL),
-        expires_at,
-    };
-    vec![issued(None), issued(Some(LATER)), ApiKeyEvent::ApiKeyRevoked { reason: text("leaked") }]
 }
 
 fn reports() -> Vec<ReportEvent> {

@@ -60,7 +60,7 @@ async fn addresses(api: &Api) {
     }
     let body = json!({ "channel": "pigeon", "value": "loft 4" });
     let problem = api.put(path, &body).await.problem(422, "invalid");
-    assert_told(&problem, "channel", "pigeon", "must be one of mail, webhook");
+    assert_told(&problem, "channel", "pigeon", "must be one of mail, webhook, inbox");
 }
 
 async fn bodies(api: &Api) {

@@ -130,7 +130,7 @@ async fn rebuilding(program: &Program<'_>) {
     let of_deliveries = async || {
         let all = program.told(&["projections", "list"]).await;
         let all = all.as_array().unwrap().clone();
-        assert_eq!(all.len(), 7, "{all:?}");
+        assert_eq!(all.len(), 8, "{all:?}");
         all.into_iter().find(|one| one["name"] == "deliveries").unwrap()["rebuild"].clone()
     };
     assert_eq!(of_deliveries().await["stage"], json!("equal"));

@@ -42,7 +42,10 @@ fn of_depth(depth: &QueueDepth, now: Timestamp, any_pause: bool) -> Value {
         );
         return finding(&part, true, says);
     }
-    let age_s = depth.oldest_due.map_or(0, |due| now.micros_since(due) / 1_000_000);
+    let age_s = depth.oldest_due.map_or(0, |due| now.micros_since(due).max(0) / 1_000_000);
+    if depth.due == 0 {
+        return finding(&part, true, format!("{} rows, none due", depth.rows));
+    }
     let says = format!("{} rows, {} due, the oldest for {age_s} s", depth.rows, depth.due);
     if age_s <= LONGEST_WAIT_S {
         return finding(&part, true, says);
