@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "intake",
             "store",
             "artifacts",
+            "render",
             "aggregates",
             "projections",
             "analytics",

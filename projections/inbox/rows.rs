@@ -22,7 +22,7 @@ pub struct InboxRow {
     pub title: String,
     /// What the version says of itself.
     pub attributes: Json<Attributes>,
-    /// The version's files.
+    /// The version's files, as they were published.
     pub artifacts: Json<Vec<ArtifactRef>>,
     /// The only format that came with it; all, when absent.
     pub format: Option<String>,
@@ -55,13 +55,5 @@ impl InboxRow {
     #[must_use]
     pub fn severity(&self) -> Severity {
         Severity::of(&self.attributes)
-    }
-
-    /// The files that came with it.
-    pub fn files(&self) -> impl Iterator<Item = &ArtifactRef> {
-        let wanted = |file: &&ArtifactRef| {
-            self.format.as_deref().is_none_or(|format| file.format.as_str() == format)
-        };
-        self.artifacts.iter().filter(wanted)
     }
 }

@@ -12,6 +12,7 @@ mod change;
 mod clock;
 mod config;
 mod docs;
+mod entries;
 mod error;
 mod etag;
 mod extract;

@@ -2,6 +2,7 @@
 
 use artifacts::ArtifactError;
 use intake::ReceiveError;
+use render::{CheckError, RenderError};
 use store::{AppendError, StoreError, UnsealError, VaultError};
 use tracing::error;
 
@@ -242,6 +243,23 @@ refusals! {
         "not_served" => Refusal::NotServed { .. },
         "snooze_over" => Refusal::SnoozeOver { .. },
         "snooze_too_long" => Refusal::SnoozeTooLong { .. },
+    }
+}
+
+/// Of a file that was rendered before, and has to be made again.
+impl From<RenderError> for ApiError {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Artifact(error) | RenderError::Frame(CheckError::Artifact(error)) => {
+                error.into()
+            }
+            RenderError::Frame(CheckError::Invalid(_))
+            | RenderError::TooLarge { .. }
+            | RenderError::Unwritable(_) => {
+                error!(%error, "a file cannot be rendered again: {error}");
+                Self::new(Code::Internal, error.to_string())
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use aggregates::routing::RoutingIndex;
 use analysis::Analyst;
 use artifacts::ArtifactStore;
 use intake::Intake;
+use render::Frames;
 use returns::ReturnDesk;
 use sqlx::PgPool;
 use store::{Ledger, Tail, Vault};
@@ -44,6 +45,8 @@ pub struct ApiParts {
     pub intake: Arc<Intake>,
     /// Where their files lie.
     pub artifacts: ArtifactStore,
+    /// Who knows what their data frames were rendered to.
+    pub frames: Frames,
     /// Who answers questions over many deliveries.
     pub analyst: Arc<Analyst>,
     /// Connections for read models.

@@ -279,6 +279,7 @@ fn api_state(
         routing: Arc::clone(&ground.index),
         intake: Arc::clone(intake),
         artifacts: ground.artifacts.clone(),
+        frames: ground.frames.clone(),
         analyst: Arc::new(analyst(&ground.ledger, &ground.config)),
         reads: ground.ledger.pool().clone(),
         config: ground.config.api.clone(),

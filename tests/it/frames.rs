@@ -148,6 +148,60 @@ async fn each_format_is_rendered_once_for_all_who_prefer_it_and_again_for_nobody
 }
 
 #[tokio::test]
+async fn an_inbox_entry_names_the_rendered_file_and_gives_out_its_bytes() {
+    let scene = Scene::set().await;
+    let key = scene.key().await;
+    let node = scene.serve("n1").await;
+    let api = Api::of(&node, &key);
+    declare(&api).await;
+    for (name, formats) in [("rendered", json!(["xlsx"])), ("plain", json!([]))] {
+        let recipient = format!("ada-{name}");
+        let path = format!("/v1/recipients/{recipient}");
+        api.put(&path, &json!({ "kind": "person" })).await.ok();
+        api.put(&format!("{path}/entitlements/all"), &json!({ "report": "risk" })).await.ok();
+        let subscription = json!({
+            "recipient": recipient,
+            "selector": { "report": "risk" },
+            "preferences": { "channels": ["inbox"], "formats": formats },
+        });
+        api.put(&format!("/v1/subscriptions/{name}"), &subscription).await.ok();
+    }
+    let distribution = publish(&api, "v1").await;
+    scene.reconciled(&distribution).await;
+    let plain = &entry(&api, "ada-plain").await["files"];
+    assert_eq!(plain[0]["name"], "risk.csv");
+    assert_eq!(plain[0]["sha256"], hex(FRAME), "as it was published");
+
+    let entry = entry(&api, "ada-rendered").await;
+    let [file] = &entry["files"].as_array().unwrap()[..] else { panic!("{entry}") };
+    assert_eq!((&file["name"], &file["format"]), (&json!("risk.xlsx"), &json!("xlsx")));
+    let path = format!("/v1/inbox/{}/files", entry["delivery"].as_str().unwrap());
+    let got = api.request(Method::GET, &format!("{path}/risk.xlsx")).send().await.unwrap();
+    let bytes = got.error_for_status().unwrap().bytes().await.unwrap();
+    assert_eq!((&file["sha256"], &file["size_bytes"]), (&json!(hex(&bytes)), &json!(bytes.len())));
+    assert_eq!(rows(&bytes, WORKBOOK)[1][0], json!(["s", "=rates"]));
+    api.get(&format!("{path}/risk.csv")).await.problem(404, "not_found");
+
+    let query = "{ inbox(recipient: \"ada-rendered\") { edges { node { \
+                 files { name format sha256 sizeBytes } } } } }";
+    let seen = api.graphql(query, &json!({})).await;
+    let listed = json!([{
+        "name": "risk.xlsx", "format": "xlsx", "sha256": hex(&bytes), "sizeBytes": bytes.len()
+    }]);
+    assert_eq!(seen["data"]["inbox"]["edges"][0]["node"]["files"], listed, "{seen}");
+}
+
+/// The only entry of an inbox.
+async fn entry(api: &Api, recipient: &str) -> Value {
+    let at = api.put("/v1/reports/later", &json!({ "title": "Later", "owner": "desk" })).await;
+    let at = at.ok()["position"].clone();
+    let path = format!("/v1/recipients/{recipient}/inbox?at_least_position={at}");
+    let rows = api.get(&path).await.ok()["rows"].take();
+    let [entry] = &rows.as_array().unwrap()[..] else { panic!("{rows}") };
+    entry.clone()
+}
+
+#[tokio::test]
 async fn a_frame_that_breaks_a_rule_is_refused_with_its_place_and_nothing_is_taken() {
     let scene = Scene::set().await;
     let key = scene.key().await;

@@ -16,11 +16,12 @@ const LIMIT: u32 = 100;
 /// How a column is shown: its name in the answer, its heading, its form.
 type Shown = (&'static str, &'static str, fn(&Value) -> String);
 
-const PERFORMANCE: [Shown; 7] = [
+const PERFORMANCE: [Shown; 8] = [
     ("channel", "channel", plain),
     ("closed", "closed", plain),
     ("delivered", "delivered", plain),
     ("accepted", "accepted", plain),
+    ("bounced", "of them bounced", plain),
     ("dead_lettered", "dead letters", plain),
     ("p50_us", "P50", milliseconds),
     ("p99_us", "P99", milliseconds),

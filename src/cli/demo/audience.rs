@@ -3,6 +3,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::publishing::FRAMED;
 use super::stage::Stage;
 
 /// Requests under way at once.
@@ -12,18 +13,32 @@ const SICK_EVERY: usize = 40;
 const BROKEN_EVERY: usize = 100;
 
 /// The demo's reports, with the attribute some subscriptions ask for.
-const REPORTS: [(&str, &str, &str); 3] = [
+pub const REPORTS: [(&str, &str, &str); 3] = [
     ("us-employment-monthly", "US employment by sector, monthly", "US"),
     ("seattle-weather-daily", "Seattle weather, daily", "US-WA"),
     ("iowa-electricity-yearly", "Electricity generated in Iowa by source, yearly", "US-IA"),
 ];
 const ZONES: [&str; 4] = ["America/New_York", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland"];
-const FORMATS: [&[&str]; 5] = [&["csv"], &["pdf", "csv"], &["xlsx", "csv"], &[], &["xlsx"]];
+const FORMATS: [&[&str]; 6] =
+    [&["pdf", "csv"], &["xlsx"], &["xlsx", "csv"], &["csv"], &[], &["parquet", "csv"]];
+/// What the versions of the report with a data frame must have.
+const COLUMNS: [(&str, &str); 6] = [
+    ("date", "date"),
+    ("precipitation", "decimal"),
+    ("temp_max", "decimal"),
+    ("temp_min", "decimal"),
+    ("wind", "decimal"),
+    ("weather", "text"),
+];
 
 /// Registers the reports, then `count` recipients with mixed addresses, grants and preferences.
 pub async fn invite(stage: &Stage, count: usize) -> Result<()> {
     for (report, title, _) in REPORTS {
-        let profile = json!({ "title": title, "owner": "statistics-desk", "deadline_s": 3600 });
+        let mut profile = json!({ "title": title, "owner": "statistics-desk", "deadline_s": 3600 });
+        if report == FRAMED {
+            profile["columns"] =
+                COLUMNS.iter().map(|(name, kind)| json!({ "name": name, "type": kind })).collect();
+        }
         stage.client.send(Method::PUT, &format!("/v1/reports/{report}"), &profile).await?;
     }
     stream::iter(0..count)
@@ -44,7 +59,7 @@ async fn recipient(stage: &Stage, n: usize) -> Result<()> {
         "zone": ZONES[n % ZONES.len()],
     });
     put(stage, &path, &profile).await?;
-    for &channel in channels(n) {
+    for &channel in channels(n).iter().filter(|&&channel| channel != "inbox") {
         let value = match channel {
             "mail" => format!("reader.{n:04}@readers.example"),
             _ => webhook(stage, n),
@@ -66,7 +81,8 @@ async fn recipient(stage: &Stage, n: usize) -> Result<()> {
 const fn channels(n: usize) -> &'static [&'static str] {
     match n % 10 {
         0..=4 => &["mail"],
-        5..=7 => &["webhook"],
+        5 | 6 => &["webhook"],
+        7 => &["inbox"],
         8 => &["webhook", "mail"],
         _ => &["mail", "webhook"],
     }
@@ -101,6 +117,7 @@ async fn subscribe(stage: &Stage, n: usize, id: &str, report: &str, region: &str
     Ok(())
 }
 
-async fn put(stage: &Stage, path: &str, body: &Value) -> Result<()> {
+/// Puts something in place.
+pub async fn put(stage: &Stage, path: &str, body: &Value) -> Result<()> {
     stage.client.send(Method::PUT, path, body).await.map(|_| ())
 }

@@ -1,22 +1,29 @@
 //! `waybill demo`: the whole product at work on real data, in one process, against real servers. Shows what a newcomer
 //! would want to see and proves at the end that the sinks' own records equal the ledger, and so do mirror, export and
-//! analytics. Uses the public API as anyone would; only what proves and compares reads the ledger itself.
+//! analytics. On the way a few people by name show what recipients meet: rendered files, a group, an inbox, a mail that
+//! comes back, an unsubscribe. Uses the public API as anyone would; only what proves and compares reads the ledger
+//! itself.
 
 mod answers;
 mod audience;
 mod by_grpc;
 mod derived;
+mod guests;
+mod inbox;
+mod letter;
 mod proof;
 mod publishing;
+mod rendered;
 mod stage;
 mod summary;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use self::stage::Stage;
 use crate::boot;
@@ -51,13 +58,19 @@ pub async fn run(file: Option<&Path>, args: DemoArgs) -> Result<bool> {
     say(&format!("Waybill serves on {} (node {})", stage.client_url(), stage.node()));
     let started = Instant::now();
     audience::invite(&stage, args.recipients).await?;
+    guests::invite(&stage).await?;
     say(&format!(
-        "{} recipients with addresses, grants and subscriptions by the public API in {:.1} s",
+        "{} recipients with addresses, grants and subscriptions, and a few by name, by the public API in {:.1} s",
         args.recipients,
         started.elapsed().as_secs_f64()
     ));
-    let distributions = publishing::publish_all(&stage, &args.data).await?;
+    let published = publishing::publish_all(&stage, &args.data).await?;
+    let framed = published.iter().find(|(report, _)| report == publishing::FRAMED);
+    let framed = framed.with_context(|| format!("no {}", publishing::FRAMED))?.1.clone();
+    let mut distributions: Vec<String> = published.into_iter().map(|(_, id)| id).collect();
+    distributions.push(letter::publish(&stage, "1").await?);
     let closed = watch(&stage, &distributions).await?;
+    let shown = show(&stage, &framed, &mut distributions).await?;
     summary::print(&stage, &distributions).await?;
     let proven = proof::prove(&stage, &distributions).await?;
     let derived = derive(&stage).await?;
@@ -66,7 +79,24 @@ pub async fn run(file: Option<&Path>, args: DemoArgs) -> Result<bool> {
         say("The demo stays up. Ctrl-C ends it.");
         tokio::signal::ctrl_c().await?;
     }
-    Ok(stage.leave().await? && closed && proven && derived)
+    Ok(stage.leave().await? && closed && shown && proven && derived)
+}
+
+/// Shows, one after the other, what a recipient sees of it; true when each is as it should be.
+async fn show(stage: &Stage, framed: &str, distributions: &mut Vec<String>) -> Result<bool> {
+    let head = boot::safe_head(&stage.ledger).await?;
+    // What is read below is read at once: first every read model must have come so far.
+    let reached = "query($at: Position!) { inboxCounts(recipient: \"ada\", atLeastPosition: $at) { unread } }";
+    stage.client.graphql(reached, json!({ "at": head.0 })).await?;
+    let rendered = rendered::show(stage, framed).await?;
+    let group = rendered::show_group(stage, framed, head).await?;
+    let inbox = inbox::show(stage).await?;
+    let trouble = letter::trouble(stage).await?;
+    let next = letter::publish(stage, "2").await?;
+    distributions.push(next.clone());
+    let closed = watch(stage, distributions).await?;
+    let honoured = letter::show_next(stage, &next).await?;
+    Ok(rendered && group && inbox && trouble && closed && honoured)
 }
 
 /// Shows what is derived from the log, all of it as of one position; true when it is right.

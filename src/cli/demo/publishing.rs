@@ -13,14 +13,16 @@ use super::stage::{Stage, TENANT, TOPIC};
 use super::{by_grpc, say};
 use crate::cli::publish::{format_of, upload};
 
+/// The report whose versions carry a data frame.
+pub const FRAMED: &str = "seattle-weather-daily";
 /// The reports that come in by Kafka and by gRPC; the others by REST.
-const BY_KAFKA: &str = "seattle-weather-daily";
+const BY_KAFKA: &str = FRAMED;
 const BY_GRPC: &str = "us-employment-monthly";
 /// How long the broker may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Publishes each report of the data directory; their distributions.
-pub async fn publish_all(stage: &Stage, data: &Path) -> Result<Vec<String>> {
+/// Publishes each report of the data directory; each with its distribution.
+pub async fn publish_all(stage: &Stage, data: &Path) -> Result<Vec<(String, String)>> {
     let mut distributions = Vec::new();
     for folder in folders(data)? {
         let (manifest, files) = read(&folder)?;
@@ -31,8 +33,11 @@ pub async fn publish_all(stage: &Stage, data: &Path) -> Result<Vec<String>> {
             _ => ("REST", by_rest(stage, &manifest, &files).await?),
         };
         let names: Vec<_> = manifest["artifacts"].as_array().into_iter().flatten().collect();
-        say(&format!("{report} published by {by}, {} files: {distribution}", names.len()));
-        distributions.push(distribution);
+        let frame =
+            manifest["frame"].as_str().map(|name| format!(", with {name} as its data frame"));
+        let frame = frame.unwrap_or_default();
+        say(&format!("{report} published by {by}, {} files{frame}: {distribution}", names.len()));
+        distributions.push((report, distribution));
     }
     if distributions.is_empty() {
         bail!("{}: no report.json in any folder", data.display());
@@ -66,12 +71,15 @@ fn read(folder: &Path) -> Result<(Value, Vec<PathBuf>)> {
             json!({ "name": name, "format": format_of(file).as_str() })
         })
         .collect();
-    let manifest = json!({
+    let mut manifest = json!({
         "report": described["report"],
         "version": described["version"],
         "attributes": described["attributes"],
         "artifacts": artifacts,
     });
+    if let Some(frame) = described["frame"].as_str() {
+        manifest["frame"] = json!(frame);
+    }
     Ok((manifest, files))
 }
 

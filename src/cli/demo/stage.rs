@@ -1,8 +1,10 @@
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use intake::TopicConfig;
+use metrics_exporter_prometheus::PrometheusHandle;
 use schema::RetrySchedule;
 use secrecy::ExposeSecret;
 use sink::{WebhookSink, WebhookSinkConfig};
@@ -55,6 +57,8 @@ pub struct Stage {
     pub brokers: String,
     /// The key, to paste.
     pub key: String,
+    /// This process' own metrics.
+    pub metrics: PrometheusHandle,
     url: String,
     running: Running,
 }
@@ -62,7 +66,7 @@ pub struct Stage {
 impl Stage {
     /// Starts everything.
     pub async fn set(file: Option<&Path>, mail_url: String) -> Result<Self> {
-        let config = adapt(Config::load(file)?);
+        let config = adapt(Config::load(file)?)?;
         telemetry::start_logs(&config.log, None)?;
         let metrics = telemetry::start_metrics()?;
         migrate::migrate(&config).await?;
@@ -79,7 +83,7 @@ impl Stage {
             .await?;
         let key = keys::first_key(&config, TENANT, "Demo").await?;
         let ledger = boot::open_ledger(&config).await?;
-        let running = boot::start(config.clone(), metrics).await?;
+        let running = boot::start(config.clone(), metrics.clone()).await?;
         let url = format!("http://{}", running.address);
         let client = Client::new(&ClientArgs { url: url.clone(), key: Some(key.clone()) })?;
         Ok(Self {
@@ -93,6 +97,7 @@ impl Stage {
             mail_url,
             brokers,
             key,
+            metrics,
             url,
             running,
         })
@@ -114,8 +119,12 @@ impl Stage {
     }
 }
 
-fn adapt(mut config: Config) -> Config {
-    config.api.bind = "127.0.0.1:0".to_owned();
+fn adapt(mut config: Config) -> Result<Config> {
+    // The links in mails lead here, so the port must be known before the first one is sent.
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    config.api.bind = address.to_string();
+    config.api.public_url = format!("http://{address}");
+    config.mail.bounce_domain = Some("returns.demo.example".to_owned());
     config.mail.test_sink = true;
     config.mail.tls = channels::email::TlsMode::None;
     config.mail.from_address = "reports@demo.example".to_owned();
@@ -130,7 +139,7 @@ fn adapt(mut config: Config) -> Config {
     config.retry.webhook = QUICK;
     config.log.format = LogFormat::Text;
     config.log.level = "error".to_owned();
-    config
+    Ok(config)
 }
 
 #[expect(clippy::expect_used, reason = "a constant name is well-formed")]

@@ -85,7 +85,8 @@ mod tests {
             for file in fs::read_dir(room).unwrap() {
                 let path = file.unwrap().path();
                 let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-                let (event, version) = name.trim_end_matches(".json").split_once(".v").unwrap();
+                let (event, version) = name.split_once(".v").unwrap();
+                let (version, _) = version.split_once('.').unwrap();
                 for payload in fs::read_to_string(&path).unwrap().lines() {
                     let event = LedgerEvent::decode(kind, event, version, payload).unwrap();
                     let told = sentence(&event);

@@ -31,6 +31,7 @@ fn golden(kind: AggregateType) -> Vec<LedgerEvent> {
         let path = file.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
         let (event, version) = name.split_once(".v").unwrap();
+        let version = version.split_once('.').map_or(version, |(version, _)| version);
         let payloads = fs::read_to_string(&path).unwrap();
         let each =
             payloads.lines().map(|it| LedgerEvent::decode(kind, event, version, it).unwrap());

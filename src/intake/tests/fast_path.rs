@@ -134,7 +134,7 @@ async fn what_is_paused_is_planned_but_not_started() {
 #[tokio::test]
 async fn a_slice_of_two_channels_for_everybody_stays_within_one_unit() {
     let world = World::start(10_000).await;
-    world.subscribe(500, &ChannelKind::ALL).await;
+    world.subscribe(500, &[ChannelKind::Mail, ChannelKind::Webhook]).await;
 
     let received = world.intake.receive(report("1")).await.unwrap();
 

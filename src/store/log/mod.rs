@@ -53,6 +53,19 @@ impl Ledger {
         Ok(streams)
     }
 
+    /// The first event of each of many streams of one kind, in no order. Streams without events are absent.
+    ///
+    /// # Errors
+    /// As [`Ledger::load_stream`].
+    pub async fn load_beginnings(
+        &self,
+        aggregate_type: AggregateType,
+        ids: &[String],
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let rows = queries::beginnings(self.reads(), aggregate_type, ids).await?;
+        rows.iter().map(RawRow::decode).collect()
+    }
+
     /// The events of many streams of one kind, as the log holds them; each stream's in order.
     ///
     /// # Errors

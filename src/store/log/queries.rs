@@ -34,6 +34,18 @@ pub(super) async fn streams(
     .await
 }
 
+pub(super) async fn beginnings(
+    pool: Timely<'_>,
+    aggregate_type: AggregateType,
+    ids: &[String],
+) -> sqlx::Result<Vec<RawRow>> {
+    sqlx::query_as(rows!("where aggregate_type = $1 and aggregate_id = any($2) and sequence = 1"))
+        .bind(aggregate_type.as_str())
+        .bind(ids)
+        .fetch_all(pool)
+        .await
+}
+
 pub(super) async fn window(
     pool: Timely<'_>,
     after: i64,

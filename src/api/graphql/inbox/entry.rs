@@ -1,7 +1,9 @@
 use async_graphql::{ID, InputObject, SimpleObject};
 use projections::inbox::{InboxCounts as RowCounts, InboxRow};
 use schema::Position;
+use schema::events::ArtifactRef;
 
+use crate::entries::Files;
 use crate::graphql::fault::Fault;
 use crate::graphql::scalars::{Count, Instant, LogPosition};
 use crate::graphql::words::Severity;
@@ -100,19 +102,24 @@ impl From<RowCounts> for InboxCounts {
     }
 }
 
-impl TryFrom<InboxRow> for InboxEntry {
-    type Error = Fault;
-
-    fn try_from(row: InboxRow) -> Result<Self, Fault> {
-        let files = row.files().map(|file| InboxFile {
+impl From<&ArtifactRef> for InboxFile {
+    fn from(file: &ArtifactRef) -> Self {
+        Self {
             name: file.name.clone(),
             format: file.format.as_str().to_owned(),
             sha256: file.sha256.to_string(),
             size_bytes: Count(i64::try_from(file.size_bytes).unwrap_or(i64::MAX)),
-        });
+        }
+    }
+}
+
+impl InboxEntry {
+    /// An entry with its files.
+    pub(in crate::graphql) fn of(row: InboxRow, files: &Files) -> Result<Self, Fault> {
+        let files = files.get(&row.delivery).into_iter().flatten();
         Ok(Self {
             delivery: row.delivery.into(),
-            files: files.collect(),
+            files: files.map(InboxFile::from).collect(),
             severity: Severity::read(row.severity().as_str())?,
             recipient: row.recipient.into(),
             distribution: row.distribution.into(),

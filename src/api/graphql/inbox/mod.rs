@@ -12,7 +12,7 @@ use super::query::count;
 use super::scalars::LogPosition;
 use super::session::Session;
 use super::words::SortOrder;
-use crate::clock;
+use crate::{clock, entries};
 
 pub use entry::{InboxCounts, InboxEntry, InboxFilter};
 
@@ -47,7 +47,9 @@ impl Inbox {
         let page = queries::page(pool, &filter, &request);
         let total = count(ctx, queries::count(pool, &filter));
         let (page, total) = tokio::try_join!(page, total)?;
-        connection_of(page, total, InboxEntry::try_from)
+        let rows: Vec<_> = page.edges.iter().map(|edge| &edge.row).collect();
+        let files = entries::files(session.api(), session.tenant(), &rows).await?;
+        connection_of(page, total, |row| InboxEntry::of(row, &files))
     }
 
     /// How many entries of an inbox wait to be read. `recipient` as for `inbox`.

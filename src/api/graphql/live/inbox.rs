@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::events::{Events, newer};
 use super::feed::Feed;
-use crate::clock;
 use crate::graphql::fault::Fault;
 use crate::graphql::inbox::{InboxCounts, InboxEntry, counts};
 use crate::graphql::scalars::LogPosition;
 use crate::graphql::session::{Session, await_position};
 use crate::graphql::words::InboxUpdateKind;
 use crate::state::ApiState;
+use crate::{clock, entries};
 
 /// Entries whose changes one stream tells, the newest ones, at most. About 50 bytes each.
 const MAX_ENTRIES: u32 = 100_000;
@@ -86,9 +86,11 @@ impl Listener {
         let ids: Vec<Uuid> = news.iter().flat_map(|(_, _, ids)| ids.iter().copied()).collect();
         let (tenant, recipient) = (self.tenant.as_str(), self.recipient.as_str());
         let found = queries::by_ids(&self.api.reads, tenant, recipient, &ids).await?;
+        let files =
+            entries::files(&self.api, &self.tenant, &found.iter().collect::<Vec<_>>()).await?;
         let entries = found
             .into_iter()
-            .map(|row| Ok((row.delivery, InboxEntry::try_from(row)?)))
+            .map(|row| Ok((row.delivery, InboxEntry::of(row, &files)?)))
             .collect::<Result<HashMap<Uuid, InboxEntry>, Fault>>()?;
         let told = news.into_iter().map(|(position, kind, ids)| InboxUpdate {
             position: LogPosition(position),

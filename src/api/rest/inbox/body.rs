@@ -1,9 +1,11 @@
 use chrono::{DateTime, Utc};
 use projections::inbox::{InboxCounts, InboxRow};
 use schema::Severity;
+use schema::events::ArtifactRef;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::entries::Files;
 use crate::rest::listing::Listing;
 use crate::rest::words::{FormatWord, SeverityWord};
 
@@ -95,18 +97,25 @@ pub struct FileView {
     size_bytes: u64,
 }
 
-impl From<InboxRow> for EntryView {
-    fn from(row: InboxRow) -> Self {
-        let files = row.files().map(|file| FileView {
+impl From<&ArtifactRef> for FileView {
+    fn from(file: &ArtifactRef) -> Self {
+        Self {
             name: file.name.clone(),
             format: file.format.as_str(),
             sha256: file.sha256.to_string(),
             size_bytes: file.size_bytes,
-        });
+        }
+    }
+}
+
+impl EntryView {
+    /// An entry with its files.
+    pub(super) fn of(row: InboxRow, files: &Files) -> Self {
+        let files = files.get(&row.delivery).into_iter().flatten();
         Self {
             delivery: row.delivery.to_string(),
             severity: row.severity(),
-            files: files.collect(),
+            files: files.map(FileView::from).collect(),
             report: row.report,
             version: row.version,
             title: row.title,

@@ -11,6 +11,7 @@ use schema::{DeliveryId, RecipientId, ReportName};
 
 use crate::auth::Caller;
 use crate::clock::now;
+use crate::entries::Versions;
 use crate::error::ApiError;
 use crate::extract::Path;
 use crate::position::{AtLeast, AtLeastQuery};
@@ -43,8 +44,8 @@ pub async fn get_file(
     let missing = || ApiError::not_found("entry", &delivery.to_string());
     let entry = entry.filter(own).ok_or_else(missing)?;
     may_have(&api, &caller, &entry)?;
-    let file = entry.files().find(|file| file.name == name);
-    let file = file.ok_or_else(|| ApiError::not_found("file", &name))?;
+    let versions = Versions::of(&api, &caller.tenant, &[&entry]).await?;
+    let file = versions.file(&entry, &name).await?;
     let reader = api.artifacts.open_read(&caller.tenant, file.sha256).await?;
     let headers = [
         (CONTENT_TYPE, file.format.media_type().to_owned()),

@@ -7,6 +7,7 @@ use utoipa::IntoParams;
 use super::body::{EntryView, InboxView};
 use crate::auth::Caller;
 use crate::clock::now;
+use crate::entries;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
 use crate::position::AtLeast;
@@ -65,5 +66,7 @@ pub async fn list_inbox(
     let filter = InboxFilter { unread, severity, snoozed, ..whole.clone() };
     let page = queries::page(&api.reads, &filter, &request).await?;
     let counts = queries::counts(&api.reads, &whole).await?.into();
-    Ok(Json(InboxView { page: Listing::of(page, EntryView::from), counts }))
+    let rows: Vec<_> = page.edges.iter().map(|edge| &edge.row).collect();
+    let files = entries::files(&api, &caller.tenant, &rows).await?;
+    Ok(Json(InboxView { page: Listing::of(page, |row| EntryView::of(row, &files)), counts }))
 }

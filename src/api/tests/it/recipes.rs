@@ -89,14 +89,31 @@ impl Things {
     /// Asks a route rightly, with this key.
     pub async fn knock(&self, api: &Api, key: &str, method: &Method, path: &str) -> Answer {
         if method == Method::POST && path == "/v1/bulk/subscriptions" {
-            let request = Request::post(path)
-                .header("authorization", format!("Bearer {key}"))
-                .header("content-type", "application/x-ndjson");
-            return api.send(request.body(Body::from("{}\n")).unwrap()).await;
+            return plain(api, key, path, "application/x-ndjson", "{}\n".to_owned()).await;
+        }
+        if *method == Method::POST && path == "/v1/suppressions" {
+            return plain(api, key, path, "application/x-ndjson", String::new()).await;
+        }
+        if path == "/v1/mail/returns" {
+            let mark = api.ledger.vault.return_mark(self.delivery.parse().unwrap());
+            let away = format!(
+                "From: bob@customer.example\r\nTo: bounce+{mark}@returns.example\r\n\
+                 Subject: Away\r\nAuto-Submitted: auto-replied\r\n\r\nBack on Monday.\r\n"
+            );
+            return plain(api, key, path, "message/rfc822", away).await;
         }
         let body = recipe(method, path).body;
         api.send(request(key, method.clone(), &self.filled(path), body, &[])).await
     }
+}
+
+/// Posts what is no JSON document.
+async fn plain(api: &Api, key: &str, path: &str, media: &str, body: String) -> Answer {
+    let mut request = Request::post(path).header("content-type", media);
+    if !key.is_empty() {
+        request = request.header("authorization", format!("Bearer {key}"));
+    }
+    api.send(request.body(Body::from(body)).unwrap()).await
 }
 
 /// Another version with the file, in bob's inbox.
@@ -170,6 +187,12 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("POST", "/v1/subscriptions/{subscription}/pause") => (reason(), Missing),
         ("POST", "/v1/subscriptions/{subscription}/unsubscribe") => (reason(), Missing),
         ("POST", "/v1/bulk/subscriptions") => (None, Own),
+        ("POST", "/v1/mail/returns") => (None, Missing),
+        ("GET" | "POST", "/v1/suppressions") => (None, Own),
+        ("POST", "/v1/suppressions/lift") => {
+            (Some(json!({ "address": "nobody@customer.example", "reason": "x" })), Own)
+        }
+        ("POST", "/v1/distributions/{distribution}/resend") => (Some(json!({})), Missing),
         ("POST", "/v1/deliveries/{delivery}/cancel") => (reason(), Missing),
         ("POST", "/v1/deliveries/{delivery}/resend") => (None, Missing),
         ("POST", "/v1/deliveries/{delivery}/resolve") => {

@@ -112,10 +112,11 @@ impl Api {
         let store =
             ArtifactsConfig { dir: files.path().into(), max_bytes: 4096, ..Default::default() };
         let artifacts = ArtifactStore::open(&store).unwrap();
+        let frames = render::Frames::new(artifacts.clone(), 2);
         let near = Neighbours {
             ledger: Arc::clone(&ledger.ledger),
             artifacts: artifacts.clone(),
-            frames: render::Frames::new(artifacts.clone(), 2),
+            frames: frames.clone(),
             routing: Arc::clone(&routing),
             permits: Arc::new(NoPermits),
             schedules: Schedules::default(),
@@ -132,6 +133,7 @@ impl Api {
             routing: Arc::clone(&routing),
             intake: Arc::new(Intake::try_new(IntakeConfig::default(), "test", near).unwrap()),
             artifacts,
+            frames,
             analyst: Arc::new(analyst(&ledger.ledger)),
             reads: ledger.ledger.pool().clone(),
             config,
