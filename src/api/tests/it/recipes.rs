@@ -159,7 +159,8 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         }
         ("PUT", "/v1/groups/{group}/members/groups/{member}") => (None, Unknown("member")),
         ("PUT", "/v1/subscriptions/{subscription}/opt-outs/{recipient}") => (None, Missing),
-        ("POST", "/v1/subscriptions") | ("PUT", "/v1/subscriptions/{subscription}") => {
+        ("POST", "/v1/subscriptions" | "/v1/subscriptions/preview")
+        | ("PUT", "/v1/subscriptions/{subscription}") => {
             let preferences = json!({ "channels": ["webhook"] });
             let body = json!({
                 "recipient": "bob", "selector": { "report": "*" }, "preferences": preferences
@@ -170,6 +171,7 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("POST", "/v1/subscriptions/{subscription}/pause") => (reason(), Missing),
         ("POST", "/v1/subscriptions/{subscription}/unsubscribe") => (reason(), Missing),
         ("POST", "/v1/bulk/subscriptions") => (None, Own),
+        ("POST", "/v1/distributions/{distribution}/resend") => (Some(json!({})), Missing),
         ("POST", "/v1/deliveries/{delivery}/cancel") => (reason(), Missing),
         ("POST", "/v1/deliveries/{delivery}/resend") => (None, Missing),
         ("POST", "/v1/deliveries/{delivery}/resolve") => {
