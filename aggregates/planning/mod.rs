@@ -4,6 +4,7 @@
 mod digest;
 mod files;
 mod matching;
+mod preview;
 mod resend;
 mod slice;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 pub use digest::{canonical_form, version_digest};
 pub use files::{VersionFile, version_files};
 pub(crate) use matching::wants;
+pub use preview::{Preview, PreviewRequest, Previewed, Would, preview};
 pub use resend::resend_plan;
 pub use slice::{SlicePlan, SliceRequest, plan_slice};
 

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 mod groups;
+mod preview;
 
 use std::collections::BTreeMap;
 

@@ -88,6 +88,23 @@ impl RoutingIndex {
         routes.within(group).any(|(_, members)| members.recipients.contains(recipient))
     }
 
+    /// The first `limit` members of a group, those of the groups in it included, of which `is_wanted` says so; in the
+    /// order of their ids.
+    #[must_use]
+    pub fn members<'i>(
+        &'i self,
+        tenant: &TenantId,
+        group: &'i GroupId,
+        limit: usize,
+        is_wanted: impl Fn(&RecipientId) -> bool,
+    ) -> Vec<&'i RecipientId> {
+        let within = self.tenants.get(tenant).into_iter().flat_map(|routes| routes.within(group));
+        let wanted = |id: &&RecipientId| is_wanted(id);
+        let first = |members: &'i Members| members.recipients.iter().filter(wanted).take(limit);
+        let firsts: BTreeSet<_> = within.flat_map(|(_, members)| first(members)).collect();
+        firsts.into_iter().take(limit).collect()
+    }
+
     /// All groups of which a recipient is a member, directly or by a group in them, in the order of their names. Looks
     /// at every group: for questions, not for sends.
     #[must_use]

@@ -149,6 +149,26 @@ impl RoutingIndex {
         found.filter(|candidate| !candidate.subscriptions.is_empty())
     }
 
+    /// One recipient with its subscriptions that speak of `report`, those of its groups included.
+    #[must_use]
+    pub fn candidate<'i>(
+        &'i self,
+        tenant: &TenantId,
+        report: &ReportName,
+        recipient: &'i RecipientId,
+    ) -> Candidate<'i> {
+        let Some(routes) = self.tenants.get(tenant) else {
+            return Candidate { recipient, state: &UNKNOWN, subscriptions: vec![] };
+        };
+        let speaking = || routes.of_report.get(report).into_iter().chain([&routes.of_every]);
+        let own = speaking().flat_map(|routes| routes.recipients.get(recipient)).flatten();
+        let groups = speaking().flat_map(|routes| &routes.groups);
+        let groups = groups.filter(|(group, _)| self.is_member(tenant, group, recipient));
+        let mut found: Vec<_> = own.chain(groups.flat_map(|(_, led)| led)).collect();
+        found.sort_unstable();
+        candidate(routes, recipient, found)
+    }
+
     /// Asks again, right before a send, whether it may take place, and where to.
     ///
     /// This node may lag behind the one that planned the delivery. So a denial counts only once [`Self::read_at`] has

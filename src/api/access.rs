@@ -64,6 +64,7 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::DELETE, "/v1/groups/{group}/members/groups/{member}", Needs(Subscribe)),
     (Method::GET,    "/v1/subscriptions", Needs(Read)),
     (Method::POST,   "/v1/subscriptions", Needs(Subscribe)),
+    (Method::POST,   "/v1/subscriptions/preview", Needs(Read)),
     (Method::GET,    "/v1/bulk/subscriptions", Needs(Read)),
     (Method::POST,   "/v1/bulk/subscriptions", Needs(Subscribe)),
     (Method::GET,    "/v1/subscriptions/{subscription}", Needs(Read)),
@@ -116,11 +117,15 @@ pub fn access(method: &Method, path: &str) -> Option<Access> {
     BY_ROUTE.get(&key).copied()
 }
 
-/// Whether a request may change something: all do but reads, GraphQL, which knows no mutations, and signing in, of
-/// which nothing is kept.
+/// POST requests that change nothing: GraphQL, which knows no mutations, signing in, of which nothing is kept, and what
+/// a subscription would lead to.
+const ASKING: [&str; 3] =
+    ["/graphql", "/v1/recipients/{recipient}/tokens", "/v1/subscriptions/preview"];
+
+/// Whether a request may change something.
 #[must_use]
 pub fn changes(method: &Method, path: &str) -> bool {
-    !method.is_safe() && !["/graphql", "/v1/recipients/{recipient}/tokens"].contains(&path)
+    !method.is_safe() && !ASKING.contains(&path)
 }
 
 /// The methods of a path, as an Allow header lists them; empty for a path nobody knows.

@@ -115,6 +115,9 @@ fn problems(
     if path.ends_with("/files/{name}") {
         codes.push(Code::Refused);
     }
+    if path == "/v1/subscriptions/preview" {
+        codes.extend([Code::Refused, Code::PositionNotReached]);
+    }
     if with_body {
         codes.extend([Code::TooLarge, Code::UnsupportedMediaType]);
     }

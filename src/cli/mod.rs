@@ -15,6 +15,7 @@ mod log;
 mod migrate;
 mod mirror;
 mod output;
+mod preview;
 mod projections;
 mod publish;
 mod queue;
@@ -22,6 +23,7 @@ mod recover;
 mod serve;
 mod subscriptions;
 mod suppressions;
+mod yaml;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

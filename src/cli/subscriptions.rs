@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::bulk::{self, ExportArgs, ImportArgs};
 use super::client::{Client, ClientArgs};
 use super::output::{Output, print_facts, print_rows, say, text_at};
+use super::preview::{PreviewArgs, preview};
 
 /// What to do with subscriptions.
 #[derive(Debug, Args)]
@@ -41,6 +42,8 @@ enum Action {
     Import(ImportArgs),
     /// Write all that have not ended as lines, as `import` reads them.
     Export(ExportArgs),
+    /// Say what a subscription would have led to, tried on versions of the past; nothing is written.
+    Preview(PreviewArgs),
     /// Subscribe a recipient or a group to a report.
     Add {
         /// A name for the subscription.
@@ -107,6 +110,7 @@ pub async fn run(args: SubscriptionsArgs, output: Output) -> Result<bool> {
         }
         Action::Import(args) => return bulk::import(&client, &args, output).await,
         Action::Export(args) => bulk::export(&client, &args).await?,
+        Action::Preview(args) => preview(&client, &args, output).await?,
         Action::Add { id, recipient, group, report, channels, formats } => {
             let mut body = json!({
                 "selector": { "report": report },

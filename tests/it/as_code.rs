@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Instant;
 
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::support::{Api, Ended, Node, Scene, run};
@@ -115,7 +117,9 @@ async fn what_changed_since_the_plan_and_what_is_not_there_is_refused_and_named(
     let owner = Owner { scene: &scene, node: &node, key, file };
     owner.writes(&[("ada", "ada", "risk"), ("bob", "bob", "risk"), ("eve", "nobody", "risk")]);
     let agreed = scene.path().join("plan.json");
-    std::fs::write(&agreed, owner.planned().await.to_string()).unwrap();
+    let plan = owner.told(&["plan"], 1).await;
+    assert_eq!(signs(&plan), ["+desk.ada", "+desk.bob", "+desk.eve"]);
+    std::fs::write(&agreed, plan.to_string()).unwrap();
     let wish = json!({
         "recipient": "ada", "selector": { "report": "*" }, "preferences": { "channels": ["mail"] }
     });
@@ -134,4 +138,96 @@ async fn what_changed_since_the_plan_and_what_is_not_there_is_refused_and_named(
     let ended = owner.run(&["plan"]).await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("wanted.yaml:3:"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_plan_refuses_what_names_nothing_by_line_and_column() {
+    let scene = Scene::set().await;
+    let (node, api, key) = ready(&scene).await;
+    api.put("/v1/groups/floor", &json!({ "title": "Floor" })).await.ok();
+    let file = scene.path().join("wanted.yaml");
+    let owner = Owner { scene: &scene, node: &node, key, file };
+    let text = "owner: desk\nsubscriptions:\n  \
+        floor: { group: floor, report: risk, channels: [webhook] }\n  \
+        gone: { group: gone, report: '*', channels: [webhook] }\n  \
+        eve: { recipient: eve, report: none, channels: [webhook] }\n";
+    std::fs::write(&owner.file, text).unwrap();
+    let plan = owner.told(&["plan"], 1).await;
+    assert_eq!(signs(&plan), ["+desk.eve", "+desk.floor", "+desk.gone"]);
+    let refused = |name: &str, line, column, what: &str| {
+        let detail = format!("there is no {what}, or it was retired");
+        json!({ "subscription": name, "line": line, "column": column, "detail": detail })
+    };
+    let expected = [
+        refused("desk.eve", 5, 21, "recipient eve"),
+        refused("desk.eve", 5, 34, "report none"),
+        refused("desk.gone", 4, 18, "group gone"),
+    ];
+    assert_eq!(plan["refused"], json!(expected));
+    let shown = owner.shown(&["plan"]).await;
+    assert!(shown.contains("would be refused: desk.gone ("), "{shown}");
+    assert!(shown.contains("wanted.yaml:4:18): there is no group gone"), "{shown}");
+    // What is there is subscribed all the same, a group like a recipient.
+    assert_eq!(owner.told(&["apply"], 1).await["applied"], 1);
+    let held = api.get("/v1/subscriptions/desk.floor").await.ok();
+    assert_eq!((&held["group"], &held["state"]), (&json!("floor"), &json!("active")));
+    api.request(reqwest::Method::DELETE, "/v1/groups/floor").send().await.unwrap();
+    let changed = text.replace("report: risk", "report: '*'");
+    std::fs::write(&owner.file, changed).unwrap();
+    let plan = owner.told(&["plan"], 1).await;
+    assert_eq!(plan["refused"][2]["detail"], "there is no group floor, or it was retired");
+}
+
+/// Subscriptions of the large document: 300, or as many as `WAYBILL_TEST_MANY` says.
+#[expect(clippy::disallowed_methods, reason = "who runs the test says how large the document is")]
+fn many() -> usize {
+    std::env::var("WAYBILL_TEST_MANY").map_or(300, |text| text.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_large_document_is_applied_and_what_drifted_is_found_among_all() {
+    let scene = Scene::set().await;
+    let (node, api, key) = ready(&scene).await;
+    let names: Vec<String> = (0..many()).map(|n| format!("r{n:05}")).collect();
+    let registered = stream::iter(&names).map(async |name| {
+        api.put(&format!("/v1/recipients/{name}"), &json!({ "kind": "person" })).await.ok()
+    });
+    registered.buffer_unordered(32).for_each(async |_| ()).await;
+    let file = scene.path().join("wanted.yaml");
+    let owner = Owner { scene: &scene, node: &node, key, file };
+    let entries: Vec<_> = names.iter().map(|name| (&**name, &**name, "risk")).collect();
+    owner.writes(&entries);
+
+    let mut seconds = Vec::new();
+    let mut begun = Instant::now();
+    let mut lap = |what: &str| {
+        seconds.push(format!("{what} {:.1} s", begun.elapsed().as_secs_f64()));
+        begun = Instant::now();
+    };
+    assert_eq!(signs(&owner.planned().await).len(), names.len());
+    lap("plan");
+    assert_eq!(owner.told(&["apply"], 0).await["applied"], names.len());
+    lap("apply");
+    let plan = owner.planned().await;
+    assert_eq!((&plan["unchanged"], signs(&plan)), (&json!(names.len()), vec![]));
+    lap("plan again, nothing to do");
+
+    let drifted: Vec<&String> = names.iter().step_by(names.len() / 7).take(7).collect();
+    for name in &drifted {
+        let changed = json!({
+            "recipient": name, "selector": { "report": "*" },
+            "preferences": { "channels": ["webhook"] }
+        });
+        api.put(&format!("/v1/subscriptions/desk.{name}"), &changed).await.ok();
+    }
+    lap("7 changed by REST");
+    let plan = owner.planned().await;
+    lap("plan again");
+    let expected: Vec<_> = drifted.iter().map(|name| format!("~desk.{name}")).collect();
+    assert_eq!(signs(&plan), expected);
+    let told = plan["drift"].as_array().unwrap().iter().map(|drift| &drift["subscription"]);
+    assert!(told.eq(drifted.iter().map(|name| format!("desk.{name}")).collect::<Vec<_>>().iter()));
+    assert_eq!(owner.told(&["apply"], 0).await["applied"], 7);
+    lap("apply of 7");
+    println!("{} subscriptions as code: {}", names.len(), seconds.join(", "));
 }

@@ -22,6 +22,7 @@ mod mirror;
 mod neighbours_gone;
 mod operations;
 mod postgres_dies;
+mod preview;
 mod restore;
 mod restored_backup;
 mod returned_mail;

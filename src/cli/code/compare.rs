@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::apply::Refused;
 use super::document::Document;
 use super::record::Record;
 use crate::cli::client::Client;
@@ -17,6 +18,12 @@ pub struct Compared {
     pub steps: Vec<Step>,
     /// What was changed elsewhere since the last apply.
     pub drift: Vec<Drift>,
+    /// Steps that name something which is not there; `plan` looks, `apply` is told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
+    /// How far the log was.
+    #[serde(skip)]
+    pub head: i64,
     /// How many are as the document says.
     pub unchanged: usize,
     /// The sequence of each of those.
@@ -70,10 +77,11 @@ pub struct Drift {
 impl Compared {
     /// Compares a document with what holds now.
     pub async fn of(client: &Client, document: &Document, record: &Record) -> Result<Self> {
-        let standing = standing(client, &document.owner).await?;
+        let (standing, head) = standing(client, &document.owner).await?;
         let owner = document.owner.clone();
         let (steps, drift, same) = (Vec::new(), drifted(&standing, record), BTreeMap::new());
-        let mut compared = Self { owner, steps, drift, unchanged: 0, same };
+        let refused = Vec::new();
+        let mut compared = Self { owner, steps, drift, refused, head, unchanged: 0, same };
         for (name, entry) in &document.subscriptions {
             let id = document.id(name);
             let known = standing.get(&id);
@@ -110,8 +118,9 @@ fn sequence(row: &Value) -> i64 {
     row["sequence"].as_i64().unwrap_or_default()
 }
 
-/// The owner's subscriptions, ended ones included, as they stand once all that is written can be read.
-async fn standing(client: &Client, owner: &str) -> Result<BTreeMap<String, Value>> {
+/// The owner's subscriptions, ended ones included, as they stand once all that is written can be read; and how far that
+/// is.
+async fn standing(client: &Client, owner: &str) -> Result<(BTreeMap<String, Value>, i64)> {
     let head = client.graphql("{ logStatus { head } }", json!({})).await?;
     let head =
         head["logStatus"]["head"].as_i64().context("the API does not say how far its log is")?;
@@ -128,7 +137,7 @@ async fn standing(client: &Client, owner: &str) -> Result<BTreeMap<String, Value
         }
         match page["next"].as_str() {
             Some(next) => after = format!("&after={next}"),
-            None => return Ok(found),
+            None => return Ok((found, head)),
         }
     }
 }

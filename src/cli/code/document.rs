@@ -1,14 +1,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use schema::SubscriptionId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use serde_saphyr::Spanned;
 
-/// Longest document, in bytes.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
+use crate::cli::yaml;
 
 /// What an owner wants.
 #[derive(Debug, Deserialize)]
@@ -24,53 +23,44 @@ pub struct Document {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    recipient: Option<String>,
-    group: Option<String>,
-    report: String,
+    recipient: Option<Spanned<String>>,
+    group: Option<Spanned<String>>,
+    report: Spanned<String>,
     attributes: Option<Map<String, Value>>,
     channels: Vec<String>,
     formats: Option<Vec<String>>,
     deadline_s: Option<u32>,
 }
 
+/// What a subscription names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Recipient,
+    Group,
+    Report,
+}
+
 impl Document {
-    /// Reads and checks a document. Aliases are refused: a few lines of them would be a billion values.
+    /// Reads and checks a document.
     pub fn read(file: &Path) -> Result<Self> {
-        let size = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
-        if size > MAX_BYTES {
-            bail!("{}: has {size} bytes, at most {MAX_BYTES} are read", file.display());
-        }
-        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        Self::parse(&text, file)
+        let document: Self = yaml::read(file)?;
+        document.check(file)?;
+        Ok(document)
     }
 
-    fn parse(text: &str, file: &Path) -> Result<Self> {
-        let options = serde_saphyr::options! {
-            with_snippet: false,
-            alias_limits: serde_saphyr::alias_limits! {
-                max_total_replayed_events: 0,
-                max_alias_expansions_per_anchor: 0,
-            },
-        };
-        let document: Self = match serde_saphyr::from_str_with_options(text, options) {
-            Ok(document) => document,
-            Err(error) => {
-                let at = error.location().map(|at| format!("{}:{}", at.line(), at.column()));
-                bail!("{}:{}: {error}", file.display(), at.unwrap_or_default());
-            }
-        };
-        for (name, entry) in &document.subscriptions {
+    fn check(&self, file: &Path) -> Result<()> {
+        for (name, entry) in &self.subscriptions {
             let at = (entry.referenced.line(), entry.referenced.column());
             let wrong =
                 |why: String| format!("{}:{}:{}: {name}: {why}", file.display(), at.0, at.1);
-            if let Err(invalid) = SubscriptionId::try_new(document.id(name)) {
+            if let Err(invalid) = SubscriptionId::try_new(self.id(name)) {
                 bail!(wrong(invalid.to_string()));
             }
             if entry.value.recipient.is_some() == entry.value.group.is_some() {
                 bail!(wrong("must name a recipient or a group, and not both".to_owned()));
             }
         }
-        Ok(document)
+        Ok(())
     }
 
     /// A subscription's id, which says whose it is.
@@ -80,11 +70,20 @@ impl Document {
 }
 
 impl Entry {
+    /// What it names that must be there, by kind and with its place in the document.
+    pub fn names(&self) -> impl Iterator<Item = (Kind, &Spanned<String>)> {
+        let subscriber = [(Kind::Recipient, &self.recipient), (Kind::Group, &self.group)];
+        let subscriber =
+            subscriber.into_iter().filter_map(|(kind, name)| Some((kind, name.as_ref()?)));
+        let report = Some(&self.report).filter(|report| report.value != "*");
+        subscriber.chain(report.map(|report| (Kind::Report, report)))
+    }
+
     /// What is to hold, where `standing` holds now: what the document does not name is left as it is.
     pub fn wanted(&self, standing: Option<&Value>) -> Value {
         let part = |name: &str| standing.map_or_else(|| json!({}), |known| known[name].clone());
         let (mut selector, mut preferences) = (part("selector"), part("preferences"));
-        selector["report"] = json!(self.report);
+        selector["report"] = json!(self.report.value);
         preferences["channels"] = json!(self.channels);
         set(&mut selector, "attributes", self.attributes.as_ref().map(|map| json!(map)));
         set(&mut preferences, "formats", self.formats.as_ref().map(|list| json!(list)));
@@ -92,7 +91,7 @@ impl Entry {
         let mut wanted = json!({ "selector": selector, "preferences": preferences });
         for (name, value) in [("recipient", &self.recipient), ("group", &self.group)] {
             if let Some(value) = value {
-                wanted[name] = json!(value);
+                wanted[name] = json!(value.value);
             }
         }
         wanted
@@ -116,20 +115,29 @@ mod tests {
 
     use std::path::Path;
 
+    use anyhow::Result;
     use serde_json::json;
 
     use super::Document;
+    use crate::cli::yaml;
 
     const GOOD: &str = "owner: desk\nsubscriptions:\n  ada:\n    recipient: ada\n    report: risk\n    \
         channels: [mail]\n";
 
+    fn parsed(text: &str) -> Result<Document> {
+        let file = Path::new("wanted.yaml");
+        let document: Document = yaml::parse(text, file)?;
+        document.check(file)?;
+        Ok(document)
+    }
+
     fn complaint(text: &str) -> String {
-        Document::parse(text, Path::new("wanted.yaml")).unwrap_err().to_string()
+        parsed(text).unwrap_err().to_string()
     }
 
     #[test]
     fn what_is_not_named_stays_as_it_is_and_what_is_named_empty_goes() {
-        let document = Document::parse(GOOD, Path::new("wanted.yaml")).unwrap();
+        let document = parsed(GOOD).unwrap();
         let standing = json!({
             "recipient": "ada", "selector": { "report": "*", "attributes": { "region": ["eu"] } },
             "preferences": { "channels": ["webhook"], "formats": ["pdf"] }
@@ -141,7 +149,7 @@ mod tests {
         });
         assert_eq!(wanted, expected);
         let bare = GOOD.to_owned() + "    formats: []\n    attributes: {}\n";
-        let document = Document::parse(&bare, Path::new("wanted.yaml")).unwrap();
+        let document = parsed(&bare).unwrap();
         let wanted = document.subscriptions["ada"].value.wanted(Some(&standing));
         assert_eq!(wanted["preferences"], json!({ "channels": ["mail"] }));
         assert_eq!(wanted["selector"], json!({ "report": "risk" }));

@@ -5,6 +5,7 @@
 mod apply;
 mod compare;
 mod document;
+mod named;
 mod record;
 
 use std::path::PathBuf;
@@ -40,14 +41,18 @@ pub struct ApplyArgs {
     plan_file: Option<PathBuf>,
 }
 
-/// Says what would be done.
+/// Says what would be done; false when some of it would be refused.
 pub async fn plan(args: &PlanArgs, output: Output) -> Result<bool> {
     let client = Client::new(&args.client)?;
     let document = Document::read(&args.file)?;
-    let compared = Compared::of(&client, &document, &Record::read(&args.file)?).await?;
+    let mut compared = Compared::of(&client, &document, &Record::read(&args.file)?).await?;
+    compared.refused = named::unknown(&client, &document, &compared).await?;
     tell(&compared, output);
+    for refused in &compared.refused {
+        say(output, &format!("would be refused: {}", refused.told(&args.file)));
+    }
     print_facts(output, &[], &json!(compared));
-    Ok(true)
+    Ok(compared.refused.is_empty())
 }
 
 /// Does it; false when something was refused.

@@ -6,6 +6,8 @@ mod get;
 mod list;
 mod opt;
 mod pause;
+mod preview;
+mod previewed;
 mod put;
 mod resume;
 mod unsubscribe;
@@ -21,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list::list_subscriptions, create::create_subscription))
         .routes(routes!(get::get_subscription, put::put_subscription))
+        .routes(routes!(preview::preview_subscription))
         .routes(routes!(pause::pause_subscription))
         .routes(routes!(resume::resume_subscription))
         .routes(routes!(unsubscribe::end_subscription))

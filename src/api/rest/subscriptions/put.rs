@@ -1,4 +1,4 @@
-use aggregates::subscription::{Command, Rules, Subscription};
+use aggregates::subscription::{Command, Rules, Subscription, Wish};
 use axum::extract::State;
 use schema::{StreamId, SubscriptionId};
 
@@ -35,14 +35,15 @@ pub async fn put_subscription(
         location: Some(format!("/v1/subscriptions/{subscription}")),
         ..Plan::of(StreamId::subscription(tenant, &subscription), &body.bytes)
     };
-    let choose = |state: &Subscription| {
-        Ok(match state {
-            Subscription::Unknown | Subscription::Ended { .. } => Command::Subscribe(said.clone()),
-            Subscription::Active { .. } | Subscription::Paused { .. } => {
-                Command::Change(said.clone())
-            }
-        })
-    };
+    let choose = |state: &Subscription| Ok(asked(state, said.clone()));
     let tell = |_: &Subscription| answer("subscription", subscription.as_str());
     carry_out::<Rules>(&api, &change, plan, choose, tell).await
+}
+
+/// What is asked of a subscription that stands so, that it say this.
+pub(super) fn asked(state: &Subscription, said: Wish) -> Command {
+    match state {
+        Subscription::Unknown | Subscription::Ended { .. } => Command::Subscribe(said),
+        Subscription::Active { .. } | Subscription::Paused { .. } => Command::Change(said),
+    }
 }

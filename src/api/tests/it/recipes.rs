@@ -176,7 +176,8 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         }
         ("PUT", "/v1/groups/{group}/members/groups/{member}") => (None, Unknown("member")),
         ("PUT", "/v1/subscriptions/{subscription}/opt-outs/{recipient}") => (None, Missing),
-        ("POST", "/v1/subscriptions") | ("PUT", "/v1/subscriptions/{subscription}") => {
+        ("POST", "/v1/subscriptions" | "/v1/subscriptions/preview")
+        | ("PUT", "/v1/subscriptions/{subscription}") => {
             let preferences = json!({ "channels": ["webhook"] });
             let body = json!({
                 "recipient": "bob", "selector": { "report": "*" }, "preferences": preferences
