@@ -22,8 +22,16 @@ use tokio_util::sync::CancellationToken;
 /// Longer than anything here should take beside a build.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const NAMES: [&str; 6] =
-    ["tenants", "reports", "recipients", "subscriptions", "distributions", "deliveries"];
+pub const NAMES: [&str; 8] = [
+    "tenants",
+    "reports",
+    "recipients",
+    "groups",
+    "subscriptions",
+    "distributions",
+    "deliveries",
+    "inbox",
+];
 
 pub fn quick() -> FollowerConfig {
     FollowerConfig {
