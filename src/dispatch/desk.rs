@@ -148,13 +148,8 @@ impl DeliveryDesk {
         own: Option<&RecipientId>,
         act: Act,
     ) -> Result<Done, DeskError> {
-        if let Some(own) = own {
-            let known = self.load(delivery, &act.metadata, &Precondition::default()).await?;
-            if known.state.plan().is_none_or(|plan| plan.recipient != *own) {
-                return Err(DeskError::NotFound { delivery });
-            }
-        }
-        self.carry_out(delivery, Command::MarkEntry { mark, now: now() }, act).await
+        let command = Command::MarkEntry { mark, now: now() };
+        self.carry_out_for(own, delivery, command, act).await
     }
 
     /// Sends a closed delivery once more, as a delivery of its own with the same time to live. `command` makes the
@@ -185,7 +180,7 @@ impl DeliveryDesk {
         precondition: &Precondition,
         command: &(impl Fn(DeliveryId) -> Option<CommandRecord> + Send + Sync),
     ) -> Result<Resent, DeskError> {
-        let mut original = self.load(delivery, metadata, precondition).await?;
+        let mut original = self.load(None, delivery, metadata, precondition).await?;
         let (plan, resend) = match &original.state {
             Delivery::Closed(closed) => {
                 (closed.plan.as_ref(), closed.resent.map_or(0, |last| last.resend) + 1)
@@ -233,22 +228,33 @@ impl DeliveryDesk {
         command: Command,
         act: Act,
     ) -> Result<Done, DeskError> {
+        self.carry_out_for(None, delivery, command, act).await
+    }
+
+    async fn carry_out_for(
+        &self,
+        own: Option<&RecipientId>,
+        delivery: DeliveryId,
+        command: Command,
+        act: Act,
+    ) -> Result<Done, DeskError> {
         for _ in 1..MAX_CONFLICTS {
-            match self.try_carry_out(delivery, command.clone(), &act).await {
+            match self.try_carry_out(own, delivery, command.clone(), &act).await {
                 Err(DeskError::Append(AppendError::Conflict { .. })) => {}
                 end => return end,
             }
         }
-        self.try_carry_out(delivery, command, &act).await
+        self.try_carry_out(own, delivery, command, &act).await
     }
 
     async fn try_carry_out(
         &self,
+        own: Option<&RecipientId>,
         delivery: DeliveryId,
         command: Command,
         act: &Act,
     ) -> Result<Done, DeskError> {
-        let mut carried = self.load(delivery, &act.metadata, &act.precondition).await?;
+        let mut carried = self.load(own, delivery, &act.metadata, &act.precondition).await?;
         let mut unit = Unit::new(act.metadata.clone());
         carried.step(command, &mut unit, self.lease_ms)?;
         unit.command.clone_from(&act.command);
@@ -259,16 +265,22 @@ impl DeliveryDesk {
         Ok(Done { position, state: carried.state })
     }
 
-    /// The delivery, if it is the tenant's (another tenant's does not exist) and in the state that is meant.
+    /// The delivery, if it is the tenant's, and `own` recipient's where one is named (others do not exist), and in the
+    /// state that is meant.
     async fn load(
         &self,
+        own: Option<&RecipientId>,
         delivery: DeliveryId,
         metadata: &Metadata,
         precondition: &Precondition,
     ) -> Result<Carried, DeskError> {
         let events = self.ledger.load_stream(&StreamId::delivery(delivery), 0).await?;
+        let is_own = |carried: &Carried| {
+            let plan = carried.state.plan();
+            own.is_none_or(|own| plan.is_some_and(|plan| plan.recipient == *own))
+        };
         let carried = Carried::from_stream(&events)
-            .filter(|carried| carried.tenant == metadata.tenant)
+            .filter(|carried| carried.tenant == metadata.tenant && is_own(carried))
             .ok_or(DeskError::NotFound { delivery })?;
         precondition.check(events.last().map(|event| event.position).unwrap_or_default())?;
         Ok(carried)
