@@ -6,12 +6,13 @@ use aggregates::planning::{VersionFile, version_files};
 use artifacts::Stored;
 use projections::inbox::InboxRow;
 use render::RenderError;
-use schema::events::{ArtifactRef, DistributionEvent, ReportVersion};
-use schema::{AggregateType, DistributionId, Format, LedgerEvent, TenantId};
+use schema::events::{ArtifactRef, ReportVersion};
+use schema::{Format, TenantId};
 use tracing::warn;
 use uuid::Uuid;
 
 use crate::error::ApiError;
+use crate::received::versions;
 use crate::state::ApiState;
 
 /// The files of entries, by their deliveries.
@@ -36,7 +37,7 @@ pub async fn files(
 pub struct Versions<'a> {
     api: &'a ApiState,
     tenant: &'a TenantId,
-    known: HashMap<String, ReportVersion>,
+    known: HashMap<Uuid, ReportVersion>,
 }
 
 impl<'a> Versions<'a> {
@@ -47,17 +48,8 @@ impl<'a> Versions<'a> {
         rows: &[&InboxRow],
     ) -> Result<Self, ApiError> {
         let chosen = rows.iter().filter(|row| row.format.is_some());
-        let mut ids: Vec<String> = chosen.map(|row| distribution(row)).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let events = api.ledger.load_beginnings(AggregateType::Distribution, &ids).await?;
-        let known = events.into_iter().filter_map(|event| match event.event {
-            LedgerEvent::Distribution(DistributionEvent::ReportReceived(version)) => {
-                Some((event.stream.aggregate_id, version))
-            }
-            _ => None,
-        });
-        Ok(Self { api, tenant, known: known.collect() })
+        let known = versions(api, chosen.map(|row| row.distribution)).await?;
+        Ok(Self { api, tenant, known })
     }
 
     async fn files(&self, row: &InboxRow) -> Result<Vec<ArtifactRef>, ApiError> {
@@ -87,7 +79,7 @@ impl<'a> Versions<'a> {
             return Ok(row.artifacts.iter().map(VersionFile::Published).collect());
         };
         let format: Format = format.parse()?;
-        let version = self.known.get(&distribution(row));
+        let version = self.known.get(&row.distribution);
         Ok(version.map(|version| version_files(version, Some(format))).unwrap_or_default())
     }
 
@@ -102,10 +94,6 @@ impl<'a> Versions<'a> {
             }
         }
     }
-}
-
-fn distribution(row: &InboxRow) -> String {
-    DistributionId::from_uuid(row.distribution).to_string()
 }
 
 fn name_of(file: &VersionFile) -> String {

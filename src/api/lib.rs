@@ -25,6 +25,7 @@ mod minted;
 mod ops;
 mod outcome;
 mod position;
+mod received;
 mod refusals;
 mod rest;
 mod sealing;

@@ -4,13 +4,12 @@ use aggregates::planning::{MAX_PAIRS, PreviewRequest, preview};
 use aggregates::subscription::{Rules, Subscription};
 use axum::Json;
 use axum::extract::State;
-use futures::{StreamExt, TryStreamExt, stream};
 use projections::distributions::{DistributionFilter, DistributionRow, DistributionSort, queries};
 use projections::{Edge, Page};
-use schema::events::{DistributionEvent, ReportVersion};
+use schema::events::ReportVersion;
 use schema::{
-    DistributionId, Invalid, LedgerEvent, Position, ReportSelector, StreamId, SubscriptionId,
-    TenantId, Timestamp,
+    DistributionId, Invalid, Position, ReportSelector, StreamId, SubscriptionId, TenantId,
+    Timestamp,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -24,6 +23,7 @@ use crate::clock::now;
 use crate::error::{ApiError, Code};
 use crate::extract::{JsonBody, Query, instant};
 use crate::position::AtLeast;
+use crate::received::versions;
 use crate::rest::listing::page_request;
 use crate::state::ApiState;
 
@@ -31,8 +31,6 @@ use crate::state::ApiState;
 const DEFAULT_DAYS: u64 = 30;
 const MAX_DAYS: u64 = 92;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-/// Versions read from the log at once.
-const AT_ONCE: usize = 8;
 
 /// Which versions, and which part of the answer.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -88,7 +86,7 @@ pub async fn preview_subscription(
         ..DistributionFilter::of(tenant.as_str())
     };
     let page = queries::page(&api.reads, &filter, DistributionSort::ReceivedAt, &request).await?;
-    let versions = versions(&api, tenant, &page.edges).await?;
+    let versions = received(&api, &page.edges).await?;
     let trial = Trial { tenant, id: id.as_ref(), subscription: &subscription, now };
     let (rows, next, position) = trial.of(&api, page, &versions, after.as_ref());
     let next = next.map(|place| place.told());
@@ -139,26 +137,18 @@ fn report_of(subscription: &Subscription) -> Option<String> {
 }
 
 /// What came in, from the log: the read model knows no data frames.
-async fn versions(
+async fn received(
     api: &ApiState,
-    tenant: &TenantId,
     edges: &[Edge<DistributionRow>],
 ) -> Result<Vec<ReportVersion>, ApiError> {
-    let one = async |edge: &Edge<DistributionRow>| {
-        let stream = StreamId::distribution(DistributionId::from_uuid(edge.row.distribution));
-        let through = Position(edge.row.position);
-        let rows = api.ledger.read_stream(tenant, &stream, 0, through, 1).await?;
-        let received = rows.into_iter().next().and_then(|row| row.into_decoded().ok());
-        match received.map(|recorded| recorded.event) {
-            Some(LedgerEvent::Distribution(DistributionEvent::ReportReceived(version))) => {
-                Ok(version)
-            }
-            _ => {
-                Err(ApiError::new(Code::Internal, format!("{stream} does not begin as it should")))
-            }
-        }
-    };
-    stream::iter(edges).map(one).buffered(AT_ONCE).try_collect().await
+    let mut known = versions(api, edges.iter().map(|edge| edge.row.distribution)).await?;
+    let each = edges.iter().map(|Edge { row, .. }| {
+        known.remove(&row.distribution).ok_or_else(|| {
+            let stream = StreamId::distribution(DistributionId::from_uuid(row.distribution));
+            ApiError::new(Code::Internal, format!("{stream} does not begin as it should"))
+        })
+    });
+    each.collect()
 }
 
 /// What is tried.
