@@ -1,12 +1,14 @@
 //! From a request to an appended unit: load, check If-Match, decide, append; and once more when someone was faster. The
 //! state that If-Match is compared with is the one decided on, so it cannot be passed by.
 
+use std::fmt::Display;
+
 use aggregates::{Decider, fold};
 use schema::events::{
     ApiKeyEvent, DistributionEvent, GroupEvent, RecipientEvent, ReportEvent, SubscriptionEvent,
     TenantEvent,
 };
-use schema::{EventBody, LedgerEvent, Position, Sha256, StreamId};
+use schema::{EventBody, LedgerEvent, Metadata, Position, Sha256, StreamId};
 use serde_json::{Map, Value};
 use store::{AddressChange, Append, AppendError, CommandOutcome, CommandRecord, Unit};
 
@@ -136,6 +138,40 @@ where
     Err(ApiError::new(Code::Overloaded, format!("{} is changed by too many at once", plan.stream)))
 }
 
+/// Decides on a stream that no request names, in the name that `choose` gives; and once more when someone was faster.
+/// Nothing chosen is nothing to do. Whether anything changed.
+///
+/// # Errors
+/// The refusal, or what the world says; then nothing was written.
+pub async fn decide<D>(
+    api: &ApiState,
+    stream: &StreamId,
+    told_as: &(impl Display + ?Sized),
+    choose: impl Fn(&D::State) -> Option<(D::Command, Metadata)>,
+) -> Result<bool, ApiError>
+where
+    D: Decider<Event: Picked>,
+    ApiError: From<D::Refusal>,
+{
+    for _ in 0..MAX_CONFLICTS {
+        let mut loaded = load::<D>(api, stream).await?;
+        let Some((command, metadata)) = choose(&loaded.state) else { return Ok(false) };
+        let events = aggregates::run::<D>(&mut loaded.state, command)?;
+        if events.is_empty() {
+            return Ok(false);
+        }
+        let events = events.into_iter().map(Into::into).collect();
+        let mut unit = Unit::new(metadata);
+        unit.appends.push(Append { stream: stream.clone(), expected: loaded.sequence, events });
+        match api.ledger.append(unit).await {
+            Ok(_) => return Ok(true),
+            Err(AppendError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ApiError::new(Code::Overloaded, format!("{told_as} is changed by too many at once")))
+}
+
 fn vanished(stream: &StreamId) -> ApiError {
     ApiError::new(Code::Internal, format!("the command log lost a command on {stream}"))
 }
@@ -219,4 +255,29 @@ pub fn record_of(
     };
     let record = change.record(digest, &outcome.text());
     (outcome, record)
+}
+
+/// Answers a change that was made of many streams, each in a unit of its own, and keeps the answer under its key.
+///
+/// # Errors
+/// What the world says; what was made stays made.
+pub async fn kept(
+    api: &ApiState,
+    change: &Change,
+    digest: Sha256,
+    (stream, body): (&StreamId, &Map<String, Value>),
+    position: Position,
+) -> Result<Done, ApiError> {
+    let (outcome, command) = record_of(change, digest, 200, stream, body);
+    if command.is_some() {
+        let unit = Unit { command, ..Unit::new(change.metadata()) };
+        match api.ledger.append(unit).await {
+            Err(AppendError::CommandSeen { .. }) => {
+                let lost = || ApiError::new(Code::Internal, "the command log lost a command");
+                return replay(api, change, &digest).await?.ok_or_else(lost);
+            }
+            appended => drop(appended?),
+        }
+    }
+    Ok(Done { outcome, position, replayed: false, secret: None })
 }

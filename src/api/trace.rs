@@ -21,12 +21,10 @@ use schema::ApiKeyId;
 pub struct TraceParent(String);
 
 impl TraceParent {
-    /// The request's own, when it is well formed; a fresh one otherwise, as the specification asks.
-    fn received_or_fresh(headers: &HeaderMap) -> Self {
+    /// The request's own, when it is well formed; else a fresh one is to be used, as the specification asks.
+    fn received(headers: &HeaderMap) -> Option<Self> {
         let received = headers.get("traceparent").and_then(|value| value.to_str().ok());
-        received
-            .filter(|text| is_well_formed(text))
-            .map_or_else(Self::fresh, |text| Self(text.to_owned()))
+        received.filter(|text| is_well_formed(text)).map(|text| Self(text.to_owned()))
     }
 
     fn fresh() -> Self {
@@ -40,13 +38,7 @@ impl TraceParent {
     #[must_use]
     pub fn of(parts: &Parts) -> Self {
         let known = parts.extensions.get::<Self>().cloned();
-        known.unwrap_or_else(|| Self::received_or_fresh(&parts.headers))
-    }
-
-    /// Whether the trace begins with this request.
-    fn begins(headers: &HeaderMap) -> bool {
-        let received = headers.get("traceparent").and_then(|value| value.to_str().ok());
-        !received.is_some_and(is_well_formed)
+        known.or_else(|| Self::received(&parts.headers)).unwrap_or_else(Self::fresh)
     }
 
     /// The part that is common to all of a trace.
@@ -80,10 +72,11 @@ fn is_well_formed(text: &str) -> bool {
 /// The outermost layer: gives the request its trace, and says how it was answered.
 pub(crate) async fn access_log(mut request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let traceparent = TraceParent::received_or_fresh(request.headers());
+    let received = TraceParent::received(request.headers());
+    let begins = received.is_none();
+    let traceparent = received.unwrap_or_else(TraceParent::fresh);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let begins = TraceParent::begins(request.headers());
     request.extensions_mut().insert(traceparent.clone());
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
     let span = info_span!(

@@ -6,10 +6,10 @@ use projections::distributions::queries;
 use schema::{DeliveryId, DistributionId, Invalid, Position, StreamId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use store::{AppendError, Precondition, Unit};
+use store::Precondition;
 use utoipa::ToSchema;
 
-use crate::carry_out::{record_of, replay};
+use crate::carry_out::{kept, replay};
 use crate::change::Change;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, Path};
@@ -117,17 +117,8 @@ pub async fn resend_failed(
     if !body.value.dry_run {
         position = resend(&api, &change, rows, &mut answer).await?;
     }
-    let (outcome, record) =
-        record_of(&change, digest, 200, &StreamId::distribution(id), &told(&answer));
-    if record.is_some() {
-        let mut unit = Unit::new(change.metadata());
-        unit.command = record;
-        match api.ledger.append(unit).await {
-            Ok(_) | Err(AppendError::CommandSeen { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(Done { outcome, position, replayed: false, secret: None })
+    let stream = StreamId::distribution(id);
+    kept(&api, &change, digest, (&stream, &told(&answer)), position).await
 }
 
 fn read(

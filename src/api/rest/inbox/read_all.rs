@@ -4,14 +4,14 @@ use projections::inbox::{InboxFilter, queries};
 use schema::events::EntryMark;
 use schema::{DeliveryId, Invalid, Position, RecipientId, StreamId};
 use serde::Deserialize;
-use store::{AppendError, Precondition, Unit};
+use store::Precondition;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::carry_out::{record_of, replay};
+use crate::carry_out::{kept, replay};
 use crate::change::Change;
 use crate::clock::now;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::extract::{JsonBody, Path};
 use crate::outcome::{Done, Ordered, answer};
 use crate::position::AtLeast;
@@ -66,20 +66,7 @@ pub async fn read_inbox(
     told.insert("read".to_owned(), unread.len().into());
     told.insert("left".to_owned(), left.into());
     let stream = StreamId::recipient(&change.caller.tenant, &recipient);
-    let (outcome, record) = record_of(&change, digest, 200, &stream, &told);
-    let mut unit = Unit::new(change.metadata());
-    unit.command = record;
-    if unit.command.is_some() {
-        match api.ledger.append(unit).await {
-            Err(AppendError::CommandSeen { .. }) => {
-                let lost = || ApiError::new(Code::Internal, "the command log lost a command");
-                return replay(&api, &change, &digest).await?.ok_or_else(lost);
-            }
-            kept => drop(kept?),
-        }
-    }
-    let position = last.max(Position(through));
-    Ok(Done { outcome, position, replayed: false, secret: None })
+    kept(&api, &change, digest, (&stream, &told), last.max(Position(through))).await
 }
 
 /// One more than are read at once, to know whether others are left.

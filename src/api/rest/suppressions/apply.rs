@@ -3,17 +3,14 @@ use schema::events::SuppressionReason;
 use schema::{AddressId, ChannelKind, Metadata, RecipientId, Sha256, StreamId, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
-use store::{Append, AppendError, ListedAddress, Unit};
+use store::ListedAddress;
 
-use crate::carry_out::{load, record_of, replay};
+use crate::carry_out::{decide, kept};
 use crate::change::Change;
 use crate::clock::now;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::outcome::Done;
 use crate::state::ApiState;
-
-/// How often it is decided anew because someone else was faster.
-const MAX_CONFLICTS: u32 = 8;
 
 /// The keyed hash of a mail address, as addresses of recipients are looked up by.
 pub(super) async fn tag_of(
@@ -89,28 +86,14 @@ pub(super) async fn ask(
     command: impl Fn(&Known) -> Option<Command>,
 ) -> Result<bool, ApiError> {
     let stream = StreamId::recipient(&change.caller.tenant, recipient);
-    for _ in 0..MAX_CONFLICTS {
-        let mut loaded = load::<Rules>(api, &stream).await?;
-        let Recipient::Active(known) = &loaded.state else { return Ok(false) };
-        let Some(command) = command(known) else { return Ok(false) };
-        let events = aggregates::run::<Rules>(&mut loaded.state, command)?;
-        if events.is_empty() {
-            return Ok(false);
-        }
+    decide::<Rules>(api, &stream, &stream, |state: &Recipient| {
         let metadata = Metadata { command: None, ..change.metadata() };
-        let mut unit = Unit::new(metadata);
-        let events = events.into_iter().map(Into::into).collect();
-        unit.appends.push(Append { stream: stream.clone(), expected: loaded.sequence, events });
-        match api.ledger.append(unit).await {
-            Ok(_) => return Ok(true),
-            Err(AppendError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(ApiError::new(Code::Overloaded, format!("{stream} is changed by too many at once")))
+        Some((command(state.known()?)?, metadata))
+    })
+    .await
 }
 
-/// Keeps what came of a request that changed many streams, and answers it.
+/// Answers a request that changed many recipients.
 pub(super) async fn done(
     api: &ApiState,
     change: &Change,
@@ -118,17 +101,6 @@ pub(super) async fn done(
     body: &Map<String, Value>,
 ) -> Result<Done, ApiError> {
     let stream = StreamId::tenant(&change.caller.tenant);
-    let (outcome, command) = record_of(change, digest, 200, &stream, body);
-    if command.is_some() {
-        let unit = Unit { command, ..Unit::new(change.metadata()) };
-        match api.ledger.append(unit).await {
-            Err(AppendError::CommandSeen { .. }) => {
-                let lost = || ApiError::new(Code::Internal, "the command log lost a command");
-                return replay(api, change, &digest).await?.ok_or_else(lost);
-            }
-            appended => drop(appended?),
-        }
-    }
     let position = api.ledger.head().await?;
-    Ok(Done { outcome, position, replayed: false, secret: None })
+    kept(api, change, digest, (&stream, body), position).await
 }

@@ -2,11 +2,10 @@ use aggregates::subscription::{Command, Rules, Subscription};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use schema::{Actor, Addressee, Metadata, ReportSelector, StreamId};
-use store::{Append, AppendError, Unit};
 
 use super::page::page;
 use super::token::{self, Link};
-use crate::carry_out::load;
+use crate::carry_out::{decide, load};
 use crate::error::{ApiError, Code, with_status};
 use crate::extract::{Path, whole};
 use crate::state::ApiState;
@@ -14,8 +13,6 @@ use crate::trace::TraceParent;
 
 /// Longest body of a one-click POST, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
-/// How often it is decided anew because someone else was faster.
-const MAX_CONFLICTS: u32 = 8;
 /// What RFC 8058 has a mail program send.
 const ONE_CLICK: (&str, &str) = ("List-Unsubscribe", "One-Click");
 
@@ -61,10 +58,9 @@ fn says_one_click(body: &[u8]) -> bool {
 async fn end(api: &ApiState, link: &Link, trace: &TraceParent) -> Result<(), ApiError> {
     let Link { tenant, subscription, member } = link;
     let stream = StreamId::subscription(tenant, subscription);
-    for _ in 0..MAX_CONFLICTS {
-        let mut loaded = load::<Rules>(api, &stream).await?;
-        let subscriber = loaded.state.subscriber().and_then(Addressee::recipient);
-        let Some(recipient) = member.as_ref().or(subscriber) else { return Ok(()) };
+    let ended = decide::<Rules>(api, &stream, "the subscription", |state: &Subscription| {
+        let subscriber = state.subscriber().and_then(Addressee::recipient);
+        let recipient = member.as_ref().or(subscriber)?;
         let mut metadata =
             Metadata::new(tenant.clone(), Actor::new("recipient", recipient.as_str()));
         metadata.traceparent = Some(trace.to_string());
@@ -73,20 +69,9 @@ async fn end(api: &ApiState, link: &Link, trace: &TraceParent) -> Result<(), Api
             Some(member) => Command::OptOut { recipient: member.clone(), reason },
             None => Command::Unsubscribe { reason },
         };
-        let events = aggregates::run::<Rules>(&mut loaded.state, command)?;
-        if events.is_empty() {
-            return Ok(());
-        }
-        let events = events.into_iter().map(Into::into).collect();
-        let mut unit = Unit::new(metadata);
-        unit.appends.push(Append { stream: stream.clone(), expected: loaded.sequence, events });
-        match api.ledger.append(unit).await {
-            Ok(_) => return Ok(()),
-            Err(AppendError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(ApiError::new(Code::Overloaded, "the subscription is changed by too many at once"))
+        Some((command, metadata))
+    });
+    ended.await.map(drop)
 }
 
 /// What the subscription is for, in words for its recipient; nothing when it is over.
