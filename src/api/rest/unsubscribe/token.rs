@@ -1,12 +1,8 @@
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schema::{RecipientId, SubscriptionId, TenantId};
 use store::Vault;
 
 /// What the vault signs these tokens for.
 const PURPOSE: &str = "unsubscribe";
-/// Longest token that is looked at: three names of 64 bytes, and a signature.
-const MAX_TOKEN_BYTES: usize = 512;
 
 /// What a link ends.
 pub(super) struct Link {
@@ -16,17 +12,18 @@ pub(super) struct Link {
     pub member: Option<RecipientId>,
 }
 
-/// What a token ends; nothing when it is not one of ours. Dispatch writes them: base64url of `tenant/subscription`, for
-/// a group's `tenant/subscription/recipient`, a dot, the vault's signature of the same bytes.
+/// What a token ends; nothing when it is not one of ours. Dispatch writes them.
 pub(super) fn read(vault: &Vault, token: &str) -> Option<Link> {
-    let (named, signature) = token.split_once('.').filter(|_| token.len() <= MAX_TOKEN_BYTES)?;
-    let named = URL_SAFE_NO_PAD.decode(named).ok()?;
-    if !vault.verify(PURPOSE, &named, signature) {
-        return None;
-    }
-    let named = String::from_utf8(named).ok()?;
-    let mut names = named.splitn(3, '/');
-    let (tenant, subscription) = (names.next()?.parse().ok()?, names.next()?.parse().ok()?);
-    let member = names.next().map(str::parse).transpose().ok()?;
-    Some(Link { tenant, subscription, member })
+    let words = vault.read_link_token(PURPOSE, token)?;
+    let (tenant, subscription, member) = match words.as_slice() {
+        [tenant, subscription] => (tenant, subscription, None),
+        [tenant, subscription, member] => (tenant, subscription, Some(member)),
+        _ => return None,
+    };
+    let member = member.map(|member| member.parse()).transpose().ok()?;
+    Some(Link {
+        tenant: tenant.parse().ok()?,
+        subscription: subscription.parse().ok()?,
+        member,
+    })
 }
