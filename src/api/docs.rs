@@ -10,6 +10,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::access::{Access, access, changes};
 use crate::error::{Code, PROBLEM_JSON, Problem};
+use crate::forms;
 use crate::state::ApiState;
 
 /// The frame of the description.
@@ -68,6 +69,8 @@ fn complete(method: &Method, path: &str, operation: &mut Value) {
     if changes {
         add_headers(operation, has_state(path));
     }
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    parameters.into_iter().flatten().for_each(forms::complete);
     let with_body = operation.get("requestBody").is_some();
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;

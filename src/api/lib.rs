@@ -16,6 +16,7 @@ mod entries;
 mod error;
 mod etag;
 mod extract;
+mod forms;
 pub mod graphql;
 mod grpc;
 mod held;

@@ -17,6 +17,7 @@ use super::limits::{
     MAX_ALIASES, MAX_BRACKETS, MAX_DEFINITIONS, MAX_NESTING, MAX_QUERY_BYTES, MAX_ROOT_FIELDS,
     MAX_SELECTIONS,
 };
+use super::nul;
 
 /// Refuses documents that are over budget.
 pub struct Budget;
@@ -38,6 +39,7 @@ impl Extension for Budget {
         check_text(&request.query).map_err(Fault::into_server_error)?;
         let document = parse_query(&request.query)?;
         check(&document).map_err(Fault::into_server_error)?;
+        nul::check(&document, &request.variables).map_err(Fault::into_server_error)?;
         request.set_parsed_query(document);
         next.run(ctx, request).await
     }

@@ -17,6 +17,7 @@ mod limits;
 mod live;
 mod loaders;
 mod nodes;
+mod nul;
 mod query;
 mod scalars;
 mod session;
