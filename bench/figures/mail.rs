@@ -1,9 +1,17 @@
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{Ed25519KeyPair, RsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -23,16 +31,74 @@ const PUBLISHERS: usize = 4;
 const CONNECTIONS: usize = 16;
 const REPORT: &str = "mail";
 
-/// Mails a second into a fast sink until all followers are at the head, beside a bare SMTP loop.
+/// How the mails are signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signing {
+    None,
+    Ed25519,
+    Rsa,
+}
+
+impl Signing {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::None => "unsigned",
+            Self::Ed25519 => "DKIM ed25519",
+            Self::Rsa => "DKIM RSA 2048",
+        }
+    }
+
+    /// The setting that has Waybill sign, with a key of its own.
+    fn setting(self, folder: &Path) -> Result<Option<(&'static str, String)>> {
+        let der = match self {
+            Self::None => return Ok(None),
+            Self::Ed25519 => Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+                .map(|document| document.as_ref().to_vec()),
+            Self::Rsa => RsaKeyPair::generate(KeySize::Rsa2048)
+                .and_then(|pair| AsDer::<Pkcs8V1Der<'_>>::as_der(&pair))
+                .map(|document| document.as_ref().to_vec()),
+        };
+        let der = der.map_err(|_| anyhow!("a {} key cannot be made", self.name()))?;
+        fs::create_dir_all(folder)?;
+        let file = folder.join("dkim.pem");
+        let pem = STANDARD.encode(der);
+        fs::write(
+            &file,
+            format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n"),
+        )?;
+        let key = format!(
+            r#"[{{domain="bench.example",selector="bench",key_file="{}"}}]"#,
+            file.display()
+        );
+        Ok(Some(("WAYBILL_MAIL__DKIM", key)))
+    }
+}
+
+/// Mails a second into a fast sink until all followers are at the head, beside a bare SMTP loop: unsigned, and signed by
+/// either kind of key.
 pub(super) async fn figures(bench: &Bench) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for signing in [Signing::None, Signing::Ed25519, Signing::Rsa] {
+        figures.push(measured(bench, signing).await?);
+    }
+    Ok(figures)
+}
+
+async fn measured(bench: &Bench, signing: Signing) -> Result<Figure> {
     let aside = Aside::start("smtp-sink")?;
     let sink = aside.run(SmtpSink::start(Duration::ZERO, false)).await?;
-    let settings = [
+    let mut settings = vec![
         ("WAYBILL_MAIL__HOST", "127.0.0.1".to_owned()),
         ("WAYBILL_MAIL__PORT", sink.address.port().to_string()),
         ("WAYBILL_MAIL__FROM_ADDRESS", "reports@bench.example".to_owned()),
     ];
-    let house = House::open(bench, "mail", &settings).await?;
+    let name = match signing {
+        Signing::None => "mail",
+        Signing::Ed25519 => "mail_ed25519",
+        Signing::Rsa => "mail_rsa",
+    };
+    settings.extend(signing.setting(&bench.scene.directory(&format!("bench-{name}-key")))?);
+    let house = House::open(bench, name, &settings).await?;
     house.settle(REPORT, RECIPIENTS, "r{}@bench.example".to_owned()).await?;
     publish(&house, 0, WARM).await?;
     house.await_done(WARM as u64, Instant::now()).await?;
@@ -55,19 +121,22 @@ pub(super) async fn figures(bench: &Bench) -> Result<Vec<Figure>> {
     house.close()?;
 
     let bare = bare(sink.address, mails, each_bytes).await?;
-    let figure = Figure::new(
-        &format!(
-            "mail, one recipient each, {:.1} KB, recorded per recipient",
-            each_bytes as f64 / 1024.0
-        ),
-        ">= 8,000/s until followers are at the head",
-        format!("{per_s:.0} mails/s; {lag}"),
-        Verdict::of(per_s >= 8_000.0),
+    let (target, verdict) = match signing {
+        Signing::None => {
+            (">= 8,000/s until followers are at the head", Verdict::of(per_s >= 8_000.0))
+        }
+        Signing::Ed25519 | Signing::Rsa => ("beside the unsigned", Verdict::Told),
+    };
+    let what = format!(
+        "mail, {}, one recipient each, {:.1} KB, recorded per recipient",
+        signing.name(),
+        each_bytes as f64 / 1024.0
     );
+    let figure = Figure::new(&what, target, format!("{per_s:.0} mails/s; {lag}"), verdict);
     let detail =
         [format!("followers at the head after, s: {}", reached.names()), usage.each(mails)];
     let beside = format!("bare SMTP loop, {CONNECTIONS} connections: {bare:.0}/s");
-    Ok(vec![figure.beside(beside).on(&usage).detail(detail).detail(hot)])
+    Ok(figure.beside(beside).on(&usage).detail(detail).detail(hot))
 }
 
 async fn publish(house: &House, from: usize, versions: usize) -> Result<()> {
