@@ -8,8 +8,8 @@ use super::local::{Placed, beginning, first, first_from, shown};
 pub const HORIZON_DAYS: usize = 100;
 
 /// The first instant, `from` or later, at which `timing` lets something be sent, with what had a say in it: nothing,
-/// when that is `from` itself. The time of the day comes first, then days that are off are passed over, then quiet hours
-/// have to end, and where that is on a day off, on the next business day.
+/// when that is `from` itself. The time of the day comes first, then days that are off are passed over, then quiet
+/// hours have to end, and where that is on a day off, on the next business day.
 ///
 /// None, when there is no such instant within [`HORIZON_DAYS`].
 #[must_use]

@@ -1,6 +1,6 @@
-//! Plans anew what waits for its time when what that goes by has changed: a preference, a recipient's zone, a calendar.
-//! Every node looks through what waits, once it has read of a change; who is first moves a delivery, and the others find
-//! it moved. A claim asks again, so what is missed here is late but never at a time that was given up.
+//! Plans anew what waits for its time when what that goes by has changed: a preference, a recipient's zone, a
+//! calendar. Every node looks through what waits, once it has read of a change; who is first moves a delivery, and the
+//! others find it moved. A claim asks again, so what is missed here is late but never at a time that was given up.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -21,8 +21,8 @@ const EVERY: Duration = Duration::from_millis(250);
 /// Deliveries looked at in one go.
 const PAGE: u32 = 500;
 
-/// Moves what waits, whenever something has changed, until `cancel`. Begins with one look at everything: nobody may have
-/// been there when it changed.
+/// Moves what waits, whenever something has changed, until `cancel`. Begins with one look at everything: nobody may
+/// have been there when it changed.
 pub(crate) async fn keep_times(dispatcher: &Arc<Dispatcher>, cancel: &CancellationToken) {
     let mut seen = None;
     while !cancel.is_cancelled() {

@@ -54,7 +54,8 @@ fn scheduled(plan: &DeliveryPlan) -> String {
         .resend_of
         .map_or_else(String::new, |id| format!(" as repetition {} of {id}", plan.resend));
     format!(
-        "planned{again} for {} by {} to address {}, because of subscription {} (version {}){} under grant {}, until {}{}",
+        "planned{again} for {} by {} to address {}, because of subscription {} (version {}){} \
+         under grant {}, until {}{}",
         plan.recipient,
         plan.channel,
         plan.address,

@@ -68,7 +68,7 @@ pub struct PairPreview {
     /// When, if the version came in now; at once, when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     planned_at: Option<DateTime<Utc>>,
-    /// By which rules it is planned for then: `local_time`, `business_day`, `quiet_hours`, `clock_forward`, `clock_back`.
+    /// By which rules then: `local_time`, `business_day`, `quiet_hours`, `clock_forward`, `clock_back`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<&'static str>,
     /// Another subscription that leads to the same delivery already.
