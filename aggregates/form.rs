@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schema::{
-    AttributeValue, Attributes, ColumnSpec, Frame, Invalid, Preferences, Selector, checked_line,
+    AttributeValue, Attributes, ColumnSpec, Frame, Invalid, Preferences, Selector, Timing,
+    checked_line,
 };
 
 /// Longest name of a thing for people, in bytes.
@@ -135,7 +136,21 @@ pub fn preferences(preferences: &Preferences) -> Result<(), Invalid> {
     }
     no_twice("preferences.channels", &preferences.channels)?;
     no_twice("preferences.formats", &preferences.formats)?;
-    preferences.deadline_s.map_or(Ok(()), deadline_s).map_err(|e| e.within("preferences"))
+    preferences.deadline_s.map_or(Ok(()), deadline_s).map_err(|e| e.within("preferences"))?;
+    timing(&preferences.timing).map_err(|e| e.within("preferences.timing"))
+}
+
+/// When something may be sent: not only at a time that lies in quiet hours.
+///
+/// # Errors
+/// [`Invalid`] naming `at`.
+pub fn timing(timing: &Timing) -> Result<(), Invalid> {
+    let (Some(at), Some(quiet)) = (timing.at, timing.quiet_hours) else { return Ok(()) };
+    if quiet.holds(at.to_chrono()) {
+        let rule = format!("must lie outside the quiet hours, {quiet}");
+        return Err(Invalid::new("at", &at.to_string(), rule));
+    }
+    Ok(())
 }
 
 fn no_twice<T: Ord + ToString>(field: &str, values: &[T]) -> Result<(), Invalid> {

@@ -20,6 +20,7 @@ pub mod tenant;
 
 pub mod planning;
 pub mod routing;
+pub mod timing;
 
 #[cfg(test)]
 mod given;

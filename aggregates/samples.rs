@@ -10,7 +10,7 @@ use schema::events::{
 use schema::{
     Attributes, ChannelKind, DeliveryId, DestinationKey, DistributionId, FailureClass, Fault,
     Format, Preferences, Proof, Receipt, RecipientId, ReportName, ReportSelector, RetrySchedule,
-    Sealed, Selector, Sha256, TenantId, Timestamp,
+    Sealed, Selector, Sha256, TenantId, Timestamp, Timing,
 };
 
 use crate::planning::version_digest;
@@ -56,6 +56,7 @@ pub(crate) fn body(recipient: &str, report: &str) -> SubscriptionBody {
             channels: vec![ChannelKind::Mail],
             formats: vec![],
             deadline_s: None,
+            timing: Timing::default(),
         },
     }
 }
@@ -109,6 +110,7 @@ pub(crate) fn plan() -> DeliveryPlan {
         retry: RETRY,
         resend_of: None,
         resend: 0,
+        planned: None,
     }
 }
 

@@ -14,7 +14,7 @@ use schema::events::{
 use schema::{
     Actor, AttributeValue, ChannelKind, DeliveryId, DistributionId, FailureClass, Fault, Format,
     LedgerEvent, Metadata, Position, Preferences, Proof, Receipt, RecipientId, RecordedEvent,
-    ReportSelector, RetrySchedule, Sealed, Selector, Sha256, StreamId, TenantId, Timestamp,
+    ReportSelector, RetrySchedule, Sealed, Selector, Sha256, StreamId, TenantId, Timestamp, Timing,
 };
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
@@ -149,6 +149,7 @@ pub fn preferences() -> Preferences {
         channels: vec![ChannelKind::Webhook, ChannelKind::Mail],
         formats: vec![Format::Csv],
         deadline_s: None,
+        timing: Timing::default(),
     }
 }
 
@@ -218,6 +219,7 @@ pub fn plan(version: &str, recipient: &str, channel: ChannelKind) -> DeliveryPla
         },
         resend_of: None,
         resend: 0,
+        planned: None,
     }
 }
 

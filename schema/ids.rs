@@ -120,6 +120,11 @@ macro_rules! digest_id {
 }
 
 name!(
+    /// Name of a tenant's calendar.
+    CalendarName,
+    "calendar"
+);
+name!(
     /// Whose ledger it is. Chosen by the operator.
     TenantId,
     "tenant"

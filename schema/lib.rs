@@ -28,6 +28,7 @@ mod severity;
 mod stream;
 mod text;
 mod timestamp;
+mod timing;
 mod zone;
 
 pub use addressee::Addressee;
@@ -39,8 +40,8 @@ pub use events::{CodecError, EventBody, LedgerEvent};
 pub use failure::{FailureClass, Fault};
 pub use frame::{ColumnSpec, ColumnType, Frame};
 pub use ids::{
-    AddressId, ApiKeyId, DeliveryId, DestinationKey, DistributionId, GrantId, GroupId, RecipientId,
-    ReportName, SubscriptionId, TenantId, VersionName,
+    AddressId, ApiKeyId, CalendarName, DeliveryId, DestinationKey, DistributionId, GrantId,
+    GroupId, RecipientId, ReportName, SubscriptionId, TenantId, VersionName,
 };
 pub use invalid::Invalid;
 pub use metadata::{Actor, Metadata};
@@ -54,4 +55,5 @@ pub use severity::Severity;
 pub use stream::{AggregateType, StreamId};
 pub use text::{checked_line, checked_text};
 pub use timestamp::Timestamp;
+pub use timing::{Calendar, Date, LocalTime, Planned, QuietHours, Timing, TimingRule, Weekday};
 pub use zone::Zone;

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelKind, Format};
+use crate::{ChannelKind, Format, Timing};
 
 /// How a subscription wants its reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,4 +14,7 @@ pub struct Preferences {
     /// Seconds from receipt of the version until it is no longer worth sending; the report's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_s: Option<u32>,
+    /// When they may be sent; at once when absent.
+    #[serde(default, skip_serializing_if = "Timing::is_immediate")]
+    pub timing: Timing,
 }

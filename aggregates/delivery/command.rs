@@ -1,5 +1,5 @@
 use schema::events::{CancelReason, DeliveryPlan, EntryMark, Evidence, Resolution, SuppressReason};
-use schema::{Fault, Receipt, Timestamp};
+use schema::{Fault, Planned, Receipt, Timestamp};
 
 /// How a send went, as its sender tells it.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +37,11 @@ pub struct AttemptEnd {
 pub enum Command {
     /// Plan it.
     Schedule(Box<DeliveryPlan>),
+    /// Have its first attempt begin at another time.
+    Reschedule {
+        /// When; at once, when absent.
+        planned: Option<Planned>,
+    },
     /// A send begins.
     StartAttempt {
         /// The node that sends.

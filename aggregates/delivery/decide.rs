@@ -1,5 +1,5 @@
 use schema::events::{DeliveryPlan, Evidence, Resolution};
-use schema::{Invalid, Timestamp};
+use schema::{Invalid, Planned, Timestamp};
 
 use super::doubt::{doubt_after_loss, hold_at_deadline, in_doubt};
 use super::ending::{Moment, after_not_arrived, end_attempt};
@@ -19,6 +19,7 @@ impl Decider for Rules {
     fn decide(delivery: &Delivery, command: Command) -> Result<Vec<Event>, Refusal> {
         match command {
             Command::Schedule(plan) => schedule(delivery, *plan),
+            Command::Reschedule { planned } => reschedule(delivery, planned),
             Command::StartAttempt { node, address_revision, now } => {
                 start_attempt(delivery, node, address_revision, now)
             }
@@ -63,6 +64,20 @@ fn schedule(delivery: &Delivery, plan: DeliveryPlan) -> Result<Vec<Event>, Refus
         return Err(Invalid::new("retry.attempt_limit", "0", "must be at least 1").into());
     }
     Ok(vec![Event::DeliveryScheduled(plan)])
+}
+
+/// What was tried once goes by its retry schedule.
+fn reschedule(delivery: &Delivery, planned: Option<Planned>) -> Result<Vec<Event>, Refusal> {
+    match delivery {
+        Delivery::Unplanned => Err(Refusal::NotScheduled),
+        Delivery::Scheduled { plan } if plan.planned == planned => Ok(vec![]),
+        Delivery::Scheduled { .. } => Ok(vec![Event::DeliveryRescheduled { planned }]),
+        Delivery::Closed(Closed { outcome, .. }) => Err(Refusal::Closed { outcome: *outcome }),
+        Delivery::Attempting { .. }
+        | Delivery::Retrying { .. }
+        | Delivery::InDoubt { .. }
+        | Delivery::Held { .. } => Err(Refusal::AlreadyBegun),
+    }
 }
 
 fn start_attempt(

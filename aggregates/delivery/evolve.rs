@@ -23,7 +23,11 @@ impl Delivery {
             (Event::DeliveryExpired { .. }, open) => open.close(Outcome::Expired),
             (Event::DeliverySuppressed { .. }, open) => open.close(Outcome::Suppressed),
             (Event::EvidenceRecorded { evidence }, open) => open.learned(evidence),
-            (Event::EntryMarked { .. }, open) => open,
+            (Event::DeliveryRescheduled { planned }, Self::Scheduled { mut plan }) => {
+                plan.planned.clone_from(planned);
+                Self::Scheduled { plan }
+            }
+            (Event::EntryMarked { .. } | Event::DeliveryRescheduled { .. }, open) => open,
         };
     }
 

@@ -66,6 +66,9 @@ pub enum Refusal {
         /// How many there were.
         attempt_count: u32,
     },
+    /// The time of a first attempt can be moved only before it.
+    #[error("the delivery's first attempt has begun: its time cannot be moved any more")]
+    AlreadyBegun,
     /// Only what is in doubt can be resolved.
     #[error("attempt {attempt} is not in doubt")]
     NotInDoubt {

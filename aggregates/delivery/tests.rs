@@ -153,4 +153,5 @@ fn resent(resend: u32) -> Evidence {
 mod closing;
 mod doubt;
 mod marking;
+mod moving;
 mod sending;

@@ -52,7 +52,10 @@ impl Delivery {
         let until = |plan: &DeliveryPlan, at: Timestamp| Due::At(at.min(plan.deadline));
         let (lane, due) = match self {
             Self::Unplanned | Self::Closed(_) => return None,
-            Self::Scheduled { plan } => (Lane::First, until(plan, plan.received_at)),
+            Self::Scheduled { plan } => {
+                let planned = plan.planned.as_ref().map(|planned| planned.due);
+                (Lane::First, until(plan, planned.unwrap_or(plan.received_at)))
+            }
             Self::Attempting { course } if course.attempts <= 1 => (Lane::First, Due::Leased),
             Self::Attempting { .. } => (Lane::Retry, Due::Leased),
             Self::Retrying { course, at } | Self::InDoubt { course, at } => {

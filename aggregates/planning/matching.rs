@@ -1,9 +1,12 @@
 use schema::events::{NotPlannedReason, ReportVersion};
-use schema::{ChannelKind, Format, GrantId, Preferences, Selector, Timestamp};
+use schema::{
+    ChannelKind, Format, GrantId, Planned, Preferences, Selector, Timestamp, Timing, Zone,
+};
 
 use super::files::version_files;
 use crate::recipient::{Known, Place, Recipient};
 use crate::subscription::Subscription;
+use crate::timing::{self, Calendars};
 
 /// On what grounds, and by which way, a pair is served.
 pub(super) struct Match<'m> {
@@ -12,6 +15,8 @@ pub(super) struct Match<'m> {
     pub grant: &'m GrantId,
     pub format: Option<Format>,
     pub deadline: Timestamp,
+    /// When, where that is not at once.
+    pub planned: Option<Planned>,
 }
 
 /// The decision on one pair. The first check that fails names the reason.
@@ -19,6 +24,7 @@ pub(super) fn decide<'m>(
     recipient: &'m Recipient,
     subscription: &'m Subscription,
     version: &ReportVersion,
+    calendars: &Calendars,
     now: Timestamp,
 ) -> Result<Match<'m>, NotPlannedReason> {
     let known = match recipient {
@@ -38,7 +44,12 @@ pub(super) fn decide<'m>(
     let (channel, place) = first_usable(known, &body.preferences, now)?;
     let format = format(&body.preferences, version)?;
     let deadline = deadline(&body.preferences, version);
-    Ok(Match { channel, place, grant: &grant.id, format, deadline })
+    let zone = known.profile.zone;
+    let planned = planned(&body.preferences.timing, zone, calendars, now)?;
+    if planned.as_ref().is_some_and(|planned| planned.due >= deadline) {
+        return Err(NotPlannedReason::AfterDeadline);
+    }
+    Ok(Match { channel, place, grant: &grant.id, format, deadline, planned })
 }
 
 /// Each attribute named has one of the values listed; a missing one never matches.
@@ -80,4 +91,26 @@ fn format(
 fn deadline(preferences: &Preferences, version: &ReportVersion) -> Timestamp {
     let own = preferences.deadline_s.map(|s| version.received_at.plus_ms(u64::from(s) * 1000));
     own.map_or(version.deadline, |own| own.min(version.deadline))
+}
+
+/// When a pair is served that could be at `from`: at once, when no rule has a say.
+pub(crate) fn planned(
+    timing: &Timing,
+    zone: Zone,
+    calendars: &Calendars,
+    from: Timestamp,
+) -> Result<Option<Planned>, NotPlannedReason> {
+    if timing.is_immediate() {
+        return Ok(None);
+    }
+    let calendar = match &timing.calendar {
+        None => None,
+        Some(name) => {
+            Some(timing::known(calendars, name).ok_or(NotPlannedReason::UnknownCalendar)?)
+        }
+    };
+    // Further away than any deadline may be.
+    let found = timing::first_instant(timing, zone, calendar.as_deref(), from)
+        .ok_or(NotPlannedReason::AfterDeadline)?;
+    Ok(Some(found).filter(|planned| !planned.rules.is_empty()))
 }

@@ -12,7 +12,7 @@ mod tests;
 
 pub use digest::{canonical_form, version_digest};
 pub use files::{VersionFile, version_files};
-pub(crate) use matching::wants;
+pub(crate) use matching::{planned, wants};
 pub use preview::{Preview, PreviewRequest, Previewed, Would, preview};
 pub use resend::resend_plan;
 pub use slice::{SlicePlan, SliceRequest, plan_slice};

@@ -1,5 +1,7 @@
 use schema::events::{NotPlannedReason, ReportVersion};
-use schema::{Addressee, ChannelKind, Format, RecipientId, SubscriptionId, TenantId, Timestamp};
+use schema::{
+    Addressee, ChannelKind, Format, Planned, RecipientId, SubscriptionId, TenantId, Timestamp,
+};
 
 use super::matching;
 use crate::routing::RoutingIndex;
@@ -51,6 +53,8 @@ pub struct Would {
     pub channel: ChannelKind,
     /// In which format; all files as published, when absent.
     pub format: Option<Format>,
+    /// When, where that is not at once.
+    pub planned: Option<Planned>,
     /// Another subscription that leads to this delivery already.
     pub same_delivery: Option<SubscriptionId>,
 }
@@ -63,6 +67,8 @@ pub fn preview(index: &RoutingIndex, request: PreviewRequest<'_>) -> Preview {
     else {
         return Preview::default();
     };
+    let version = &received_now(version, request.now);
+    let request = PreviewRequest { version, ..request };
     let is_left = |recipient: &RecipientId| {
         after.is_none_or(|last| recipient > last) && !subscription.has_opted_out(recipient)
     };
@@ -82,6 +88,13 @@ pub fn preview(index: &RoutingIndex, request: PreviewRequest<'_>) -> Preview {
     Preview { is_match: true, decisions: decided.collect(), through }
 }
 
+/// The version as if it had come in now: its deadline is as far away as it was then.
+fn received_now(version: &ReportVersion, now: Timestamp) -> ReportVersion {
+    let patience_us = version.deadline.micros_since(version.received_at);
+    let deadline = Timestamp::from_unix_micros(now.unix_micros().saturating_add(patience_us));
+    ReportVersion { received_at: now, deadline, ..version.clone() }
+}
+
 fn decide(
     index: &RoutingIndex,
     request: PreviewRequest<'_>,
@@ -89,16 +102,18 @@ fn decide(
 ) -> Result<Would, NotPlannedReason> {
     let PreviewRequest { tenant, subscription, id, version, now, .. } = request;
     let candidate = index.candidate(tenant, &version.report, recipient);
-    let found = matching::decide(candidate.state, subscription, version, now)?;
+    let calendars = index.calendars(tenant);
+    let found = matching::decide(candidate.state, subscription, version, calendars, now)?;
     let mut others = candidate.subscriptions.iter().filter(|(other, _)| Some(*other) != id);
     let leads_there = |other: &Subscription| {
-        matching::decide(candidate.state, other, version, now)
+        matching::decide(candidate.state, other, version, calendars, now)
             .is_ok_and(|other| other.channel == found.channel)
     };
     let same = others.find(|(_, other)| leads_there(other));
     Ok(Would {
         channel: found.channel,
         format: found.format,
+        planned: found.planned,
         same_delivery: same.map(|(other, _)| (*other).clone()),
     })
 }

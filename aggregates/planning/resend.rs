@@ -2,7 +2,8 @@ use schema::events::DeliveryPlan;
 use schema::{DeliveryId, Timestamp};
 
 /// The plan of the `resend`-th repetition of a closed delivery, with its id. It goes by the original's grounds, which
-/// are checked again before the send, and has from `now` as much time as the original had. Whether it may be: the
+/// are checked again before the send, and has from `now` as much time as the original had, at once: who asks
+/// for it wants it now. Whether it may be: the
 /// original's stream decides, when it records the repetition; whether the version is still to be had: the
 /// distribution's.
 #[must_use]
@@ -21,5 +22,8 @@ pub fn resend_plan(
         original.channel,
         resend,
     );
-    (again, DeliveryPlan { deadline, resend_of: Some(id), resend, ..original.clone() })
+    (
+        again,
+        DeliveryPlan { deadline, resend_of: Some(id), resend, planned: None, ..original.clone() },
+    )
 }

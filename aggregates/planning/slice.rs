@@ -12,6 +12,7 @@ use crate::distribution::Slice;
 use crate::retry::Schedules;
 use crate::routing::{Candidate, RoutingIndex};
 use crate::subscription::Subscription;
+use crate::timing::Calendars;
 
 /// Which part of which distribution is to be planned, and when.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +51,8 @@ pub fn plan_slice(
     let SliceRequest { tenant, version, slice, after, now: _ } = request;
     let distribution = DistributionId::of(tenant, &version.report, &version.version);
     let is_stopped = index.stopped(distribution).is_some();
-    let mut part = Part { request, distribution, schedules, is_stopped, plan: empty(index, slice) };
+    let (calendars, plan) = (index.calendars(tenant), empty(index, slice));
+    let mut part = Part { request, distribution, schedules, is_stopped, calendars, plan };
     part.plan.slice.after = after.cloned();
     let mut last: Option<&RecipientId> = None;
     let mut ends_here = false;
@@ -88,6 +90,7 @@ struct Part<'p> {
     distribution: DistributionId,
     schedules: &'p Schedules,
     is_stopped: bool,
+    calendars: &'p Calendars,
     plan: SlicePlan,
 }
 
@@ -113,7 +116,7 @@ impl Part<'_> {
             return Err(NotPlannedReason::Withdrawn);
         }
         let SliceRequest { version, now, .. } = self.request;
-        let found = matching::decide(candidate.state, subscription, version, now)?;
+        let found = matching::decide(candidate.state, subscription, version, self.calendars, now)?;
         if !taken.insert(found.channel) {
             return Err(NotPlannedReason::SameDelivery);
         }
@@ -149,6 +152,7 @@ impl Part<'_> {
             retry: self.schedules.of(found.channel),
             resend_of: None,
             resend: 0,
+            planned: found.planned,
         };
         self.plan.slice.sums.planned += 1;
         self.plan.deliveries.push((delivery, plan));

@@ -2,6 +2,7 @@
 
 mod groups;
 mod preview;
+mod timing;
 
 use std::collections::BTreeMap;
 

@@ -30,6 +30,11 @@ fn tenants() -> Vec<tenant::Event> {
         tenant::Event::DispatchPaused { scope: PauseScope::All, reason: text() },
         tenant::Event::DispatchResumed { scope },
         tenant::Event::EventSkipped { follower, position, reason: text() },
+        tenant::Event::CalendarDefined {
+            calendar: name("desk"),
+            days: schema::Calendar::weekdays(),
+        },
+        tenant::Event::CalendarRemoved { calendar: name("desk") },
         tenant::Event::LossAccepted { head: Position(1), known: position, reason: text() },
     ]
 }
@@ -156,6 +161,7 @@ fn deliveries() -> Vec<delivery::Event> {
     for mark in [EntryMark::Acknowledged, EntryMark::Snoozed { until: NOW }, EntryMark::Unsnoozed] {
         events.push(Event::EntryMarked { mark });
     }
+    events.push(Event::DeliveryRescheduled { planned: None });
     for attempt in [0, 1, 2, u32::MAX] {
         events.push(Event::AttemptStarted { attempt, node: text(), address_revision: 1 });
         for outcome in outcomes() {

@@ -7,6 +7,7 @@ use schema::{ApiKeyId, LedgerEvent, Position, RecordedEvent, StreamId, TenantId}
 use super::early::Early;
 use super::stops::Stops;
 use super::tenant::{Entry, Place, Source, Step, TenantRoutes};
+use super::timing::Changes;
 use crate::api_key::{self, ApiKey};
 
 /// See the [module](crate::routing).
@@ -17,6 +18,7 @@ pub struct RoutingIndex {
     pub(super) stops: Stops,
     early: Early,
     read_at: Position,
+    pub(super) timing_changes: Changes,
 }
 
 impl RoutingIndex {
@@ -73,6 +75,20 @@ impl RoutingIndex {
     }
 
     fn step(
+        &mut self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        place: Place,
+        event: &LedgerEvent,
+    ) -> Step {
+        let step = self.fold(tenant, stream, place, event);
+        if step == Step::Taken {
+            self.timing_changes.count(event);
+        }
+        step
+    }
+
+    fn fold(
         &mut self,
         tenant: &TenantId,
         stream: &StreamId,

@@ -15,6 +15,7 @@ mod stops;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod timing;
 
 pub use early::MAX_EARLY_EVENTS;
 pub use index::RoutingIndex;

@@ -14,6 +14,7 @@ use crate::planning::wants;
 use crate::recipient::{Address, Known, Recipient, Suppression};
 use crate::report::Report;
 use crate::subscription::Subscription;
+use crate::timing::Calendars;
 
 /// A recipient and those of its subscriptions that speak of a report.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +52,7 @@ pub enum Denied {
 }
 
 static UNKNOWN: Recipient = Recipient::Unknown;
+static NO_CALENDARS: Calendars = Calendars::new();
 
 impl RoutingIndex {
     /// Whether the tenant was set up.
@@ -58,6 +60,13 @@ impl RoutingIndex {
     pub fn has_tenant(&self, tenant: &TenantId) -> bool {
         let known = self.tenants.get(tenant);
         known.is_some_and(|routes| routes.tenant.state != crate::tenant::Tenant::Unknown)
+    }
+
+    /// The calendars that a tenant defined.
+    #[must_use]
+    pub fn calendars(&self, tenant: &TenantId) -> &Calendars {
+        let known = self.tenants.get(tenant);
+        known.and_then(|routes| routes.tenant.state.calendars()).unwrap_or(&NO_CALENDARS)
     }
 
     /// The profile of a report of which versions are taken.

@@ -1,5 +1,5 @@
-use schema::Position;
 use schema::events::PauseScope;
+use schema::{Calendar, CalendarName, Position};
 
 /// What an operator may ask for.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,5 +38,17 @@ pub enum Command {
         known: Position,
         /// Why.
         reason: String,
+    },
+    /// Say which days are business days.
+    DefineCalendar {
+        /// Of which calendar.
+        calendar: CalendarName,
+        /// What it says, as a whole.
+        days: Calendar,
+    },
+    /// Do without a calendar.
+    RemoveCalendar {
+        /// Which.
+        calendar: CalendarName,
     },
 }

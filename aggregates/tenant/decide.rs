@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
-use schema::Position;
 use schema::events::PauseScope;
+use schema::{Calendar, CalendarName, Invalid, Position};
 
-use super::{Command, Event, MAX_PAUSES, Refusal, Rules, Skip, Tenant};
+use super::{Command, Event, MAX_CALENDARS, MAX_PAUSES, Refusal, Rules, Skip, Tenant};
 use crate::decider::Decider;
-use crate::form;
+use crate::{form, timing};
 
 impl Decider for Rules {
     type State = Tenant;
@@ -22,6 +22,8 @@ impl Decider for Rules {
                 skip(tenant, follower, position, reason)
             }
             Command::AcceptLoss { head, known, reason } => accept_loss(tenant, head, known, reason),
+            Command::DefineCalendar { calendar, days } => define_calendar(tenant, calendar, days),
+            Command::RemoveCalendar { calendar } => remove_calendar(tenant, calendar),
         }
     }
 
@@ -91,6 +93,35 @@ fn accept_loss(
         return Err(Refusal::NothingLost { head, known });
     }
     Ok(vec![Event::LossAccepted { head, known, reason }])
+}
+
+fn define_calendar(
+    tenant: &Tenant,
+    calendar: CalendarName,
+    days: Calendar,
+) -> Result<Vec<Event>, Refusal> {
+    let Tenant::Known { calendars, .. } = tenant else { return Err(Refusal::NotCreated) };
+    if calendar.as_str() == timing::WEEKDAYS {
+        let rule = "is Monday to Friday for every tenant: choose another name";
+        return Err(Invalid::new("calendar", calendar.as_str(), rule).into());
+    }
+    timing::calendar(&days)?;
+    let known = calendars.get(&calendar);
+    if known == Some(&days) {
+        return Ok(vec![]);
+    }
+    if known.is_none() && calendars.len() >= MAX_CALENDARS {
+        return Err(Refusal::TooManyCalendars { calendar_count: calendars.len() });
+    }
+    Ok(vec![Event::CalendarDefined { calendar, days }])
+}
+
+fn remove_calendar(tenant: &Tenant, calendar: CalendarName) -> Result<Vec<Event>, Refusal> {
+    let Tenant::Known { calendars, .. } = tenant else { return Err(Refusal::NotCreated) };
+    if calendars.contains_key(&calendar) {
+        return Ok(vec![Event::CalendarRemoved { calendar }]);
+    }
+    Ok(vec![])
 }
 
 fn known(tenant: &Tenant) -> Result<(&BTreeSet<PauseScope>, &BTreeSet<Skip>), Refusal> {

@@ -17,3 +17,6 @@ pub struct Rules;
 
 /// So many pauses may hold at once; who needs more pauses a channel.
 pub const MAX_PAUSES: usize = 1000;
+
+/// So many calendars a tenant may have.
+pub const MAX_CALENDARS: usize = 100;

@@ -29,4 +29,10 @@ pub enum Refusal {
         /// Pauses that hold.
         pause_count: usize,
     },
+    /// Calendars are limited by [`MAX_CALENDARS`](super::MAX_CALENDARS).
+    #[error("the tenant has {calendar_count} calendars already, which is the most allowed")]
+    TooManyCalendars {
+        /// Calendars there are.
+        calendar_count: usize,
+    },
 }

@@ -1,10 +1,11 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schema::events::PauseScope;
 use schema::{ChannelKind, DestinationKey, Position};
 use serde::{Deserialize, Serialize};
 
 use super::Event;
+use crate::timing::Calendars;
 
 /// An event that a follower was told to leave out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub enum Tenant {
         /// Up to where losses of the log were accepted (tenant `system` only).
         #[serde(default)]
         lost_through: Position,
+        /// Which days are business days.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        calendars: Calendars,
     },
 }
 
@@ -50,13 +54,23 @@ impl Tenant {
             .find(|scope| pauses.contains(scope))
     }
 
+    /// Its calendars, by name.
+    #[must_use]
+    pub const fn calendars(&self) -> Option<&Calendars> {
+        match self {
+            Self::Known { calendars, .. } => Some(calendars),
+            Self::Unknown => None,
+        }
+    }
+
     pub(super) fn evolve(&mut self, event: &Event) {
         if let Event::TenantCreated { title } = event {
             let (pauses, skips) = (BTreeSet::new(), BTreeSet::new());
             let lost_through = Position::START;
-            *self = Self::Known { title: title.clone(), pauses, skips, lost_through };
+            let calendars = BTreeMap::new();
+            *self = Self::Known { title: title.clone(), pauses, skips, lost_through, calendars };
         }
-        let Self::Known { pauses, skips, lost_through, .. } = self else { return };
+        let Self::Known { pauses, skips, lost_through, calendars, .. } = self else { return };
         match event {
             Event::TenantCreated { .. } => {}
             Event::DispatchPaused { scope, .. } => {
@@ -69,6 +83,12 @@ impl Tenant {
                 skips.insert(Skip { follower: follower.clone(), position: *position });
             }
             Event::LossAccepted { known, .. } => *lost_through = (*lost_through).max(*known),
+            Event::CalendarDefined { calendar, days } => {
+                calendars.insert(calendar.clone(), days.clone());
+            }
+            Event::CalendarRemoved { calendar } => {
+                calendars.remove(calendar);
+            }
         }
     }
 }

@@ -160,3 +160,5 @@ fn the_widest_pause_is_named_first() {
     );
     assert_eq!(Tenant::Unknown.pause(ChannelKind::Mail, &name("d1")), None);
 }
+
+mod calendars;

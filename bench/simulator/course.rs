@@ -76,6 +76,7 @@ impl Course {
             },
             resend_of: None,
             resend: 0,
+            planned: None,
         };
         // A bad day in a week for some destinations, by the day.
         let day = received.received_at.unix_micros() / 86_400_000_000;

@@ -6,7 +6,7 @@ use schema::events::{
 };
 use schema::{
     ChannelKind, GrantId, LedgerEvent, Preferences, RecipientId, RecordedEvent, ReportName,
-    ReportSelector, Selector, StreamId, SubscriptionId, TenantId, Timestamp,
+    ReportSelector, Selector, StreamId, SubscriptionId, TenantId, Timestamp, Timing,
 };
 
 use crate::{Shape, told};
@@ -81,6 +81,7 @@ fn subscribe(number: u32, tenant: &TenantId, tell: &mut impl FnMut(i64, StreamId
             channels: vec![ChannelKind::Mail, ChannelKind::Webhook],
             formats: vec![],
             deadline_s: None,
+            timing: Timing::default(),
         },
     };
     tell(1, stream.clone(), SubscriptionEvent::Subscribed { version: 1, body }.into());

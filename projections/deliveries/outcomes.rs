@@ -49,7 +49,9 @@ impl Outcomes {
             DeliveryEvent::EvidenceRecorded { evidence: Evidence::Bounced { .. } } => {
                 return self.bounced += 1;
             }
-            DeliveryEvent::EvidenceRecorded { .. } | DeliveryEvent::EntryMarked { .. } => return,
+            DeliveryEvent::EvidenceRecorded { .. }
+            | DeliveryEvent::EntryMarked { .. }
+            | DeliveryEvent::DeliveryRescheduled { .. } => return,
             DeliveryEvent::AttemptEnded { outcome, .. } => self.ended(outcome),
             DeliveryEvent::DoubtResolved { next: None, .. } => Some(&mut self.accepted),
             DeliveryEvent::DoubtResolved { next: Some(next), .. } => self.given_up(next),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use schema::events::{AttemptOutcome, DeliveryEvent, Evidence, NextStep};
-use schema::{FailureClass, Fault, Proof, RecordedEvent, Timestamp};
+use schema::{FailureClass, Fault, Planned, Proof, RecordedEvent, Timestamp};
 
 use super::facts::Facts;
 use super::{DeliveryOutcome, DeliveryState};
@@ -33,7 +33,8 @@ impl Change {
         self.last_position = event.position.0;
         let at = event.recorded_at.to_chrono();
         match change {
-            DeliveryEvent::DeliveryScheduled(_) => self.stand(DeliveryState::Scheduled, None),
+            DeliveryEvent::DeliveryScheduled(plan) => self.wait(plan.planned.as_ref()),
+            DeliveryEvent::DeliveryRescheduled { planned } => self.wait(planned.as_ref()),
             DeliveryEvent::AttemptStarted { attempt, node, address_revision: _ } => {
                 self.attempts = Some(i64::from(*attempt));
                 self.node = Some(node.clone());
@@ -59,6 +60,12 @@ impl Change {
             DeliveryEvent::EvidenceRecorded { evidence } => self.learned(at, evidence),
             DeliveryEvent::EntryMarked { .. } => {}
         }
+    }
+
+    /// Before the first attempt.
+    fn wait(&mut self, planned: Option<&Planned>) {
+        let due = planned.map(|planned| planned.due.to_chrono());
+        self.stand(DeliveryState::Scheduled, due);
     }
 
     /// Whether it ended within the batch.

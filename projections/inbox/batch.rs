@@ -133,6 +133,7 @@ const fn says_something(change: &DeliveryEvent) -> bool {
         | DeliveryEvent::DeliveryExpired { .. }
         | DeliveryEvent::DeliverySuppressed { .. }
         | DeliveryEvent::EntryMarked { .. } => true,
+        DeliveryEvent::DeliveryRescheduled { .. } => false,
         DeliveryEvent::AttemptEnded { outcome, .. } => match outcome {
             AttemptOutcome::Succeeded { .. } => true,
             AttemptOutcome::Failed { next, .. } | AttemptOutcome::InDoubt { next, .. } => {
@@ -158,6 +159,7 @@ impl<'e> Change<'e> {
         self.last_position = event.position.0;
         match change {
             DeliveryEvent::DeliveryScheduled(_)
+            | DeliveryEvent::DeliveryRescheduled { .. }
             | DeliveryEvent::AttemptStarted { .. }
             | DeliveryEvent::EvidenceRecorded { .. } => {}
             DeliveryEvent::AttemptEnded { outcome, .. } => match outcome {

@@ -1,4 +1,4 @@
-//! Tenants, what operators hold back, and API keys. Never a secret, nor its hash.
+//! Tenants, what operators hold back, calendars, and API keys. Never a secret, nor its hash.
 
 pub mod queries;
 #[cfg(test)]
@@ -27,6 +27,7 @@ impl Projection for Tenants {
             Table { name: "tenants", key: &["tenant"] },
             Table { name: "pauses", key: &["tenant", "scope"] },
             Table { name: "api_keys", key: &["tenant", "api_key"] },
+            Table { name: "calendars", key: &["tenant", "calendar"] },
         ]
     }
 
@@ -67,6 +68,12 @@ async fn tenant(
         }
         TenantEvent::DispatchResumed { scope } => {
             writes::resume(conn, event, &scope_text(scope)).await?;
+        }
+        TenantEvent::CalendarDefined { calendar, days } => {
+            writes::define_calendar(conn, event, calendar, days).await?;
+        }
+        TenantEvent::CalendarRemoved { calendar } => {
+            writes::remove_calendar(conn, event, calendar).await?;
         }
         // An operator's notes on the log itself: they change nothing a tenant sees.
         TenantEvent::EventSkipped { .. } | TenantEvent::LossAccepted { .. } => {}

@@ -1,6 +1,8 @@
 //! Questions about tenants, pauses and API keys.
 
 use chrono::{DateTime, Utc};
+use schema::Calendar;
+use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 
 use crate::page::{self, Cursor, Page, PageRequest};
@@ -39,6 +41,23 @@ pub struct PauseRow {
     pub position: i64,
 }
 
+/// A calendar of business days.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct CalendarRow {
+    /// Whose.
+    pub tenant: String,
+    /// Its name.
+    pub calendar: String,
+    /// Which days are off.
+    pub days: Json<Calendar>,
+    /// By whom it was changed last.
+    pub changed_by: String,
+    /// When.
+    pub changed_at: DateTime<Utc>,
+    /// By which event.
+    pub position: i64,
+}
+
 /// An API key, without anything that would let one use it.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct ApiKeyRow {
@@ -68,6 +87,7 @@ const TENANTS: &str = "select * from read.tenants order by tenant";
 const TENANT: &str = "select * from read.tenants where tenant = $1";
 const EVERY_PAUSE: &str = "select * from read.pauses order by tenant, scope";
 const PAUSES: &str = "select * from read.pauses where tenant = $1 order by scope";
+const CALENDARS: &str = "select * from read.calendars where tenant = $1 order by calendar";
 const API_KEY_COUNT: &str = "select count(*) from read.api_keys where tenant = $1";
 const API_KEYS: &str = "select * from read.api_keys where tenant = $1 and api_key = any($2)";
 
@@ -115,6 +135,14 @@ pub async fn every_pause(pool: &PgPool) -> Result<Vec<PauseRow>, sqlx::Error> {
 /// The database's.
 pub async fn pauses(pool: &PgPool, tenant: &str) -> Result<Vec<PauseRow>, sqlx::Error> {
     sqlx::query_as(PAUSES).bind(tenant).fetch_all(pool).await
+}
+
+/// A tenant's calendars, by name.
+///
+/// # Errors
+/// The database's.
+pub async fn calendars(pool: &PgPool, tenant: &str) -> Result<Vec<CalendarRow>, sqlx::Error> {
+    sqlx::query_as(CALENDARS).bind(tenant).fetch_all(pool).await
 }
 
 /// A tenant's keys, ordered by when they were issued.

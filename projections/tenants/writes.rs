@@ -1,6 +1,7 @@
 use schema::events::PauseScope;
-use schema::{RecordedEvent, Timestamp};
+use schema::{Calendar, CalendarName, RecordedEvent, Timestamp};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 const CREATE_TENANT: &str = "
     insert into tenants (tenant, title, created_at, position) values ($1, $2, $3, $4)";
@@ -13,6 +14,15 @@ const PAUSE: &str = "
         position = excluded.position";
 
 const RESUME: &str = "delete from pauses where tenant = $1 and scope = $2";
+
+const DEFINE_CALENDAR: &str = "
+    insert into calendars (tenant, calendar, days, changed_by, changed_at, position)
+    values ($1, $2, $3, $4, $5, $6)
+    on conflict (tenant, calendar) do update
+    set days = excluded.days, changed_by = excluded.changed_by, changed_at = excluded.changed_at,
+        position = excluded.position";
+
+const REMOVE_CALENDAR: &str = "delete from calendars where tenant = $1 and calendar = $2";
 
 const ISSUE: &str = "
     insert into api_keys (tenant, api_key, title, scopes, issued_by, issued_at, expires_at, position)
@@ -69,6 +79,34 @@ pub(super) async fn resume(
 ) -> Result<(), sqlx::Error> {
     let tenant = event.stream.aggregate_id.as_str();
     sqlx::query(RESUME).bind(tenant).bind(text).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn define_calendar(
+    conn: &mut PgConnection,
+    event: &RecordedEvent,
+    calendar: &CalendarName,
+    days: &Calendar,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(DEFINE_CALENDAR)
+        .bind(event.stream.aggregate_id.as_str())
+        .bind(calendar.as_str())
+        .bind(Json(days))
+        .bind(event.metadata.actor.as_str())
+        .bind(event.recorded_at.to_chrono())
+        .bind(event.position.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn remove_calendar(
+    conn: &mut PgConnection,
+    event: &RecordedEvent,
+    calendar: &CalendarName,
+) -> Result<(), sqlx::Error> {
+    let tenant = event.stream.aggregate_id.as_str();
+    sqlx::query(REMOVE_CALENDAR).bind(tenant).bind(calendar.as_str()).execute(conn).await?;
     Ok(())
 }
 

@@ -25,6 +25,7 @@ pub fn history() -> Log {
     subscriptions(&mut log);
     distributions(&mut log);
     deliveries(&mut log);
+    calendars(&mut log);
     loss(&mut log);
     log
 }
@@ -61,6 +62,16 @@ fn tenants(log: &mut Log) {
     }
     let two = StreamId::api_key(&self::acme(), &"two".parse().unwrap());
     log.tell(two, ApiKeyEvent::ApiKeyRevoked { reason: "lost".to_owned() });
+}
+
+fn calendars(log: &mut Log) {
+    let tenant = || StreamId::tenant(&acme());
+    for calendar in ["desk", "floor"] {
+        let (calendar, days) = (calendar.parse().unwrap(), schema::Calendar::weekdays());
+        log.tell(tenant(), TenantEvent::CalendarDefined { calendar, days });
+    }
+    let calendar = "floor".parse().unwrap();
+    log.tell(tenant(), TenantEvent::CalendarRemoved { calendar });
 }
 
 fn loss(log: &mut Log) {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use super::{EntryMark, EventBody};
 use crate::{
     AddressId, AggregateType, ChannelKind, DeliveryId, DestinationKey, DistributionId, Fault,
-    Format, GrantId, GroupId, Receipt, RecipientId, ReportName, RetrySchedule, SubscriptionId,
-    Timestamp, VersionName,
+    Format, GrantId, GroupId, Planned, Receipt, RecipientId, ReportName, RetrySchedule,
+    SubscriptionId, Timestamp, VersionName,
 };
 
 /// What is to be sent, to whom, on what grounds: the decision "planned", whole.
@@ -51,6 +51,9 @@ pub struct DeliveryPlan {
     /// 0 for the planned delivery, then 1, 2, …: not counted in the distribution's sums.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub resend: u32,
+    /// When its first attempt is to begin, where that is not at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<Planned>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -306,6 +309,12 @@ pub enum DeliveryEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<NextStep>,
     },
+    /// Its time was planned anew before its first attempt: what it goes by has changed.
+    DeliveryRescheduled {
+        /// When it is to begin now; at once, when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        planned: Option<Planned>,
+    },
     /// It was called off.
     DeliveryCancelled {
         /// Why.
@@ -347,6 +356,7 @@ impl EventBody for DeliveryEvent {
             Self::DeliverySuppressed { .. } => "DeliverySuppressed",
             Self::EvidenceRecorded { .. } => "EvidenceRecorded",
             Self::EntryMarked { .. } => "EntryMarked",
+            Self::DeliveryRescheduled { .. } => "DeliveryRescheduled",
         }
     }
 }

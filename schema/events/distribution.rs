@@ -75,11 +75,15 @@ pub enum NotPlannedReason {
     Withdrawn,
     /// Every active address on the channels the subscription names is suppressed.
     SuppressedAddress,
+    /// The time at which the subscription wants it lies behind its deadline.
+    AfterDeadline,
+    /// The subscription goes by a calendar that there is not any more.
+    UnknownCalendar,
 }
 
 impl NotPlannedReason {
     /// All reasons there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::AttributesDiffer,
         Self::Paused,
         Self::NotEntitled,
@@ -89,6 +93,8 @@ impl NotPlannedReason {
         Self::RecipientRetired,
         Self::Withdrawn,
         Self::SuppressedAddress,
+        Self::AfterDeadline,
+        Self::UnknownCalendar,
     ];
 
     /// Its name in events and metrics.
@@ -104,6 +110,8 @@ impl NotPlannedReason {
             Self::RecipientRetired => "recipient_retired",
             Self::Withdrawn => "withdrawn",
             Self::SuppressedAddress => "suppressed_address",
+            Self::AfterDeadline => "after_deadline",
+            Self::UnknownCalendar => "unknown_calendar",
         }
     }
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "samples are well-formed")]
 
+mod timing;
+
 use std::collections::BTreeMap;
 
 use super::{
@@ -17,7 +19,8 @@ const LATER: Timestamp = Timestamp::from_unix_micros(1_795_395_600_000_001);
 pub(super) fn samples() -> Vec<(&'static str, LedgerEvent)> {
     let mut samples: Vec<_> = recipients().into_iter().map(|event| ("", event.into())).collect();
     samples.extend(returns().map(|event| ("returns", event.into())));
-    samples.push(("returns", not_planned().into()));
+    samples.push(("returns", not_planned(NotPlannedReason::SuppressedAddress).into()));
+    samples.extend(timing::samples());
     samples
 }
 
@@ -66,8 +69,7 @@ fn returns() -> [DeliveryEvent; 6] {
     ]
 }
 
-fn not_planned() -> DistributionEvent {
-    let reason = NotPlannedReason::SuppressedAddress;
+fn not_planned(reason: NotPlannedReason) -> DistributionEvent {
     let decision = NotPlanned {
         recipient: name("ada"),
         subscription: name("s1"),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     AttributeValue, ChannelKind, DeliveryId, DistributionId, FailureClass, Fault, Format, Position,
     Preferences, Proof, Receipt, ReportSelector, RetrySchedule, Sealed, Selector, Sha256,
-    Timestamp,
+    Timestamp, Timing,
 };
 
 const NOW: Timestamp = Timestamp::from_unix_micros(1_795_392_000_000_000);
@@ -114,6 +114,7 @@ fn subscriptions() -> Vec<SubscriptionEvent> {
             channels: vec![ChannelKind::Mail],
             formats: vec![],
             deadline_s: None,
+            timing: Timing::default(),
         },
     };
     let values =
@@ -126,6 +127,7 @@ fn subscriptions() -> Vec<SubscriptionEvent> {
         channels: vec![ChannelKind::Webhook, ChannelKind::Mail],
         formats: Format::ALL.to_vec(),
         deadline_s: Some(60),
+        timing: Timing::default(),
     };
     let full = || SubscriptionBody {
         selector: selector.clone(),
@@ -183,7 +185,7 @@ fn distributions() -> Vec<DistributionEvent> {
     let mut events: Vec<_> =
         versions().into_iter().map(DistributionEvent::ReportReceived).collect();
     let none = SliceSums { considered: 1, planned: 1, not_planned: BTreeMap::new() };
-    let [reasons @ .., _later] = NotPlannedReason::ALL;
+    let [reasons @ .., _later, _after_deadline, _unknown_calendar] = NotPlannedReason::ALL;
     let every_reason = SliceSums {
         considered: 9,
         planned: 1,
@@ -253,6 +255,7 @@ pub(super) fn plans() -> [DeliveryPlan; 2] {
         },
         resend_of: None,
         resend: 0,
+        planned: None,
     };
     let mail = ChannelKind::Mail;
     let original = DeliveryId::of(distribution, NOW, &planned.recipient, mail, 0);

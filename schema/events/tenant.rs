@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
-use crate::{AggregateType, ChannelKind, DestinationKey, Position};
+use crate::{AggregateType, Calendar, CalendarName, ChannelKind, DestinationKey, Position};
 
 /// What an operator's pause holds back.
 #[derive(
@@ -63,6 +63,19 @@ pub enum TenantEvent {
         /// Why.
         reason: String,
     },
+    /// A calendar says from now on which days are business days.
+    CalendarDefined {
+        /// Its name.
+        calendar: CalendarName,
+        /// What it says, as a whole.
+        #[serde(flatten)]
+        days: Calendar,
+    },
+    /// There is no such calendar any more.
+    CalendarRemoved {
+        /// Its name.
+        calendar: CalendarName,
+    },
 }
 
 impl EventBody for TenantEvent {
@@ -75,6 +88,8 @@ impl EventBody for TenantEvent {
             Self::DispatchResumed { .. } => "DispatchResumed",
             Self::EventSkipped { .. } => "EventSkipped",
             Self::LossAccepted { .. } => "LossAccepted",
+            Self::CalendarDefined { .. } => "CalendarDefined",
+            Self::CalendarRemoved { .. } => "CalendarRemoved",
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::PoisonError;
 use aggregates::group::{self, Group};
 use aggregates::recipient::{self, Recipient};
 use aggregates::report::{self, Report};
-use schema::{GroupId, Invalid, RecipientId, ReportSelector, StreamId, TenantId};
+use aggregates::{tenant, timing};
+use schema::{CalendarName, GroupId, Invalid, RecipientId, ReportSelector, StreamId, TenantId};
 
 use crate::carry_out::load;
 use crate::error::ApiError;
@@ -89,4 +90,29 @@ pub async fn group(
             Err(Invalid::new(field, id.as_str(), rule).into())
         }
     }
+}
+
+/// The calendar named must be one of the tenant's, or `weekdays`.
+///
+/// # Errors
+/// [`Invalid`] naming `field`.
+pub async fn calendar(
+    api: &ApiState,
+    tenant: &TenantId,
+    field: &str,
+    name: &CalendarName,
+) -> Result<(), ApiError> {
+    let indexed = {
+        let index = api.routing.read().unwrap_or_else(PoisonError::into_inner);
+        timing::known(index.calendars(tenant), name).is_some()
+    };
+    if indexed {
+        return Ok(());
+    }
+    let found = load::<tenant::Rules>(api, &StreamId::tenant(tenant)).await?.state;
+    if found.calendars().is_some_and(|calendars| calendars.contains_key(name)) {
+        return Ok(());
+    }
+    let rule = "must be a calendar that is defined, or weekdays";
+    Err(Invalid::new(field, name.as_str(), rule).into())
 }

@@ -200,6 +200,7 @@ refusals! {
         "tenant_already_created" => Refusal::AlreadyCreated { .. },
         "too_many_pauses" => Refusal::TooManyPauses { .. },
         "nothing_lost" => Refusal::NothingLost { .. },
+        "too_many_calendars" => Refusal::TooManyCalendars { .. },
     }
     api_key {
         "key_without_scopes" => Refusal::NoScopes,
@@ -234,6 +235,7 @@ refusals! {
         "deadline_not_reached" => Refusal::DeadlineNotReached { .. },
         "no_such_attempt" => Refusal::NoSuchAttempt { .. },
         "not_in_doubt" => Refusal::NotInDoubt { .. },
+        "first_attempt_begun" => Refusal::AlreadyBegun,
         "delivery_open" => Refusal::NotClosed,
         "not_accepted" => Refusal::NotAccepted { .. },
         "never_sent" => Refusal::NeverSent,

@@ -57,6 +57,13 @@ impl Carried {
         }))
     }
 
+    /// The delivery that a row which holds its state stands for. Nothing, when it holds none that can be read.
+    pub(crate) fn from_row(row: QueueRow) -> Option<Self> {
+        let QueueRow { delivery, tenant, sequence, traceparent, state, .. } = row;
+        let state = serde_json::from_str(&state).ok()?;
+        Some(Self { delivery, tenant, sequence, state, traceparent })
+    }
+
     pub(crate) fn stream(&self) -> StreamId {
         StreamId::delivery(self.delivery)
     }

@@ -26,7 +26,7 @@ use crate::permits::{Permit, Permits, Share};
 use crate::secrets::Secrets;
 use crate::start::{Send, Start};
 use crate::versions::Versions;
-use crate::{DispatchConfig, claim, figures, send};
+use crate::{DispatchConfig, claim, figures, retiming, send};
 
 /// The routing index as boot shares it with planning: fed by own appends and by the tail.
 pub type SharedRoutingIndex = Arc<std::sync::RwLock<RoutingIndex>>;
@@ -218,6 +218,7 @@ impl Dispatcher {
             self.keep_figures(&cancel),
             self.keep_company(&cancel),
             self.watch_held(&cancel),
+            retiming::keep_times(&self, &cancel),
         );
         self.shutdown().await;
     }

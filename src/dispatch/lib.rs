@@ -20,6 +20,7 @@ mod loss;
 mod permits;
 mod prepare;
 mod record;
+mod retiming;
 mod secrets;
 mod send;
 mod start;

@@ -59,7 +59,8 @@ fn delivery(event: &DeliveryEvent) {
         DeliveryEvent::DoubtResolved { .. }
         | DeliveryEvent::DeliveryCancelled { .. }
         | DeliveryEvent::DeliveryExpired { .. }
-        | DeliveryEvent::DeliverySuppressed { .. } => {}
+        | DeliveryEvent::DeliverySuppressed { .. }
+        | DeliveryEvent::DeliveryRescheduled { .. } => {}
     }
     if let Some((outcome, reason)) = closed(event) {
         counter!(CLOSED, "outcome" => outcome, "reason" => reason).increment(1);
@@ -92,7 +93,8 @@ fn closed(event: &DeliveryEvent) -> Option<(&'static str, &'static str)> {
         DeliveryEvent::DeliveryScheduled(_)
         | DeliveryEvent::AttemptStarted { .. }
         | DeliveryEvent::EvidenceRecorded { .. }
-        | DeliveryEvent::EntryMarked { .. } => None,
+        | DeliveryEvent::EntryMarked { .. }
+        | DeliveryEvent::DeliveryRescheduled { .. } => None,
     }
 }
 

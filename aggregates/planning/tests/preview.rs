@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schema::events::{GroupEvent, GroupSubscriptionBody, NotPlannedReason, SubscriptionEvent};
 use schema::{
     Addressee, AttributeValue, ChannelKind, Format, Preferences, RecipientId, ReportSelector,
-    Selector, StreamId, SubscriptionId,
+    Selector, StreamId, SubscriptionId, Timing,
 };
 
 use super::super::{Preview, PreviewRequest, Previewed, Would, preview};
@@ -17,7 +17,12 @@ fn wish(subscriber: Addressee) -> Wish {
     Wish {
         subscriber,
         selector: Selector { report: ReportSelector::Every, attributes: BTreeMap::new() },
-        preferences: Preferences { channels, formats: vec![], deadline_s: None },
+        preferences: Preferences {
+            channels,
+            formats: vec![],
+            deadline_s: None,
+            timing: Timing::default(),
+        },
     }
 }
 
@@ -92,8 +97,12 @@ fn a_matching_version_is_told_with_channel_and_format() {
     let mut wish = wish(member("ada"));
     wish.preferences.channels = vec![ChannelKind::Webhook, ChannelKind::Mail];
     wish.preferences.formats = vec![Format::Xlsx, Format::Pdf];
-    let would =
-        Would { channel: ChannelKind::Mail, format: Some(Format::Pdf), same_delivery: None };
+    let would = Would {
+        channel: ChannelKind::Mail,
+        format: Some(Format::Pdf),
+        same_delivery: None,
+        planned: None,
+    };
     let told = Previewed { recipient: name("ada"), decision: Ok(would) };
     let expected = Preview { is_match: true, decisions: vec![told], through: None };
     assert_eq!(whole(&ada(), wish), expected);

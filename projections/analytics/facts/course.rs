@@ -53,7 +53,7 @@ impl Course {
     /// Folds an event of the delivery; tells the facts that follow from it.
     pub fn fold(&mut self, event: &RecordedEvent, change: &DeliveryEvent, tell: &mut Vec<Fact>) {
         match change {
-            DeliveryEvent::DeliveryScheduled(_) => {}
+            DeliveryEvent::DeliveryScheduled(_) | DeliveryEvent::DeliveryRescheduled { .. } => {}
             DeliveryEvent::AttemptStarted { attempt, .. } => self.attempts = *attempt,
             DeliveryEvent::AttemptEnded { attempt, sent_at, elapsed_us, outcome } => {
                 self.first_sent_at = self.first_sent_at.or(*sent_at);

@@ -25,6 +25,7 @@ pub fn of_a_group() -> Vec<SubscriptionEvent> {
             channels: vec![ChannelKind::Mail],
             formats: vec![],
             deadline_s: None,
+            timing: crate::Timing::default(),
         },
     };
     vec![

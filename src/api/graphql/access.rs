@@ -26,7 +26,8 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("LiveUpdates", Read, "deliveryChanged distributionProgress inboxUpdates"),
     ("LiveUpdates", Audit, "events"),
 
-    ("Tenant", Read, "id title createdAt pauses"),
+    ("Tenant", Read, "id title createdAt pauses calendars"),
+    ("Calendar", Read, "id daysOff datesOff changedBy changedAt position"),
     ("Pause", Read, "scope channel destination reason pausedBy pausedAt position"),
     ("Viewer", Read, "tenant key scopes"),
     ("Report", Read, "id title owner deadlineS registeredAt changedAt retiredAt retireReason columns position \

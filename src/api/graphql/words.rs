@@ -123,6 +123,10 @@ words!(
         RecipientRetired = "recipient_retired",
         /// Every active address on the channels the subscription names was suppressed.
         SuppressedAddress = "suppressed_address",
+        /// The time at which the subscription wants it lies behind its deadline.
+        AfterDeadline = "after_deadline",
+        /// The subscription went by a calendar that had been removed.
+        UnknownCalendar = "unknown_calendar",
         /// The version was withdrawn or corrected before this slice was planned.
         Withdrawn = "withdrawn",
     }

@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod bulk;
+mod calendars;
 mod deliveries;
 mod distributions;
 mod events;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(mail::routes())
         .merge(suppressions::routes())
         .merge(pauses::routes())
+        .merge(calendars::routes())
         .merge(keys::routes())
         .merge(unsubscribe::routes())
 }

@@ -30,6 +30,7 @@ pub struct Entry {
     channels: Vec<String>,
     formats: Option<Vec<String>>,
     deadline_s: Option<u32>,
+    timing: Option<Map<String, Value>>,
 }
 
 /// What a subscription names.
@@ -88,6 +89,7 @@ impl Entry {
         set(&mut selector, "attributes", self.attributes.as_ref().map(|map| json!(map)));
         set(&mut preferences, "formats", self.formats.as_ref().map(|list| json!(list)));
         set(&mut preferences, "deadline_s", self.deadline_s.map(|seconds| json!(seconds)));
+        set(&mut preferences, "timing", self.timing.as_ref().map(|map| json!(map)));
         let mut wanted = json!({ "selector": selector, "preferences": preferences });
         for (name, value) in [("recipient", &self.recipient), ("group", &self.group)] {
             if let Some(value) = value {

@@ -59,7 +59,7 @@ const BY_OUTCOME: &str = "with ended as ( \
      from events e join events s on s.aggregate_type = 'delivery' \
      and s.aggregate_id = e.aggregate_id and s.sequence = 1 \
      where e.aggregate_type = 'delivery' and e.sequence > 1 \
-     and e.event_type not in ('AttemptStarted', 'EvidenceRecorded', 'EntryMarked') \
+     and e.event_type not in ('AttemptStarted', 'EvidenceRecorded', 'EntryMarked', 'DeliveryRescheduled') \
      and s.payload->>'distribution' = any($1) \
      order by e.aggregate_id, e.sequence desc) \
      select channel, outcome, count(*), sum(attempts - 1)::bigint, \

@@ -110,7 +110,12 @@ impl<'d> Round<'d> {
             }
             // Nothing is done about it but by a person: its row stays due at its deadline, which is the alarm.
             Delivery::Held { course } => Verdict::PutBack(course.plan.deadline),
-            Delivery::Scheduled { plan } => self.may_start(index, carried, plan, claimed),
+            Delivery::Scheduled { plan } => match index.retimed(&carried.tenant, plan, now) {
+                Some(planned) if now < plan.deadline => {
+                    Verdict::Step(Command::Reschedule { planned })
+                }
+                _ => self.may_start(index, carried, plan, claimed),
+            },
             Delivery::Retrying { course, .. } | Delivery::InDoubt { course, .. } => {
                 self.may_start(index, carried, &course.plan, claimed)
             }

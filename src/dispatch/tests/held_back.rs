@@ -8,7 +8,7 @@ use schema::events::{
 };
 use schema::{
     Addressee, AttributeValue, ChannelKind, DeliveryId, Preferences, RecipientId, ReportSelector,
-    Selector, StreamId,
+    Selector, StreamId, Timing,
 };
 
 use crate::sink::Answer;
@@ -51,6 +51,7 @@ async fn who_left_the_group_before_the_send_gets_nothing_and_who_stayed_does() {
             channels: vec![ChannelKind::Webhook],
             formats: vec![],
             deadline_s: None,
+            timing: Timing::default(),
         },
     };
     let subscribed = SubscriptionEvent::GroupSubscribed { version: 1, body };
@@ -91,6 +92,7 @@ async fn who_asked_for_other_attributes_before_the_send_gets_nothing() {
             channels: vec![ChannelKind::Webhook],
             formats: vec![],
             deadline_s: None,
+            timing: Timing::default(),
         },
     };
     let changed = SubscriptionEvent::SubscriptionChanged { version: 2, body };

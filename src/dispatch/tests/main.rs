@@ -15,4 +15,5 @@ mod relay;
 mod share;
 mod sink;
 mod stop;
+mod timing;
 mod world;

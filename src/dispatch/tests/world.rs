@@ -19,7 +19,7 @@ use schema::{
     Actor, AddressId, Attributes, ChannelKind, ColumnSpec, ColumnType, DeliveryId, DestinationKey,
     DistributionId, Format, Frame, GrantId, LedgerEvent, Metadata, Preferences, RecipientId,
     RecordedEvent, ReportName, ReportSelector, RetrySchedule, Selector, Sha256, StreamId,
-    SubscriptionId, TenantId, Timestamp, VersionName,
+    SubscriptionId, TenantId, Timestamp, Timing, VersionName,
 };
 use secrecy::SecretString;
 use sqlx::Executor;
@@ -288,7 +288,12 @@ impl World {
         let body = SubscriptionBody {
             recipient: id,
             selector: Selector { report: ReportSelector::Every, attributes: Default::default() },
-            preferences: Preferences { channels: vec![channel], formats: vec![], deadline_s: None },
+            preferences: Preferences {
+                channels: vec![channel],
+                formats: vec![],
+                deadline_s: None,
+                timing: Timing::default(),
+            },
         };
         let stream = StreamId::subscription(&tenant(), &subscription(name));
         let event = SubscriptionEvent::Subscribed { version: 1, body };
@@ -322,6 +327,7 @@ impl World {
             },
             resend_of: None,
             resend: 0,
+            planned: None,
         }
     }
 
@@ -332,6 +338,7 @@ impl World {
 
     pub async fn schedule_plan(&self, plan: DeliveryPlan) -> DeliveryId {
         let received_at = plan.received_at;
+        let due = plan.planned.as_ref().map_or(received_at, |planned| planned.due);
         let DeliveryPlan { distribution, channel, resend, .. } = plan;
         let id = DeliveryId::of(distribution, received_at, &plan.recipient, channel, resend);
         let event = DeliveryEvent::DeliveryScheduled(plan.clone());
@@ -351,7 +358,7 @@ impl World {
         unit.metadata.traceparent = Some(TRACEPARENT.to_owned());
         let (stream, events) = (StreamId::delivery(id), vec![event.into()]);
         unit.appends.push(Append { stream, expected: 0, events });
-        unit.queue.push(QueueChange::Put(row, Due::At(received_at)));
+        unit.queue.push(QueueChange::Put(row, Due::At(due)));
         self.store.ledger.append(unit).await.unwrap();
         id
     }

@@ -263,5 +263,6 @@ fn plan(version: &str, recipient: &RecipientId) -> DeliveryPlan {
         },
         resend_of: None,
         resend: 0,
+        planned: None,
     }
 }

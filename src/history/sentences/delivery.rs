@@ -2,7 +2,7 @@ use schema::events::{
     AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, EntryMark,
     Evidence, NextStep, Resolution, SuppressReason,
 };
-use schema::{Fault, Proof, Receipt};
+use schema::{Fault, Planned, Proof, Receipt, TimingRule};
 
 pub(super) fn of(event: &DeliveryEvent) -> String {
     match event {
@@ -27,7 +27,26 @@ pub(super) fn of(event: &DeliveryEvent) -> String {
         }
         DeliveryEvent::EvidenceRecorded { evidence } => learned(evidence),
         DeliveryEvent::EntryMarked { mark } => marked(mark),
+        DeliveryEvent::DeliveryRescheduled { planned } => match planned {
+            None => "to be sent at once now: what its time goes by has changed".to_owned(),
+            Some(planned) => {
+                format!("to be sent {} now: what its time goes by has changed", when(planned))
+            }
+        },
     }
+}
+
+/// A planned instant with its grounds.
+fn when(planned: &Planned) -> String {
+    let rules = planned.rules.iter().map(|rule| match rule {
+        TimingRule::LocalTime => "the time of the day asked for",
+        TimingRule::BusinessDay => "a business day",
+        TimingRule::QuietHours => "the end of quiet hours",
+        TimingRule::ClockForward => "the end of a leap of the clocks",
+        TimingRule::ClockBack => "the first of two such times",
+    });
+    let rules = rules.collect::<Vec<_>>().join(", ");
+    format!("at {} ({rules} in {})", planned.due, planned.zone)
 }
 
 fn scheduled(plan: &DeliveryPlan) -> String {
@@ -35,7 +54,8 @@ fn scheduled(plan: &DeliveryPlan) -> String {
         .resend_of
         .map_or_else(String::new, |id| format!(" as repetition {} of {id}", plan.resend));
     format!(
-        "planned{again} for {} by {} to address {}, because of subscription {} (version {}){} under grant {}, until {}",
+        "planned{again} for {} by {} to address {}, because of subscription {} (version {}){} \
+         under grant {}, until {}{}",
         plan.recipient,
         plan.channel,
         plan.address,
@@ -44,6 +64,7 @@ fn scheduled(plan: &DeliveryPlan) -> String {
         super::membership(plan.group.as_ref()),
         plan.grant,
         plan.deadline,
+        plan.planned.as_ref().map_or_else(String::new, |planned| format!(", {}", when(planned))),
     )
 }
 

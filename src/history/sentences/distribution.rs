@@ -95,5 +95,7 @@ pub(crate) const fn reason(reason: NotPlannedReason) -> &'static str {
         NotPlannedReason::SuppressedAddress => {
             "every active address on the channels the subscription names was suppressed"
         }
+        NotPlannedReason::AfterDeadline => "the time it is wanted at lies behind its deadline",
+        NotPlannedReason::UnknownCalendar => "the calendar it goes by was removed",
     }
 }

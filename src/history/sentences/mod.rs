@@ -7,7 +7,7 @@ mod recipient;
 mod subscription;
 mod upkeep;
 
-use schema::{GroupId, LedgerEvent, Preferences, Selector, Timestamp};
+use schema::{GroupId, LedgerEvent, Preferences, Selector, Timestamp, Timing};
 
 pub(crate) use distribution::{not_planned, reason};
 
@@ -52,6 +52,16 @@ fn preferred(preferences: &Preferences) -> String {
     }
     if let Some(seconds) = preferences.deadline_s {
         told.push_str(&format!(" within {seconds} s"));
+    }
+    let Timing { at, calendar, quiet_hours } = &preferences.timing;
+    if let Some(at) = at {
+        told.push_str(&format!(" at {at}"));
+    }
+    if let Some(calendar) = calendar {
+        told.push_str(&format!(" on business days of {calendar}"));
+    }
+    if let Some(quiet) = quiet_hours {
+        told.push_str(&format!(" but not within {quiet}"));
     }
     told
 }

@@ -15,6 +15,13 @@ pub(super) fn tenant(event: &TenantEvent) -> String {
         TenantEvent::LossAccepted { head, known, reason } => {
             format!("what stood after position {head} up to {known} is given up as lost: {reason}")
         }
+        TenantEvent::CalendarDefined { calendar, days } => {
+            let weekly = days.days_off.iter().map(|day| day.as_str()).collect::<Vec<_>>();
+            let weekly = if weekly.is_empty() { "none".to_owned() } else { weekly.join(", ") };
+            let dates = days.dates_off.len();
+            format!("calendar {calendar} has these days off: {weekly}, and {dates} dates")
+        }
+        TenantEvent::CalendarRemoved { calendar } => format!("calendar {calendar} is removed"),
     }
 }
 

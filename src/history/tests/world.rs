@@ -4,7 +4,7 @@ use aggregates::routing::RoutingIndex;
 use schema::events::SubscriptionBody;
 use schema::{
     Actor, ChannelKind, LedgerEvent, Metadata, Position, Preferences, RecordedEvent,
-    ReportSelector, Sealed, Selector, StreamId, TenantId,
+    ReportSelector, Sealed, Selector, StreamId, TenantId, Timing,
 };
 use store::testing::TestLedger;
 use store::{Append, Unit};
@@ -73,6 +73,7 @@ pub fn body(recipient: &str, report: &str) -> SubscriptionBody {
             channels: vec![ChannelKind::Webhook],
             formats: vec![],
             deadline_s: None,
+            timing: Timing::default(),
         },
     }
 }

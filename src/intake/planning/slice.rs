@@ -73,6 +73,9 @@ impl Taking<'_> {
     fn start(&mut self, plan: &DeliveryPlan) -> Option<Start> {
         let SliceRequest { tenant, now, .. } = self.request;
         let DeliveryPlan { channel, destination, .. } = plan;
+        if plan.planned.as_ref().is_some_and(|planned| now < planned.due) {
+            return None;
+        }
         if now >= plan.deadline || self.index.paused(tenant, *channel, destination).is_some() {
             return None;
         }

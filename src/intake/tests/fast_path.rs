@@ -170,6 +170,7 @@ fn plan(number: usize, taken: &ReportVersion) -> DeliveryPlan {
         retry: aggregates::retry::default_schedule(ChannelKind::Webhook),
         resend_of: None,
         resend: 0,
+        planned: None,
     }
 }
 

@@ -13,7 +13,7 @@ use schema::events::{
 use schema::{
     Actor, AddressId, AggregateType, Attributes, ChannelKind, DestinationKey, Format, GrantId,
     LedgerEvent, Metadata, Position, Preferences, RecipientId, RecordedEvent, ReportName,
-    ReportSelector, Sealed, Selector, StreamId, SubscriptionId, TenantId, VersionName,
+    ReportSelector, Sealed, Selector, StreamId, SubscriptionId, TenantId, Timing, VersionName,
 };
 use store::testing::TestLedger;
 use store::{Append, Ledger, Precondition, Unit};
@@ -308,7 +308,12 @@ pub(super) fn subscription(number: usize, channel: ChannelKind) -> Append {
             report: ReportSelector::Named(named("risk")),
             attributes: BTreeMap::new(),
         },
-        preferences: Preferences { channels: vec![channel], formats: vec![], deadline_s: None },
+        preferences: Preferences {
+            channels: vec![channel],
+            formats: vec![],
+            deadline_s: None,
+            timing: Timing::default(),
+        },
     };
     let events = vec![SubscriptionEvent::Subscribed { version: 1, body }.into()];
     Append { stream: subscription_stream(number, channel), expected: 0, events }

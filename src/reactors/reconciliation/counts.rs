@@ -55,7 +55,8 @@ pub(super) fn ending(change: &DeliveryEvent) -> Option<Ending> {
         DeliveryEvent::DeliveryScheduled(_)
         | DeliveryEvent::AttemptStarted { .. }
         | DeliveryEvent::EvidenceRecorded { .. }
-        | DeliveryEvent::EntryMarked { .. } => None,
+        | DeliveryEvent::EntryMarked { .. }
+        | DeliveryEvent::DeliveryRescheduled { .. } => None,
         DeliveryEvent::AttemptEnded { outcome: AttemptOutcome::Succeeded { receipt }, .. } => {
             Some(match receipt.proof {
                 Proof::Delivered => |counts| &mut counts.delivered,

@@ -176,6 +176,7 @@ pub fn plan(version: &str, recipient: &str) -> DeliveryPlan {
         },
         resend_of: None,
         resend: 0,
+        planned: None,
     }
 }
 

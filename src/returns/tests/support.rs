@@ -114,6 +114,7 @@ impl House {
             },
             resend_of: None,
             resend: 0,
+            planned: None,
         };
         let node = "n1".to_owned();
         let started = DeliveryEvent::AttemptStarted { attempt: 1, node, address_revision: 1 };

@@ -101,6 +101,20 @@ impl Ledger {
         rows.into_iter().map(QueueRow::try_from).collect()
     }
 
+    /// Deliveries of a lane that wait for their time, none of them under way, whose id comes after `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn queue_rows_waiting(
+        &self,
+        lane: i16,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Vec<QueueRow>, StoreError> {
+        let rows = queries::waiting(self.reads(), lane, after, limit).await?;
+        rows.into_iter().map(QueueRow::try_from).collect()
+    }
+
     /// The queue's row of a delivery, if it is open.
     ///
     /// # Errors

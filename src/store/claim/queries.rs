@@ -117,6 +117,25 @@ pub(super) async fn rows_of(
     .await
 }
 
+/// A row without a state is an attempt under way.
+pub(super) async fn waiting(
+    pool: Timely<'_>,
+    lane: i16,
+    after: Option<DeliveryId>,
+    limit: u32,
+) -> sqlx::Result<Vec<RawQueueRow>> {
+    sqlx::query_as(
+        "select delivery, tenant, distribution, channel, destination, lane, sequence, state, traceparent \
+         from delivery_queue where lane = $1 and due_at > now() and state <> '' and delivery > $2 \
+         order by delivery limit $3",
+    )
+    .bind(lane)
+    .bind(after.map_or(Uuid::nil(), |delivery| delivery.as_uuid()))
+    .bind(i64::from(limit))
+    .fetch_all(pool)
+    .await
+}
+
 pub(super) async fn row(
     pool: Timely<'_>,
     delivery: DeliveryId,

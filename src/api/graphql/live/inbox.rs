@@ -149,6 +149,7 @@ fn kind_of(said: &DeliveryEvent) -> Option<InboxUpdateKind> {
         | DeliveryEvent::DoubtResolved { next: None, .. } => Some(InboxUpdateKind::Served),
         DeliveryEvent::EntryMarked { mark } => Some((*mark).into()),
         DeliveryEvent::DeliveryScheduled(_)
+        | DeliveryEvent::DeliveryRescheduled { .. }
         | DeliveryEvent::AttemptStarted { .. }
         | DeliveryEvent::AttemptEnded { .. }
         | DeliveryEvent::DoubtResolved { .. }

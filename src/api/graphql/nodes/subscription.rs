@@ -25,7 +25,7 @@ pub struct Subscription {
     pub report: String,
     /// Which versions: `{report, attributes}`.
     pub selector: Json,
-    /// How: `{channels, formats, deadline_s}`.
+    /// How: `{channels, formats, deadline_s, timing: {at, calendar, quiet_hours}}`.
     pub preferences: Json,
     /// Counts what it said, from 1: decisions name it.
     pub version: Count,

@@ -1,5 +1,5 @@
 use async_graphql::{ComplexObject, Context, ID, SimpleObject};
-use projections::tenants::queries::{self, PauseRow, TenantRow};
+use projections::tenants::queries::{self, CalendarRow, PauseRow, TenantRow};
 use schema::Position;
 
 use crate::auth::{Caller, Holder};
@@ -29,6 +29,45 @@ impl Tenant {
         let session = Session::of(ctx)?;
         let rows = queries::pauses(&session.api().reads, session.tenant().as_str()).await?;
         rows.into_iter().map(Pause::try_from).collect()
+    }
+
+    /// Its calendars of business days; `weekdays`, Monday to Friday, is there without being defined.
+    #[graphql(complexity = "2 + 5 * child_complexity")]
+    async fn calendars(&self, ctx: &Context<'_>) -> Result<Vec<Calendar>, Fault> {
+        let session = Session::of(ctx)?;
+        let rows = queries::calendars(&session.api().reads, session.tenant().as_str()).await?;
+        Ok(rows.into_iter().map(Calendar::from).collect())
+    }
+}
+
+/// Which days are no business days.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Calendar {
+    /// Its name.
+    pub id: ID,
+    /// Every one of these days of the week.
+    pub days_off: Vec<String>,
+    /// And these dates.
+    pub dates_off: Vec<String>,
+    /// By whom it was changed last.
+    pub changed_by: String,
+    /// When.
+    pub changed_at: Instant,
+    /// By which event.
+    pub position: LogPosition,
+}
+
+impl From<CalendarRow> for Calendar {
+    fn from(row: CalendarRow) -> Self {
+        let days = row.days.0;
+        Self {
+            id: row.calendar.into(),
+            days_off: days.days_off.iter().map(|day| day.as_str().to_owned()).collect(),
+            dates_off: days.dates_off.iter().map(ToString::to_string).collect(),
+            changed_by: row.changed_by,
+            changed_at: row.changed_at.into(),
+            position: LogPosition(Position(row.position)),
+        }
     }
 }
 

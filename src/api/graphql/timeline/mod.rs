@@ -92,6 +92,7 @@ const fn attempt_of(event: &DeliveryEvent) -> Option<u32> {
             evidence: Evidence::LateSuccess { attempt, .. } | Evidence::LateFailure { attempt, .. },
         } => Some(*attempt),
         DeliveryEvent::DeliveryScheduled(_)
+        | DeliveryEvent::DeliveryRescheduled { .. }
         | DeliveryEvent::DeliveryCancelled { .. }
         | DeliveryEvent::DeliveryExpired { .. }
         | DeliveryEvent::DeliverySuppressed { .. }
@@ -122,6 +123,7 @@ const fn reply_of(event: &DeliveryEvent) -> Option<&Sealed> {
             Evidence::Resent { .. } | Evidence::Complained { .. } | Evidence::AutoReplied => None,
         },
         DeliveryEvent::DeliveryScheduled(_)
+        | DeliveryEvent::DeliveryRescheduled { .. }
         | DeliveryEvent::AttemptStarted { .. }
         | DeliveryEvent::DoubtResolved { .. }
         | DeliveryEvent::DeliveryCancelled { .. }

@@ -67,7 +67,8 @@ pub struct BadLine {
 /// Subscribe by the line
 ///
 /// Each line is what `PUT /v1/subscriptions/{subscription}` takes, with its `subscription`; in CSV under the header
-/// `subscription,recipient,group,report,attributes,channels,formats,deadline_s`, lists joined by `|`, attributes as
+/// `subscription,recipient,group,report,attributes,channels,formats,deadline_s,at,
+/// calendar,quiet_hours`, lists joined by `|`, attributes as
 /// JSON. Each is a command of its own: a bad one is told by its number and stops nothing else. Under an Idempotency-Key
 /// a line is carried out once, however often the whole is sent.
 #[utoipa::path(

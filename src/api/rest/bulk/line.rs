@@ -9,7 +9,7 @@ use crate::extract::from_json;
 use crate::rest::subscriptions::SubscriptionBody;
 
 /// The columns of a file, in the order in which they are written; they are read in any.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 11] = [
     "subscription",
     "recipient",
     "group",
@@ -18,6 +18,9 @@ const COLUMNS: [&str; 8] = [
     "channels",
     "formats",
     "deadline_s",
+    "at",
+    "calendar",
+    "quiet_hours",
 ];
 /// Stands between the names in one cell.
 const BETWEEN: char = '|';
@@ -78,7 +81,8 @@ fn fields(bytes: &[u8], header: &Header) -> Result<Map<String, Value>, ApiError>
         let rule = format!("must have {} cells, as the header has", header.0.len());
         return Err(Invalid::new("line", &cells.len().to_string(), rule).into());
     }
-    let (mut fields, mut selector, mut preferences) = (Map::new(), Map::new(), Map::new());
+    let (mut fields, mut selector) = (Map::new(), Map::new());
+    let (mut preferences, mut timing) = (Map::new(), Map::new());
     for (name, cell) in header.0.iter().zip(&cells) {
         if cell.is_empty() {
             continue;
@@ -89,8 +93,12 @@ fn fields(bytes: &[u8], header: &Header) -> Result<Map<String, Value>, ApiError>
             "attributes" => selector.insert(name.clone(), from_json(cell.as_bytes())?),
             "channels" | "formats" => preferences.insert(name.clone(), names()),
             "deadline_s" => preferences.insert(name.clone(), json!(number(name, cell)?)),
+            "at" | "calendar" | "quiet_hours" => timing.insert(name.clone(), json!(cell)),
             _ => fields.insert(name.clone(), json!(cell)),
         };
+    }
+    if !timing.is_empty() {
+        preferences.insert("timing".to_owned(), Value::Object(timing));
     }
     fields.insert("selector".to_owned(), Value::Object(selector));
     fields.insert("preferences".to_owned(), Value::Object(preferences));
@@ -123,6 +131,7 @@ pub(super) fn written(form: Form, row: SubscriptionRow) -> Result<String, ApiErr
         line["preferences"] = json!(preferences);
         return Ok(line.to_string() + "\n");
     }
+    let timing = &preferences.timing;
     let attributes = match selector.attributes.is_empty() {
         true => String::new(),
         false => json!(selector.attributes).to_string(),
@@ -138,7 +147,10 @@ pub(super) fn written(form: Form, row: SubscriptionRow) -> Result<String, ApiErr
         attributes,
         channels.join(&between),
         formats.join(&between),
-        preferences.deadline_s.map(|seconds| seconds.to_string()).unwrap_or_default(),
+        text(preferences.deadline_s),
+        text(timing.at),
+        text(timing.calendar.as_ref()),
+        text(timing.quiet_hours),
     ];
     let mut writer = WriterBuilder::new().from_writer(Vec::new());
     let unwritable =
@@ -146,4 +158,8 @@ pub(super) fn written(form: Form, row: SubscriptionRow) -> Result<String, ApiErr
     writer.write_record(&cells).map_err(|_| unwritable())?;
     let bytes = writer.into_inner().map_err(|_| unwritable())?;
     String::from_utf8(bytes).map_err(|_| unwritable())
+}
+
+fn text(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }

@@ -5,11 +5,12 @@ use chrono::{DateTime, Utc};
 use projections::subscriptions::{SubscriptionRow, SubscriptionState};
 use schema::{
     Addressee, AttributeValue, ChannelKind, Format, GroupId, Invalid, Preferences, RecipientId,
-    ReportSelector, Selector, TenantId,
+    ReportSelector, Selector, TenantId, Timing,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::timing::TimingBody;
 use crate::error::ApiError;
 use crate::known;
 use crate::rest::plain::PlainValue;
@@ -42,6 +43,9 @@ pub struct PreferencesBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 7_776_000)]
     deadline_s: Option<u32>,
+    /// When, by the clocks of the recipient's zone; at once, at any time, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timing: Option<TimingBody>,
 }
 
 /// What a subscription says.
@@ -79,6 +83,9 @@ impl SubscriptionBody {
             Addressee::Group(id) => known::group(api, tenant, "group", id).await?,
         }
         known::report(api, tenant, "selector.report", &selector.report).await?;
+        if let Some(calendar) = &preferences.timing.calendar {
+            known::calendar(api, tenant, "preferences.timing.calendar", calendar).await?;
+        }
         Ok(Wish { subscriber, selector, preferences })
     }
 }
@@ -106,6 +113,10 @@ impl PreferencesBody {
             channels: self.channels.iter().map(ChannelWord::read).collect::<Result<_, _>>()?,
             formats: self.formats.iter().map(FormatWord::read).collect::<Result<_, _>>()?,
             deadline_s: self.deadline_s,
+            timing: match self.timing {
+                Some(timing) => timing.read().map_err(|invalid| invalid.within("timing"))?,
+                None => Timing::default(),
+            },
         })
     }
 }
@@ -163,6 +174,7 @@ impl From<SubscriptionRow> for SubscriptionView {
                 channels: preferences.channels.into_iter().map(channel_word).collect(),
                 formats: preferences.formats.into_iter().map(format_word).collect(),
                 deadline_s: preferences.deadline_s,
+                timing: TimingBody::of(&preferences.timing),
             },
             version: row.version,
             state: state_word(row.state),

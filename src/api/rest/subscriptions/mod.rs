@@ -10,6 +10,7 @@ mod preview;
 mod previewed;
 mod put;
 mod resume;
+mod timing;
 mod unsubscribe;
 
 pub(super) use body::SubscriptionBody;

@@ -65,6 +65,12 @@ pub struct PairPreview {
     /// In which format; all files as they were published, when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<&'static str>,
+    /// When, if the version came in now; at once, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned_at: Option<DateTime<Utc>>,
+    /// By which rules then: `local_time`, `business_day`, `quiet_hours`, `clock_forward`, `clock_back`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<&'static str>,
     /// Another subscription that leads to the same delivery already.
     #[serde(skip_serializing_if = "Option::is_none")]
     same_delivery: Option<String>,
@@ -104,6 +110,13 @@ fn told(previewed: Previewed) -> PairPreview {
             planned: true,
             channel: Some(would.channel.as_str()),
             format: would.format.map(schema::Format::as_str),
+            planned_at: would.planned.as_ref().map(|planned| planned.due.to_chrono()),
+            rules: would
+                .planned
+                .iter()
+                .flat_map(|planned| &planned.rules)
+                .map(|r| r.as_str())
+                .collect(),
             same_delivery: would.same_delivery.map(|other| other.to_string()),
             reason: None,
         },

@@ -109,17 +109,20 @@ async fn a_file_that_was_exported_is_imported_as_it_was_in_both_forms() {
     let full = json!({
         "subscription": "full", "group": "desk",
         "selector": { "report": "risk", "attributes": { "region": ["e,u", "say \"us\""], "final": [true, 7] } },
-        "preferences": { "channels": ["mail", "webhook"], "formats": ["pdf", "csv"], "deadline_s": 60 }
+        "preferences": { "channels": ["mail", "webhook"], "formats": ["pdf", "csv"], "deadline_s": 60,
+            "timing": { "at": "08:00", "calendar": "weekdays", "quiet_hours": "22:00-07:00" } }
     });
     assert_eq!(counts(&ndjson(&api, &[full.clone(), line("over", "*")]).await), [2, 2, 0, 0, 0, 0]);
     api.post("/v1/subscriptions/over/unsubscribe", json!({ "reason": "x" })).await.ok(200);
     let (json, csv) = (exported(&api, "ndjson").await, exported(&api, "csv").await);
     let last: Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
     assert_eq!(last, full);
-    let expected = "subscription,recipient,group,report,attributes,channels,formats,deadline_s\n\
-        bob-risk,bob,,risk,,webhook,,\n\
+    let expected = "subscription,recipient,group,report,attributes,channels,formats,deadline_s,\
+        at,calendar,quiet_hours\n\
+        bob-risk,bob,,risk,,webhook,,,,,\n\
         full,,desk,risk,\"{\"\"final\"\":[true,7],\
-        \"\"region\"\":[\"\"e,u\"\",\"\"say \\\"\"us\\\"\"\"\"]}\",mail|webhook,pdf|csv,60\n";
+        \"\"region\"\":[\"\"e,u\"\",\"\"say \\\"\"us\\\"\"\"\"]}\",mail|webhook,pdf|csv,60,\
+        08:00,weekdays,22:00-07:00\n";
     assert_eq!(csv, expected);
     for (media, text) in [("application/x-ndjson", json), ("text/csv", csv)] {
         let told = sent(&api, media, None, text).await.ok(200);

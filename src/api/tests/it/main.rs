@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod bulk;
+mod calendars;
 mod deliveries;
 mod description;
 mod events;

@@ -142,7 +142,8 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("GET", "/v1/reports" | "/v1/recipients" | "/v1/groups" | "/v1/subscriptions") => {
             (None, Empty)
         }
-        ("GET", "/v1/deliveries" | "/v1/pauses") => (None, Empty),
+        ("GET", "/v1/deliveries" | "/v1/pauses" | "/v1/calendars") => (None, Empty),
+        ("PUT", "/v1/calendars/{calendar}") => (Some(json!({ "days_off": ["sunday"] })), Own),
         ("GET", "/v1/keys" | "/v1/events" | "/v1/bulk/subscriptions") => (None, Own),
         // Of a recipient that is another tenant's: one's own of the same name has nothing.
         ("GET", "/v1/recipients/{recipient}/inbox") => (None, Empty),
