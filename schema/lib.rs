@@ -28,6 +28,7 @@ mod severity;
 mod stream;
 mod text;
 mod timestamp;
+mod webhook;
 mod zone;
 
 pub use addressee::Addressee;
@@ -40,7 +41,7 @@ pub use failure::{FailureClass, Fault};
 pub use frame::{ColumnSpec, ColumnType, Frame};
 pub use ids::{
     AddressId, ApiKeyId, DeliveryId, DestinationKey, DistributionId, GrantId, GroupId, RecipientId,
-    ReportName, SubscriptionId, TenantId, VersionName,
+    ReportName, SubscriptionId, TenantId, VersionName, WebhookKeysId,
 };
 pub use invalid::Invalid;
 pub use metadata::{Actor, Metadata};
@@ -54,4 +55,5 @@ pub use severity::Severity;
 pub use stream::{AggregateType, StreamId};
 pub use text::{checked_line, checked_text};
 pub use timestamp::Timestamp;
+pub use webhook::{SigningKey, WebhookKeys, WebhookPayload, WebhookSettings, WebhookSigning};
 pub use zone::Zone;

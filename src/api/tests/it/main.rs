@@ -29,3 +29,4 @@ mod support;
 mod suppressions;
 mod tls;
 mod unsubscribe;
+mod webhooks;
