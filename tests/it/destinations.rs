@@ -36,7 +36,7 @@ async fn a_webhook_is_set_tried_out_and_given_other_keys_by_the_command_line() {
     let tried = ask(&["test", "desk", "main"]).await;
     assert_eq!(tried.code, Some(0), "{}{}", tried.stdout, tried.stderr);
     let answer: Value = serde_json::from_str(&tried.stdout).unwrap();
-    assert_eq!((&answer["ok"], &answer["status"]), (&json!(true), &json!(200)));
+    assert_eq!((&answer["ok"], &answer["status"]), (&json!(true), &json!(204)));
     let received = hook.received().remove(0);
     assert!(verifies(&first, &received));
     assert_eq!(received.headers["authorization"], "Bearer t0ken");
