@@ -10,7 +10,8 @@ use schema::events::{
 use schema::{
     Attributes, ChannelKind, DeliveryId, DestinationKey, DistributionId, FailureClass, Fault,
     Format, Preferences, Proof, Receipt, RecipientId, ReportName, ReportSelector, RetrySchedule,
-    Sealed, Selector, Sha256, TenantId, Timestamp, Timing,
+    Sealed, Selector, Sha256, TenantId, Timestamp, Timing, WebhookPayload, WebhookSettings,
+    WebhookSigning,
 };
 
 use crate::planning::version_digest;
@@ -32,6 +33,17 @@ pub(crate) fn acme() -> TenantId {
 pub(crate) fn sealed(clear: &str) -> Sealed {
     let (key, ciphertext) = ("k".to_owned(), "c".to_owned());
     Sealed { key, ciphertext, tag: clear.to_owned() }
+}
+
+pub(crate) fn webhook_settings() -> WebhookSettings {
+    WebhookSettings {
+        keys: name("00c0ffee00c0ffee"),
+        payload: WebhookPayload::Thin,
+        signing: WebhookSigning::Both,
+        headers: vec!["authorization".to_owned(), "x-token".to_owned()],
+        public_key: "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
+        overlap_until: Some(NOW),
+    }
 }
 
 pub(crate) fn profile() -> RecipientProfile {

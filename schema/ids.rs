@@ -160,6 +160,11 @@ name!(
     "grant"
 );
 name!(
+    /// What the vault keeps one state of a webhook's secrets under.
+    WebhookKeysId,
+    "keys"
+);
+name!(
     /// A subscription.
     SubscriptionId,
     "subscription"

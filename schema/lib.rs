@@ -29,6 +29,7 @@ mod stream;
 mod text;
 mod timestamp;
 mod timing;
+mod webhook;
 mod zone;
 
 pub use addressee::Addressee;
@@ -41,7 +42,7 @@ pub use failure::{FailureClass, Fault};
 pub use frame::{ColumnSpec, ColumnType, Frame};
 pub use ids::{
     AddressId, ApiKeyId, CalendarName, DeliveryId, DestinationKey, DistributionId, GrantId,
-    GroupId, RecipientId, ReportName, SubscriptionId, TenantId, VersionName,
+    GroupId, RecipientId, ReportName, SubscriptionId, TenantId, VersionName, WebhookKeysId,
 };
 pub use invalid::Invalid;
 pub use metadata::{Actor, Metadata};
@@ -56,4 +57,5 @@ pub use stream::{AggregateType, StreamId};
 pub use text::{checked_line, checked_text};
 pub use timestamp::Timestamp;
 pub use timing::{Calendar, Date, LocalTime, Planned, QuietHours, Timing, TimingRule, Weekday};
+pub use webhook::{SigningKey, WebhookKeys, WebhookPayload, WebhookSettings, WebhookSigning};
 pub use zone::Zone;

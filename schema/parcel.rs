@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use secrecy::SecretString;
 
 use crate::{
     Attributes, ChannelKind, ClearReceipt, DeliveryId, FailureClass, Format, ReportName, Sha256,
-    TenantId, Timestamp, VersionName,
+    TenantId, Timestamp, VersionName, WebhookKeys,
 };
 
 /// All that a channel needs for one send, in the clear and in memory only. It knows no ledger.
@@ -19,8 +21,8 @@ pub struct Parcel {
     pub tenant: TenantId,
     /// Mail address or webhook URL; empty on a channel that needs none.
     pub address: SecretString,
-    /// The webhook's signing secret (`whsec_…`), where the channel has one.
-    pub secret: Option<SecretString>,
+    /// How a webhook is signed and what is sent along, where the channel has that.
+    pub webhook: Option<Arc<WebhookKeys>>,
     /// The recipient's name, for the greeting.
     pub recipient_name: Option<SecretString>,
     /// The recipient's pseudonym.

@@ -13,7 +13,7 @@ use schema::{ChannelKind, FailureClass, Position, Proof, ReportSelector};
 
 use crate::decider::{Decider, fold};
 use crate::samples::{
-    NOW, body, delivery_id, fault, name, plan, profile, receipt, sealed, version,
+    NOW, body, delivery_id, fault, name, plan, profile, receipt, sealed, version, webhook_settings,
 };
 use crate::{api_key, delivery, distribution, recipient, report, subscription, tenant};
 
@@ -91,6 +91,7 @@ fn recipients() -> Vec<recipient::Event> {
             delivery: None,
         },
         Event::SuppressionLifted { address: name("work"), reason: text() },
+        Event::WebhookConfigured { address: name("work"), settings: webhook_settings() },
         Event::EntitlementGranted {
             grant: name("desk"),
             report: ReportSelector::Every,

@@ -1,5 +1,8 @@
 use schema::events::{RecipientProfile, RetireReason};
-use schema::{AddressId, ChannelKind, DestinationKey, GrantId, ReportSelector, Sealed, Timestamp};
+use schema::{
+    AddressId, ChannelKind, DestinationKey, GrantId, ReportSelector, Sealed, Timestamp,
+    WebhookSettings,
+};
 
 use super::{SoftBounce, ToSuppress};
 
@@ -47,6 +50,13 @@ pub enum Command {
         address: AddressId,
         /// Why.
         reason: String,
+    },
+    /// Send to the webhook like this from now on.
+    ConfigureWebhook {
+        /// Which address.
+        address: AddressId,
+        /// How.
+        settings: WebhookSettings,
     },
     /// Let it have these reports. A grant of the same name is replaced: that is how one is prolonged.
     Grant {

@@ -4,7 +4,7 @@ use schema::{AddressId, ChannelKind, GrantId};
 
 use super::{
     Address, Command, Endpoint, Event, Grant, Known, MAX_ADDRESS_NAMES, MAX_ADDRESSES, MAX_GRANTS,
-    Recipient, Refusal, Rules, returns,
+    Recipient, Refusal, Rules, returns, webhook,
 };
 use crate::decider::Decider;
 use crate::form;
@@ -32,6 +32,9 @@ impl Decider for Rules {
             Command::BounceSoftly(bounce) => returns::bounce_softly(known(recipient)?, bounce),
             Command::LiftSuppression { address, reason } => {
                 returns::lift(known(recipient)?, address, reason)
+            }
+            Command::ConfigureWebhook { address, settings } => {
+                webhook::configure(known(recipient)?, address, settings)
             }
             Command::Grant { grant, report, until } => {
                 entitle(known(recipient)?, Grant { id: grant, report, until })

@@ -7,12 +7,14 @@ mod returns;
 mod state;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 pub use command::Command;
 pub use refusal::Refusal;
 pub use returns::{MAX_SOFT_BOUNCES_KEPT, Returns, SoftBounce, SoftRule, Suppression, ToSuppress};
 pub use schema::events::RecipientEvent as Event;
 pub use state::{Address, Endpoint, Grant, Known, Place, Recipient};
+pub use webhook::{MAX_HEADERS, check_header_name};
 
 /// The rules of a recipient.
 pub struct Rules;

@@ -43,6 +43,20 @@ pub enum Refusal {
         /// Names ever used.
         name_count: usize,
     },
+    /// Only a webhook is set.
+    #[error("the address {address} is on {channel}, not a webhook")]
+    NotAWebhook {
+        /// The name.
+        address: AddressId,
+        /// The channel it is on.
+        channel: ChannelKind,
+    },
+    /// Limited by [`MAX_HEADERS`](super::MAX_HEADERS).
+    #[error("{header_count} headers are more than the 16 that may be sent along")]
+    TooManyHeaders {
+        /// Headers asked for.
+        header_count: usize,
+    },
     /// No such grant holds or ever did.
     #[error("the recipient has no grant {grant}")]
     NoSuchGrant {

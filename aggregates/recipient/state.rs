@@ -1,6 +1,7 @@
 use schema::events::RecipientProfile;
 use schema::{
-    AddressId, ChannelKind, DestinationKey, GrantId, ReportName, ReportSelector, Sealed, Timestamp,
+    AddressId, ChannelKind, DestinationKey, GrantId, RecipientId, ReportName, ReportSelector,
+    Sealed, Timestamp, WebhookKeysId, WebhookSettings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,9 @@ pub struct Address {
     /// What came back from there; nothing has, when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returns: Option<Box<Returns>>,
+    /// How a webhook is sent to; as every webhook was at first, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Box<WebhookSettings>>,
 }
 
 /// Where a recipient is reached on one channel.
@@ -52,6 +56,18 @@ impl Place {
 }
 
 impl Address {
+    /// What the vault keeps a webhook's first secret under: each adding of the address has its own.
+    #[must_use]
+    pub fn secret_name(&self, recipient: &RecipientId) -> String {
+        format!("recipient/{recipient}/address/{}/{}", self.id, self.added)
+    }
+
+    /// What the vault keeps a webhook's settings and secrets under, each time it is set.
+    #[must_use]
+    pub fn settings_name(&self, recipient: &RecipientId, keys: &WebhookKeysId) -> String {
+        format!("recipient/{recipient}/address/{}/webhook/{keys}", self.id)
+    }
+
     /// Where it leads; nowhere, once retired.
     #[must_use]
     pub fn place(&self) -> Option<Place> {
@@ -214,6 +230,7 @@ impl Known {
                     added: *revision,
                     endpoint: Some(endpoint),
                     returns: None,
+                    webhook: None,
                 });
             }
             Event::AddressChanged { address, value, destination, revision } => {
@@ -228,6 +245,7 @@ impl Known {
                 if let Some(known) = self.address_mut(address) {
                     known.endpoint = None;
                     known.returns = None;
+                    known.webhook = None;
                 }
             }
             Event::AddressBouncedSoftly { address, delivery, at, .. } => {
@@ -243,6 +261,11 @@ impl Known {
             Event::SuppressionLifted { address, .. } => {
                 if let Some(known) = self.address_mut(address) {
                     known.returns = None;
+                }
+            }
+            Event::WebhookConfigured { address, settings } => {
+                if let Some(known) = self.address_mut(address) {
+                    known.webhook = Some(Box::new(settings.clone()));
                 }
             }
             Event::EntitlementGranted { grant, report, until } => {

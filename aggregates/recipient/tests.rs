@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "test names are well-formed")]
 
 mod returns;
+mod webhook;
 
 use schema::events::{RecipientProfile, RetireReason};
 use schema::{ChannelKind, Invalid, Timestamp};

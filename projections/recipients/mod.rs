@@ -101,7 +101,8 @@ impl Drafts {
             // Told by the recipient's own stream: a row would only say it later.
             RecipientEvent::AddressBouncedSoftly { .. }
             | RecipientEvent::AddressSuppressed { .. }
-            | RecipientEvent::SuppressionLifted { .. } => {}
+            | RecipientEvent::SuppressionLifted { .. }
+            | RecipientEvent::WebhookConfigured { .. } => {}
             RecipientEvent::EntitlementGranted { .. }
             | RecipientEvent::EntitlementRevoked { .. } => self.fold_grant(event, change)?,
         }

@@ -11,7 +11,7 @@ use super::{
     Complaint, DeliveryEvent, DistributionEvent, Evidence, LedgerEvent, NotPlanned,
     NotPlannedReason, RecipientEvent, SliceSums, SuppressReason, SuppressionReason,
 };
-use crate::{DeliveryId, Position, Timestamp};
+use crate::{DeliveryId, Position, Timestamp, WebhookPayload, WebhookSettings, WebhookSigning};
 
 const LATER: Timestamp = Timestamp::from_unix_micros(1_795_395_600_000_001);
 
@@ -40,7 +40,21 @@ fn recipients() -> Vec<RecipientEvent> {
         until,
         delivery,
     };
+    let configured = |payload, signing, headers, overlap_until| RecipientEvent::WebhookConfigured {
+        address: name("hook"),
+        settings: WebhookSettings {
+            keys: name("00c0ffee00c0ffee"),
+            payload,
+            signing,
+            headers,
+            public_key: "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
+            overlap_until,
+        },
+    };
     vec![
+        configured(WebhookPayload::Full, WebhookSigning::V1, vec![], None),
+        configured(WebhookPayload::Thin, WebhookSigning::V1a, vec!["x-token".to_owned()], None),
+        configured(WebhookPayload::Thin, WebhookSigning::Both, vec![], Some(LATER)),
         RecipientEvent::AddressBouncedSoftly {
             address: name("work"),
             revision: 2,

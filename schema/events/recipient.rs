@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::EventBody;
 use crate::{
     AddressId, AggregateType, ChannelKind, DeliveryId, DestinationKey, GrantId, ReportSelector,
-    Sealed, Timestamp, Zone,
+    Sealed, Timestamp, WebhookSettings, Zone,
 };
 
 /// What kind of recipient it is.
@@ -144,6 +144,13 @@ pub enum RecipientEvent {
         /// Why.
         reason: String,
     },
+    /// The webhook is sent to like this from now on, whatever was said before.
+    WebhookConfigured {
+        /// Which address.
+        address: AddressId,
+        /// How.
+        settings: WebhookSettings,
+    },
     /// It may have these reports. Who granted it is the event's actor.
     EntitlementGranted {
         /// The grant's name within the recipient.
@@ -181,6 +188,7 @@ impl EventBody for RecipientEvent {
             Self::AddressBouncedSoftly { .. } => "AddressBouncedSoftly",
             Self::AddressSuppressed { .. } => "AddressSuppressed",
             Self::SuppressionLifted { .. } => "SuppressionLifted",
+            Self::WebhookConfigured { .. } => "WebhookConfigured",
             Self::EntitlementGranted { .. } => "EntitlementGranted",
             Self::EntitlementRevoked { .. } => "EntitlementRevoked",
             Self::RecipientRetired { .. } => "RecipientRetired",

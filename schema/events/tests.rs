@@ -95,7 +95,7 @@ fn every_event_has_a_sample() {
         .map(|event| (event.aggregate_type(), event.event_type().to_owned()))
         .collect();
     assert_eq!(sampled, all_event_types());
-    assert_eq!(all_event_types().len(), 52);
+    assert_eq!(all_event_types().len(), 53);
 }
 
 #[test]

@@ -176,6 +176,8 @@ refusals! {
         "no_such_address" => Refusal::NoSuchAddress { .. },
         "too_many_addresses" => Refusal::TooManyAddresses { .. },
         "too_many_address_names" => Refusal::TooManyAddressNames { .. },
+        "not_a_webhook" => Refusal::NotAWebhook { .. },
+        "too_many_headers" => Refusal::TooManyHeaders { .. },
         "no_such_grant" => Refusal::NoSuchGrant { .. },
         "too_many_grants" => Refusal::TooManyGrants { .. },
     }

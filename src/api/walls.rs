@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use schema::events::{EntryMark, Resolution};
-use schema::{ChannelKind, DeliveryId, Invalid, Metadata, Position, RecipientId};
+use schema::{
+    ChannelKind, DeliveryId, Invalid, Metadata, Position, RecipientId, SendResult, WebhookKeys,
+};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -20,7 +22,20 @@ pub struct CheckedAddress {
     pub destination: SecretString,
 }
 
+/// What is posted to a webhook to see what it answers.
+pub struct TestLetter {
+    /// Where to.
+    pub url: SecretString,
+    /// `webhook-id`.
+    pub id: String,
+    /// JSON.
+    pub body: Vec<u8>,
+    /// How it is signed and what is sent along.
+    pub keys: WebhookKeys,
+}
+
 /// What channels know of addresses.
+#[async_trait]
 pub trait AddressRules: Send + Sync {
     /// Checks an address for a channel.
     ///
@@ -30,6 +45,15 @@ pub trait AddressRules: Send + Sync {
 
     /// A fresh secret to sign webhooks with (`whsec_…`).
     fn generate_secret(&self) -> SecretString;
+
+    /// A fresh ed25519 key to sign webhooks with: what signs (`whsk_…`) and what verifies (`whpk_…`).
+    ///
+    /// # Errors
+    /// [`Invalid`] when the system has no randomness.
+    fn generate_key_pair(&self) -> Result<(SecretString, String), Invalid>;
+
+    /// Posts what is no delivery; nothing, where that host was tried a moment ago.
+    async fn try_webhook(&self, letter: TestLetter) -> Option<SendResult>;
 }
 
 /// What came of an operator's order on a delivery.

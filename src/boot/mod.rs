@@ -62,7 +62,10 @@ fn batch_timeout_ms(request_timeout_ms: u64) -> u64 {
 
 /// The vault's connection, as configured.
 pub fn vault_config(config: &Config) -> VaultConfig {
-    VaultConfig::new(config.vault.url.clone(), config.vault.master_key.clone())
+    VaultConfig {
+        previous_master_keys: config.vault.previous_master_keys.clone(),
+        ..VaultConfig::new(config.vault.url.clone(), config.vault.master_key.clone())
+    }
 }
 
 /// Where the newest checkpoint is kept outside of the database.

@@ -6,7 +6,7 @@ use analysis::Analyst;
 use anyhow::{Context, Result};
 use api::{ApiParts, ApiState};
 use artifacts::ArtifactStore;
-use channels::{Channel, EmailChannel, InboxChannel, WebhookChannel, WebhookGuard};
+use channels::{Channel, EmailChannel, InboxChannel, WebhookChannel};
 use dispatch::{DeliveryDesk, Dispatcher, Parts as DispatchParts};
 use export::Exporter;
 use followers::{Checkpoints, Follower, HearAhead, Mirror, MirrorView, projectors};
@@ -71,7 +71,8 @@ impl Parts {
     /// Connects, loads, wires.
     pub async fn build(config: Config, metrics: PrometheusHandle) -> Result<Self> {
         // Whatever can be found wrong without a neighbour is found before one is connected to.
-        let (channels, guard) = open_channels(&config)?;
+        let webhook = Arc::new(WebhookChannel::try_new(&config.webhook)?);
+        let channels = open_channels(&config, &webhook)?;
         let ledger = open_ledger(&config).await?;
         let vault = Vault::connect(vault_config(&config)).await.context("the vault (vault.url)")?;
         let artifacts = ArtifactStore::open(&config.artifacts)?;
@@ -102,7 +103,7 @@ impl Parts {
             kafka: kafka.clone(),
             held: held.clone(),
         };
-        let api = api_state(&ground, &dispatcher, &intake, guard, readiness, metrics.clone());
+        let api = api_state(&ground, &dispatcher, &intake, webhook, readiness, metrics.clone());
         let Ground { config, node, ledger, index, returns, .. } = ground;
         Ok(Self {
             config,
@@ -202,13 +203,12 @@ async fn ahead(ledger: &Arc<Ledger>, config: &Config) -> Option<Position> {
 }
 
 /// Each channel there is: a new one is registered here.
-fn open_channels(config: &Config) -> Result<(Vec<Arc<dyn Channel>>, WebhookGuard)> {
-    let channels: Vec<Arc<dyn Channel>> = vec![
+fn open_channels(config: &Config, webhook: &Arc<WebhookChannel>) -> Result<Vec<Arc<dyn Channel>>> {
+    Ok(vec![
         Arc::new(EmailChannel::try_new(&config.mail)?),
-        Arc::new(WebhookChannel::try_new(&config.webhook)?),
+        Arc::<WebhookChannel>::clone(webhook),
         Arc::new(InboxChannel),
-    ];
-    Ok((channels, WebhookGuard::try_new(&config.webhook)?))
+    ])
 }
 
 fn dispatcher(ground: &Ground, channels: Vec<Arc<dyn Channel>>) -> Arc<Dispatcher> {
@@ -268,7 +268,7 @@ fn api_state(
     ground: &Ground,
     dispatcher: &Arc<Dispatcher>,
     intake: &Arc<Intake>,
-    guard: WebhookGuard,
+    webhook: Arc<WebhookChannel>,
     readiness: walls::Parts,
     metrics: PrometheusHandle,
 ) -> ApiState {
@@ -292,7 +292,7 @@ fn api_state(
             dispatcher.lease_ms(),
         ))),
         returns: Arc::clone(&ground.returns),
-        address_rules: Arc::new(walls::Addresses(guard)),
+        address_rules: Arc::new(walls::Addresses(webhook)),
         metrics: Arc::new(move || metrics.render()),
     })
 }

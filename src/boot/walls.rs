@@ -4,17 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::walls::{AddressRules, CheckedAddress, Part, ReadPosition, Readiness};
+use api::walls::{AddressRules, CheckedAddress, Part, ReadPosition, Readiness, TestLetter};
 use api::{ApiError, Code};
 use artifacts::{ArtifactError, ArtifactStore};
 use async_trait::async_trait;
-use channels::{WebhookGuard, destination_of, generate_secret, validate_mail_address};
+use channels::webhook::Letter;
+use channels::{
+    WebhookChannel, destination_of, generate_key_pair, generate_secret, validate_mail_address,
+};
 use dispatch::{Dispatcher, Permit, Start};
 use followers::{Checkpoints, FollowerStatus};
 use intake::kafka::{KafkaIntake, KafkaReadiness};
 use intake::{PermitGuard, SendPermits, Started};
 use reactors::last_mismatches;
-use schema::{ChannelKind, DestinationKey, Invalid, Position, TenantId};
+use schema::{ChannelKind, DestinationKey, Invalid, Position, SendResult, TenantId};
 use secrecy::SecretString;
 use store::{Ledger, Tail};
 use tokio::time::timeout;
@@ -86,13 +89,14 @@ fn start(started: Started) -> Option<Start> {
 }
 
 /// The API's address rules are the channels'.
-pub struct Addresses(pub WebhookGuard);
+pub struct Addresses(pub Arc<WebhookChannel>);
 
+#[async_trait]
 impl AddressRules for Addresses {
     fn check(&self, channel: ChannelKind, text: &str) -> Result<CheckedAddress, Invalid> {
         let normalised = match channel {
             ChannelKind::Mail => validate_mail_address(text)?,
-            ChannelKind::Webhook => self.0.validate_url(text)?.to_string(),
+            ChannelKind::Webhook => self.0.guard().validate_url(text)?.to_string(),
             ChannelKind::Inbox => {
                 let rule = "needs no address: every recipient has an inbox";
                 return Err(Invalid::new("channel", channel.as_str(), rule));
@@ -104,6 +108,16 @@ impl AddressRules for Addresses {
 
     fn generate_secret(&self) -> SecretString {
         generate_secret()
+    }
+
+    fn generate_key_pair(&self) -> Result<(SecretString, String), Invalid> {
+        generate_key_pair()
+    }
+
+    async fn try_webhook(&self, letter: TestLetter) -> Option<SendResult> {
+        let TestLetter { url, id, body, keys } = letter;
+        let body = body.into();
+        self.0.try_out(Letter { url: &url, id, body, keys: &keys, traceparent: None }).await.ok()
     }
 }
 

@@ -25,7 +25,9 @@ pub use channel::Channel;
 pub use email::{EmailChannel, EmailConfig, TlsMode};
 pub use error::SetupError;
 pub use inbox::InboxChannel;
-pub use webhook::{WebhookChannel, WebhookConfig, WebhookGuard, generate_secret, validate_url};
+pub use webhook::{
+    WebhookChannel, WebhookConfig, WebhookGuard, generate_key_pair, generate_secret, validate_url,
+};
 
 /// Log targets of the libraries below that name hosts and addresses at `debug` and `trace`. Whoever installs a log
 /// subscriber must turn them off: nothing of ours logs an address, these do.

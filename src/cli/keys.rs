@@ -12,7 +12,8 @@ use schema::events::Scope;
 use schema::{Actor, ApiKeyId, Metadata, Position, StreamId, TenantId, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use store::{CommandScope, Ledger, Vault};
+use store::{CommandScope, EarlierTokens, Ledger, Vault};
+use tracing::info;
 
 use super::output::{Output, print_done, print_facts, print_rows};
 use crate::config::Config;
@@ -59,6 +60,13 @@ enum Action {
         #[arg(long)]
         tenant: String,
     },
+    /// Wrap all that the vault holds by vault.master_key, which vault.previous_master_keys wrapped so far. May be ended
+    /// at any moment and run again; nodes that have both keys go on meanwhile.
+    RotateMaster {
+        /// Have API keys, links and marks end with the earlier master key: for one that somebody else may know.
+        #[arg(long)]
+        forget_tokens: bool,
+    },
     /// Stop a key from working.
     Revoke {
         /// Whose.
@@ -74,8 +82,12 @@ enum Action {
 
 /// Does what was asked for.
 pub async fn run(config: &Config, args: KeysArgs, output: Output) -> Result<bool> {
+    if let Action::RotateMaster { forget_tokens } = args.action {
+        return rotate_master(config, forget_tokens, output).await;
+    }
     let ledger = boot::open_ledger(config).await?;
     match args.action {
+        Action::RotateMaster { .. } => {}
         Action::CreateTenant { tenant, title } => {
             create_tenant(&ledger, &tenant.parse()?, &title).await?;
             print_facts(output, &[("tenant", tenant.clone())], &json!({ "tenant": tenant }));
@@ -117,6 +129,28 @@ pub async fn skip_event(
         .execute::<Decided<tenant::Rules>>(&StreamId::tenant(&tenant), command, by_hand(&tenant))
         .await?;
     Ok(())
+}
+
+async fn rotate_master(config: &Config, forget_tokens: bool, output: Output) -> Result<bool> {
+    let vault = Vault::connect(boot::vault_config(config)).await?;
+    let earlier = if forget_tokens { EarlierTokens::Forgotten } else { EarlierTokens::Kept };
+    let row_count =
+        vault.rotate_master(earlier, |count| info!("{count} rows wrapped anew")).await?;
+    let state = vault.rotation().await?;
+    let next = if state.previous_count == 0 {
+        "no earlier key is configured"
+    } else {
+        "start every node with this key as vault.master_key; then `waybill doctor` says whether the earlier ones can \
+         be taken out of vault.previous_master_keys"
+    };
+    let facts = [
+        ("master key", state.current.clone()),
+        ("wrapped anew", row_count.to_string()),
+        ("next", next.to_owned()),
+    ];
+    let raw = json!({ "master_key": state.current, "wrapped_anew": row_count, "next": next });
+    print_facts(output, &facts, &raw);
+    Ok(true)
 }
 
 /// A tenant and a key that may do everything in it, for a fresh installation.

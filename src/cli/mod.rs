@@ -7,6 +7,7 @@ mod client;
 mod code;
 mod deliveries;
 mod demo;
+mod destinations;
 mod distributions;
 mod doctor;
 mod export;
@@ -70,6 +71,8 @@ enum Command {
     Plan(code::PlanArgs),
     /// Have what a document of subscriptions says hold.
     Apply(code::ApplyArgs),
+    /// Webhooks: how they are sent to, other keys, a test event.
+    Destinations(destinations::DestinationsArgs),
     /// Look at deliveries, cancel, resend, resolve.
     Deliveries(deliveries::DeliveriesArgs),
     /// The log's mirror on Kafka: status, verify, backfill.
@@ -135,6 +138,7 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Suppressions(args) => suppressions::run(args, output).await,
         Command::Plan(args) => code::plan(&args, output).await,
         Command::Apply(args) => code::apply(&args, output).await,
+        Command::Destinations(args) => destinations::run(args, output).await,
         Command::Deliveries(args) => deliveries::run(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,

@@ -18,6 +18,8 @@ const SECRETS: [&str; 8] = [
 ];
 /// The key whose values are secrets, each under a name of its own that may hold dots.
 const SECRET_MAP: &str = "kafka.properties";
+/// The key whose value is a list of secrets.
+const SECRET_LIST: &str = "vault.previous_master_keys";
 
 /// A text at its place.
 struct Text {
@@ -52,7 +54,9 @@ fn may_hold_secrets(key: &str) -> bool {
     let holds = |secret: &str| {
         secret == key || secret.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))
     };
-    path_of(key).is_some() || SECRETS.into_iter().chain([SECRET_MAP]).any(holds)
+    path_of(key).is_some()
+        || key.starts_with(SECRET_LIST)
+        || SECRETS.into_iter().chain([SECRET_MAP]).any(holds)
 }
 
 /// The environment over `figment`: secrets letter by letter, the rest as figment reads values.

@@ -73,17 +73,37 @@ pub struct VaultSection {
     pub url: SecretString,
     /// Master key that wraps all others: 32 bytes, base64. Key `vault.master_key`.
     pub master_key: SecretString,
+    /// Master keys before it: they open what they wrapped until `waybill keys rotate-master` has wrapped it anew. At
+    /// most 8, empty by default. Key `vault.previous_master_keys`.
+    #[serde(default)]
+    pub previous_master_keys: Vec<SecretString>,
 }
+
+/// Earlier master keys, at most.
+const MAX_PREVIOUS_KEYS: usize = 8;
 
 impl VaultSection {
     pub(super) fn wrong(&self) -> Vec<Invalid> {
         let mut wrong = Vec::from_iter(not_postgres("vault.url", &self.url));
-        let key = self.master_key.expose_secret().trim().trim_end_matches('=');
-        if STANDARD_NO_PAD.decode(key).map_or(0, |bytes| bytes.len()) != MASTER_KEY_BYTES {
+        if !is_master_key(&self.master_key) {
             wrong.push(Invalid::new("vault.master_key", "(secret)", "must be 32 bytes in base64"));
+        }
+        const PREVIOUS: &str = "vault.previous_master_keys";
+        if !self.previous_master_keys.iter().all(is_master_key) {
+            wrong.push(Invalid::new(PREVIOUS, "(secret)", "must each be 32 bytes in base64"));
+        }
+        let count = self.previous_master_keys.len();
+        if count > MAX_PREVIOUS_KEYS {
+            let rule = format!("must be at most {MAX_PREVIOUS_KEYS}");
+            wrong.push(Invalid::new(PREVIOUS, &count.to_string(), rule));
         }
         wrong
     }
+}
+
+fn is_master_key(key: &SecretString) -> bool {
+    let key = key.expose_secret().trim().trim_end_matches('=');
+    STANDARD_NO_PAD.decode(key).map_or(0, |bytes| bytes.len()) == MASTER_KEY_BYTES
 }
 
 /// Retry schedules by channel.

@@ -8,6 +8,7 @@ use aggregates::routing::{Authorised, Denied};
 use schema::events::{DeliveryPlan, SuppressReason};
 use schema::{
     ChannelError, ChannelKind, FailureClass, Parcel, Sealed, StreamId, TenantId, Timestamp,
+    WebhookKeys,
 };
 use secrecy::SecretString;
 use store::{UnsealError, VaultError};
@@ -79,7 +80,7 @@ pub(crate) async fn prepare(
         channel: plan.channel,
         tenant: tenant.clone(),
         address,
-        secret: secret(dispatcher, tenant, plan).await?,
+        webhook: webhook(dispatcher, tenant, plan).await?,
         recipient_name,
         recipient: plan.recipient.to_string(),
         locale: locale.clone(),
@@ -150,11 +151,11 @@ async fn unseal(
     }
 }
 
-async fn secret(
+async fn webhook(
     dispatcher: &Dispatcher,
     tenant: &TenantId,
     plan: &DeliveryPlan,
-) -> Result<Option<SecretString>, Unsent> {
+) -> Result<Option<Arc<WebhookKeys>>, Unsent> {
     match plan.channel {
         ChannelKind::Mail | ChannelKind::Inbox => Ok(None),
         ChannelKind::Webhook => {
@@ -193,9 +194,13 @@ fn vault_error(error: &VaultError) -> ChannelError {
     tracing::warn!(%error, "the vault does not open what a send needs: {error}");
     let class = match error {
         VaultError::Unavailable(_) | VaultError::Database(_) => FailureClass::Transient,
-        VaultError::MasterKeyForm | VaultError::WrongMasterKey | VaultError::Damaged { .. } => {
-            FailureClass::Config
-        }
+        VaultError::MasterKeyForm
+        | VaultError::PreviousKeyForm
+        | VaultError::PreviousKeyRepeated
+        | VaultError::ForeignKey { .. }
+        | VaultError::Unfinished
+        | VaultError::WrongMasterKey
+        | VaultError::Damaged { .. } => FailureClass::Config,
     };
     ChannelError::not_sent(class, "vault.unavailable")
 }

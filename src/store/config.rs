@@ -66,6 +66,8 @@ pub struct VaultConfig {
     pub url: SecretString,
     /// The master key: 32 bytes, base64 (standard alphabet, padded or not).
     pub master_key: SecretString,
+    /// Master keys before it, of the same form: they open what they wrapped, and wrap nothing.
+    pub previous_master_keys: Vec<SecretString>,
     /// Connections, at most.
     pub connections: u32,
     /// Subjects whose keys are kept in memory, at most. About 200 bytes each.
@@ -83,6 +85,7 @@ impl VaultConfig {
         Self {
             url,
             master_key,
+            previous_master_keys: Vec::new(),
             connections: 4,
             cached_subjects: 200_000,
             cache_ttl_s: 60,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use schema::events::{RecipientKind, Resolution, Scope};
-use schema::{ChannelKind, Format, Invalid, Severity};
+use schema::{ChannelKind, Format, Invalid, Severity, WebhookPayload, WebhookSigning};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -55,6 +55,18 @@ word!(
     ChannelWord("channel") of ChannelKind,
     ChannelKind::ALL.map(ChannelKind::as_str),
     |text| ChannelKind::from_str(text).ok()
+);
+word!(
+    /// How much of a version a webhook is sent.
+    WebhookPayloadWord("payload") of WebhookPayload,
+    WebhookPayload::ALL.map(WebhookPayload::as_str),
+    |text| WebhookPayload::ALL.into_iter().find(|payload| payload.as_str() == text)
+);
+word!(
+    /// How a webhook is signed.
+    WebhookSigningWord("signing") of WebhookSigning,
+    WebhookSigning::ALL.map(WebhookSigning::as_str),
+    |text| WebhookSigning::ALL.into_iter().find(|signing| signing.as_str() == text)
 );
 word!(
     /// What kind of file an artifact is.

@@ -9,10 +9,12 @@ mod log;
 mod relay;
 mod sink;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use schema::{
     Attachment, AttributeValue, ChannelKind, DeliveryId, DistributionId, Format, Parcel,
-    RecipientId, ReportName, Sha256, TenantId, Timestamp, VersionName,
+    RecipientId, ReportName, Sha256, TenantId, Timestamp, VersionName, WebhookKeys,
 };
 use secrecy::SecretString;
 
@@ -37,7 +39,7 @@ pub fn parcel(channel: ChannelKind, address: &str) -> Parcel {
         channel,
         tenant,
         address: SecretString::from(address.to_owned()),
-        secret: Some(SecretString::from(SECRET.to_owned())),
+        webhook: Some(Arc::new(WebhookKeys::of_secret(SecretString::from(SECRET.to_owned())))),
         recipient_name: Some(SecretString::from("Ada Lovelace".to_owned())),
         recipient: "r-17".to_owned(),
         locale: "en".to_owned(),

@@ -15,9 +15,11 @@ mod send;
 mod sign;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod trouble;
 
 pub use config::WebhookConfig;
 pub use guard::{WebhookGuard, validate_url};
-pub use send::WebhookChannel;
-pub use sign::{check_secret, generate_secret};
+pub use send::{Letter, WebhookChannel};
+pub use sign::{check_secret, generate_key_pair, generate_secret};
+pub use trial::TriedTooSoon;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use schema::{Attachment, Attributes, Format, Parcel, Sha256};
+use schema::{Attachment, Attributes, Format, Parcel, Sha256, WebhookPayload};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -27,7 +27,8 @@ struct Data<'a> {
     title: &'a str,
     delivery: String,
     recipient: &'a str,
-    attributes: &'a Attributes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<&'a Attributes>,
     artifacts: Vec<Artifact<'a>>,
 }
 
@@ -40,6 +41,9 @@ struct Artifact<'a> {
     size_bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_base64: Option<Quoted>,
+    /// Where the file is, below the API's own address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
 }
 
 /// A JSON string, quotes included, that is copied without being looked at again.
@@ -63,10 +67,18 @@ impl Payloads {
         Self { inline_limit_bytes, encoded: EncodedCache::new(encoded_cache_bytes) }
     }
 
-    /// The body for one parcel.
-    pub fn body(&self, parcel: &Parcel) -> Result<Vec<u8>, serde_json::Error> {
+    /// The body for one parcel. A thin one has no file and no attribute in it: who may have them asks the API for them.
+    pub fn body(
+        &self,
+        parcel: &Parcel,
+        payload: WebhookPayload,
+    ) -> Result<Vec<u8>, serde_json::Error> {
         let mut left = self.inline_limit_bytes;
-        let artifacts = parcel.attachments.iter().map(|file| self.artifact(file, &mut left));
+        let full = payload == WebhookPayload::Full;
+        let artifacts = parcel
+            .attachments
+            .iter()
+            .map(|file| if full { self.artifact(file, &mut left) } else { thin(file) });
         let payload = Payload {
             kind: "report.version.published",
             timestamp: parcel.received_at.to_string(),
@@ -77,7 +89,7 @@ impl Payloads {
                 title: &parcel.title,
                 delivery: parcel.delivery.to_string(),
                 recipient: &parcel.recipient,
-                attributes: &parcel.attributes,
+                attributes: full.then_some(&parcel.attributes),
                 artifacts: artifacts.collect(),
             },
         };
@@ -97,6 +109,7 @@ impl Payloads {
             sha256: file.sha256,
             size_bytes: file.content.len(),
             content_base64: rest.and_then(|_| self.quoted(file)),
+            path: None,
         }
     }
 
@@ -108,5 +121,17 @@ impl Payloads {
             let quoted = RawValue::from_string(text).ok().map(|raw| Quoted(raw.into()));
             (quoted, size_bytes)
         })
+    }
+}
+
+fn thin(file: &Attachment) -> Artifact<'_> {
+    Artifact {
+        name: &file.name,
+        format: file.format,
+        media_type: file.format.media_type(),
+        sha256: file.sha256,
+        size_bytes: file.content.len(),
+        content_base64: None,
+        path: Some(format!("/v1/artifacts/{}", file.sha256)),
     }
 }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::dns::Resolve;
 use reqwest::{Body, Client, Response, Url, redirect};
 use schema::{
     ChannelError, ChannelKind, ClearReceipt, FailureClass, Parcel, Proof, SendResult, SendStage,
-    Sha256,
+    Sha256, Timestamp, WebhookKeys,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::body::WatchedBody;
 use super::guard::Blocked;
@@ -19,6 +20,7 @@ use super::payload::Payloads;
 use super::resolver::{GuardedResolver, SystemResolver};
 use super::retry_after::retry_after_ms;
 use super::sign::Signer;
+use super::trial::Trials;
 use super::trouble::{refused, unanswered};
 use super::{WebhookConfig, WebhookGuard};
 use crate::reply::{self, REPLY_BYTES};
@@ -36,6 +38,7 @@ pub struct WebhookChannel {
     client: Client,
     guard: WebhookGuard,
     payloads: Payloads,
+    pub(super) trials: Trials,
     timeout_ms: u64,
 }
 
@@ -65,6 +68,7 @@ impl WebhookChannel {
             client: client(config, resolver)?,
             guard,
             payloads: Payloads::new(config.inline_limit_bytes, config.encoded_cache_bytes),
+            trials: Trials::new(),
             timeout_ms: config.timeout_ms,
         })
     }
@@ -75,53 +79,15 @@ impl WebhookChannel {
         &self.guard
     }
 
-    async fn post(&self, url: Url, parcel: &Parcel, body: Bytes) -> Result<Response, ChannelError> {
-        let signer = match &parcel.secret {
-            None => return Err(config_error("webhook.secret_missing")),
-            Some(secret) => {
-                Signer::try_new(secret).map_err(|_| config_error("webhook.secret_invalid"))?
-            }
-        };
-        let id = format!("msg_{}", parcel.delivery.as_uuid().simple());
-        let timestamp = clock::unix_seconds();
-        let signature = signer.signature(&id, timestamp, &body);
-        let (body, taken) = WatchedBody::new(body);
-        let mut request = self
-            .client
-            .post(url)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header("webhook-id", id)
-            .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", signature)
-            .body(Body::wrap(body));
-        if let Some(traceparent) = &parcel.traceparent {
-            request = request.header("traceparent", traceparent);
-        }
-        request.send().await.map_err(|error| unanswered(&error, taken.load(Relaxed)))
-    }
-}
-
-#[async_trait]
-impl Channel for WebhookChannel {
-    fn kind(&self) -> ChannelKind {
-        ChannelKind::Webhook
-    }
-
-    fn timeout_ms(&self) -> u64 {
-        self.timeout_ms + MARGIN_MS
-    }
-
-    async fn send(&self, parcel: &Parcel) -> SendResult {
-        let address = parcel.address.expose_secret();
-        let url = self.guard.validate_url(address).map_err(|wrong| match Url::parse(address) {
-            Ok(_) => refused(&Blocked(wrong.rule)),
-            Err(_) => ChannelError::not_sent(FailureClass::RecipientPermanent, "address.invalid"),
-        })?;
-        let body = Bytes::from(
-            self.payloads.body(parcel).map_err(|_| config_error("webhook.not_encoded"))?,
-        );
-        let (content_sha256, content_bytes) = (Sha256::of(&body), body.len() as u64);
-        let response = self.post(url, parcel, body).await?;
+    /// Signs a body as it leaves, posts it, and reads the answer. Knows nothing of what the body says: whoever has
+    /// something else to tell a webhook than a report posts it here, too.
+    ///
+    /// # Errors
+    /// [`ChannelError`], with how far it came.
+    pub async fn post(&self, letter: Letter<'_>) -> SendResult {
+        let url = self.url(letter.url.expose_secret())?;
+        let (content_sha256, content_bytes) = (Sha256::of(&letter.body), letter.body.len() as u64);
+        let response = self.answer(url, letter).await?;
         let status = response.status();
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after_ms = wait.and_then(|value| retry_after_ms(value, clock::unix_seconds()));
@@ -139,6 +105,90 @@ impl Channel for WebhookChannel {
             retry_after_ms,
             address_gone: status == 410,
         })
+    }
+
+    /// The guard's word on where it goes.
+    fn url(&self, address: &str) -> Result<Url, ChannelError> {
+        self.guard.validate_url(address).map_err(|wrong| match Url::parse(address) {
+            Ok(_) => refused(&Blocked(wrong.rule)),
+            Err(_) => ChannelError::not_sent(FailureClass::RecipientPermanent, "address.invalid"),
+        })
+    }
+
+    async fn answer(&self, url: Url, letter: Letter<'_>) -> Result<Response, ChannelError> {
+        let timestamp = clock::unix_seconds();
+        let now = Timestamp::from_unix_micros(timestamp.saturating_mul(1_000_000));
+        let signer =
+            Signer::of(letter.keys, now).map_err(|_| config_error("webhook.secret_invalid"))?;
+        if signer.is_mute() {
+            return Err(config_error("webhook.secret_missing"));
+        }
+        let signature = signer.signature(&letter.id, timestamp, &letter.body);
+        let (body, taken) = WatchedBody::new(letter.body);
+        let mut request = self.client.post(url).headers(own_headers(letter.keys)?);
+        request = request
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header("webhook-id", letter.id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signature)
+            .body(Body::wrap(body));
+        if let Some(traceparent) = letter.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        request.send().await.map_err(|error| unanswered(&error, taken.load(Relaxed)))
+    }
+}
+
+/// What is posted, in the clear and in memory only.
+pub struct Letter<'a> {
+    /// Where to.
+    pub url: &'a SecretString,
+    /// `webhook-id`: the same whenever the same is said again.
+    pub id: String,
+    /// JSON.
+    pub body: Bytes,
+    /// How it is signed and what is sent along.
+    pub keys: &'a WebhookKeys,
+    /// W3C Trace Context.
+    pub traceparent: Option<&'a str>,
+}
+
+/// The headers that a webhook's owner wants sent along. Values are marked, so that no library prints them.
+fn own_headers(keys: &WebhookKeys) -> Result<HeaderMap, ChannelError> {
+    let header = |(name, value): (&String, &SecretString)| {
+        let name = HeaderName::try_from(name.as_str()).ok()?;
+        let mut value = HeaderValue::try_from(value.expose_secret()).ok()?;
+        value.set_sensitive(true);
+        Some((name, value))
+    };
+    let headers: Option<HeaderMap> = keys.headers.iter().map(header).collect();
+    headers.ok_or_else(|| config_error("webhook.header_invalid"))
+}
+
+#[async_trait]
+impl Channel for WebhookChannel {
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::Webhook
+    }
+
+    fn timeout_ms(&self) -> u64 {
+        self.timeout_ms + MARGIN_MS
+    }
+
+    async fn send(&self, parcel: &Parcel) -> SendResult {
+        let Some(keys) = parcel.webhook.as_deref() else {
+            return Err(config_error("webhook.secret_missing"));
+        };
+        let body = self.payloads.body(parcel, keys.payload);
+        let body = Bytes::from(body.map_err(|_| config_error("webhook.not_encoded"))?);
+        self.post(Letter {
+            url: &parcel.address,
+            id: format!("msg_{}", parcel.delivery.as_uuid().simple()),
+            body,
+            keys,
+            traceparent: parcel.traceparent.as_deref(),
+        })
+        .await
     }
 }
 

@@ -151,9 +151,24 @@ fn of_facts(facts: &DoctorFacts) -> Vec<Value> {
 }
 
 async fn vault(config: &Config) -> Value {
-    match Vault::connect(boot::vault_config(config)).await {
-        Ok(_) => finding("vault", true, "its keys can be read"),
-        Err(error) => finding("vault", false, format!("{error}. Nothing personal can be read.")),
+    const PART: &str = "vault";
+    let looked = async { Vault::connect(boot::vault_config(config)).await?.rotation().await };
+    match looked.await {
+        Ok(state) if state.previous_count == 0 => finding(PART, true, "its keys can be read"),
+        Ok(state) if state.is_finished() => finding(
+            PART,
+            true,
+            "its keys can be read, and none needs an earlier master key: once every node has the new one as \
+             vault.master_key, vault.previous_master_keys can be emptied",
+        ),
+        Ok(state) => {
+            let left = state.left;
+            let says = format!(
+                "an earlier master key is still needed, by {left} rows: run `waybill keys rotate-master` (again)"
+            );
+            finding(PART, false, says)
+        }
+        Err(error) => finding(PART, false, format!("{error}. Nothing personal can be read.")),
     }
 }
 

@@ -92,6 +92,7 @@ async fn read(ledger: &Ledger) -> Result<Addresses> {
                 | RecipientEvent::AddressBouncedSoftly { .. }
                 | RecipientEvent::AddressSuppressed { .. }
                 | RecipientEvent::SuppressionLifted { .. }
+                | RecipientEvent::WebhookConfigured { .. }
                 | RecipientEvent::EntitlementGranted { .. }
                 | RecipientEvent::EntitlementRevoked { .. } => {}
             }

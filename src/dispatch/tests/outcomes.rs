@@ -2,8 +2,10 @@
 
 use aggregates::delivery::Outcome;
 use schema::events::{AttemptOutcome, DeadLetterReason, DeliveryEvent, NextStep};
-use schema::{ChannelKind, FailureClass, Proof, RecipientId, Sha256, StreamId};
-use secrecy::ExposeSecret;
+use schema::{
+    ChannelKind, FailureClass, Proof, RecipientId, Sha256, StreamId, WebhookKeys, WebhookPayload,
+};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::sink::Answer;
 use crate::world::{CSV, SECRET, TRACEPARENT, World, names, path, tenant};
@@ -215,5 +217,26 @@ async fn an_erased_recipient_is_suppressed_and_nothing_is_sent() {
     assert_eq!(outcome, Outcome::Suppressed);
     assert_eq!(names(&events), ["DeliveryScheduled", "AttemptStarted", "DeliverySuppressed"]);
     assert!(world.sink.received(&path("bob")).is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_was_set_otherwise_is_sent_to_as_it_was_set() {
+    let world = World::open().await;
+    world.webhook("bob").await;
+    let (secret, token) = (SecretString::from(SECRET), SecretString::from("t0ken"));
+    let keys = WebhookKeys {
+        payload: WebhookPayload::Thin,
+        headers: [("authorization".to_owned(), token)].into(),
+        ..WebhookKeys::of_secret(secret)
+    };
+    world.configure("bob", &keys).await;
+    let running = world.run("node-1");
+    let delivery = world.schedule("bob").await;
+    world.until_closed(delivery).await;
+    let received = &world.sink.received(&path("bob"))[0];
+    assert_eq!(received.headers["authorization"], "t0ken");
+    let body: serde_json::Value = serde_json::from_slice(&received.body).unwrap();
+    assert!(body["data"]["artifacts"][0]["path"].is_string(), "{body}");
     running.stop().await;
 }

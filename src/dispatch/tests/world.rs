@@ -19,7 +19,8 @@ use schema::{
     Actor, AddressId, Attributes, ChannelKind, ColumnSpec, ColumnType, DeliveryId, DestinationKey,
     DistributionId, Format, Frame, GrantId, LedgerEvent, Metadata, Preferences, RecipientId,
     RecordedEvent, ReportName, ReportSelector, RetrySchedule, Selector, Sha256, StreamId,
-    SubscriptionId, TenantId, Timestamp, Timing, VersionName,
+    SubscriptionId, TenantId, Timestamp, Timing, VersionName, WebhookKeys, WebhookKeysId,
+    WebhookSettings,
 };
 use secrecy::SecretString;
 use sqlx::Executor;
@@ -240,6 +241,25 @@ impl World {
         let secret = format!("recipient/{name}/address/{address}/{added}");
         let vault = &self.store.vault;
         vault.keep_secret(&tenant(), &secret, &SecretString::from(SECRET)).await.unwrap();
+    }
+
+    /// Sets a webhook otherwise, after the three events that it began with.
+    pub async fn configure(&self, name: &str, keys: &WebhookKeys) {
+        let id = WebhookKeysId::try_new("k1").unwrap();
+        let place = format!("recipient/{name}/address/{}/webhook/{id}", address_id());
+        let document = keys.to_document().unwrap();
+        self.store.vault.keep_secret(&tenant(), &place, &document).await.unwrap();
+        let settings = WebhookSettings {
+            keys: id,
+            payload: keys.payload,
+            signing: keys.signing,
+            headers: keys.headers.keys().cloned().collect(),
+            public_key: "whpk_".to_owned(),
+            overlap_until: None,
+        };
+        let event = RecipientEvent::WebhookConfigured { address: address_id(), settings };
+        let stream = StreamId::recipient(&tenant(), &recipient_id(name));
+        self.append(stream, 3, vec![event.into()]).await;
     }
 
     /// A recipient with a mailbox and a subscription.

@@ -39,6 +39,17 @@ pub(super) fn of(event: &RecipientEvent) -> String {
         RecipientEvent::SuppressionLifted { address, reason } => {
             format!("address {address} is sent to again: {reason}")
         }
+        RecipientEvent::WebhookConfigured { address, settings } => {
+            let (payload, signing) = (settings.payload.as_str(), settings.signing.as_str());
+            let headers = settings.headers.len();
+            let overlap = settings.overlap_until.map_or_else(String::new, |end| {
+                format!("; the keys before it sign, too, {}", until(Some(end), ""))
+            });
+            format!(
+                "webhook {address} is sent the {payload} payload, signed {signing}, with {headers} headers of its \
+                 own{overlap}"
+            )
+        }
         RecipientEvent::EntitlementGranted { grant, report, until: end } => {
             format!("granted {report} by grant {grant}, {}", until(*end, "for good"))
         }

@@ -12,6 +12,7 @@ mod immutable;
 mod lost;
 mod nodes;
 mod returning;
+mod rotation;
 mod support;
 mod tail;
 mod vault;

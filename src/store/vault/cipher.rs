@@ -80,11 +80,6 @@ pub(super) fn wrap(key: &Box32, aad: &str, clear: &[u8]) -> Result<Vec<u8>, Vaul
     Ok(sealed)
 }
 
-/// Opens what [`wrap`] made.
-pub(super) fn unwrap(key: &Box32, aad: &str, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
-    open(key, aad, sealed).ok_or_else(|| damaged(aad))
-}
-
 /// Opens what [`wrap`] made; `None` when key, place or bytes are others.
 pub(super) fn open(key: &Box32, aad: &str, sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;

@@ -6,6 +6,8 @@ mod cipher;
 mod error;
 mod marks;
 mod queries;
+mod ring;
+mod rotate;
 mod seal;
 mod secrets;
 mod tokens;
@@ -20,9 +22,12 @@ use sqlx::postgres::PgPool;
 use crate::timely::Timely;
 use crate::{VaultConfig, connect};
 use cache::KeyCache;
-use cipher::{Box32, derive, mac, parse_master_key};
+use cipher::{Box32, derive, mac};
+use ring::Ring;
+use rotate::token_place;
 
 pub use error::{UnsealError, VaultError};
+pub use rotate::{EarlierTokens, RotationState};
 
 /// Tenants whose index key is kept in memory, at most.
 const MAX_TENANTS: usize = 10_000;
@@ -31,32 +36,35 @@ const MAX_TENANTS: usize = 10_000;
 pub struct Vault {
     pool: PgPool,
     limit_ms: u64,
-    wrapping: Box32,
-    tokens: Box32,
+    ring: Ring,
+    /// What verifies tokens; the first one signs.
+    tokens: Vec<Box32>,
     cache: KeyCache,
     tenants: Mutex<HashMap<TenantId, Box32>>,
 }
 
 impl Vault {
-    /// Connects, and proves that the master key is the vault's.
+    /// Connects, and proves that a configured master key is the vault's.
     ///
     /// # Errors
     /// [`VaultError::MasterKeyForm`], [`VaultError::WrongMasterKey`], [`VaultError::Unavailable`].
     pub async fn connect(config: VaultConfig) -> Result<Arc<Self>, VaultError> {
-        let master = parse_master_key(&config.master_key)?;
+        let ring = Ring::try_new(&config)?;
         let options = connect::options(config.url.expose_secret(), "waybill-vault")?;
         let options = connect::limited(connect::by_index(options), config.statement_timeout_ms);
         let pool = connect::pool(options, config.connections);
-        let proof = derive(&master, "waybill vault check");
         let limit_ms = config.statement_timeout_ms;
-        if !queries::check(Timely::new(&pool, limit_ms), proof.bytes()).await? {
+        let timely = Timely::new(&pool, limit_ms);
+        let proof = queries::check(timely, ring.current().proof.bytes()).await?;
+        if ring.proven_by(&proof).is_none() {
             return Err(VaultError::WrongMasterKey);
         }
+        let tokens = token_keys(&ring, queries::token_keys(timely).await?)?;
         Ok(Arc::new(Self {
             pool,
             limit_ms,
-            wrapping: derive(&master, "waybill vault wrapping"),
-            tokens: derive(&master, "waybill tokens"),
+            ring,
+            tokens,
             cache: KeyCache::new(config.cached_subjects, config.cache_ttl_s),
             tenants: Mutex::new(HashMap::new()),
         }))
@@ -119,10 +127,11 @@ impl Vault {
         if let Some(key) = known {
             return Ok(key);
         }
-        let aad = format!("tenant {tenant}");
-        let fresh = cipher::wrap(&self.wrapping, &aad, Box32::random()?.bytes())?;
-        let wrapped = queries::tenant_key(self.pool(), tenant, &fresh).await?;
-        let clear = cipher::unwrap(&self.wrapping, &aad, &wrapped)?;
+        let aad = tenant_place(tenant.as_str());
+        let fresh = self.ring.wrap(&aad, Box32::random()?.bytes())?;
+        let by = &self.ring.current().id;
+        let wrapped = queries::tenant_key(self.pool(), tenant, &fresh, by).await?;
+        let clear = self.ring.unwrap(&aad, &wrapped)?;
         let key = Box32::try_from_slice(&clear, &aad)?;
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if tenants.len() >= MAX_TENANTS {
@@ -136,4 +145,26 @@ impl Vault {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The place of a tenant's key.
+fn tenant_place(tenant: &str) -> String {
+    format!("tenant {tenant}")
+}
+
+/// What verifies tokens: the keys of all master keys that are configured, and those kept of earlier ones.
+fn token_keys(ring: &Ring, kept: Vec<(String, Vec<u8>)>) -> Result<Vec<Box32>, VaultError> {
+    let mut keys = vec![ring.current().tokens.clone()];
+    keys.extend(ring.previous().iter().map(|master| master.tokens.clone()));
+    for (id, wrapped) in kept {
+        let place = token_place(&id);
+        let clear = ring
+            .unwrap(&place, &wrapped)
+            .map_err(|_| VaultError::ForeignKey { what: place.clone(), wrapped_by: None })?;
+        let key = Box32::try_from_slice(&clear, &place)?;
+        if !keys.iter().any(|known| known.bytes() == key.bytes()) {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
 }

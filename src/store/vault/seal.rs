@@ -5,7 +5,7 @@ use schema::{RecipientId, Sealed, TenantId};
 use secrecy::SecretString;
 
 use super::cache::{KeyId, SubjectKeys};
-use super::cipher::{self, Box32, damaged, decode, derive, encode, fill, mac, open, unwrap, wrap};
+use super::cipher::{self, Box32, damaged, decode, derive, encode, fill, mac, open, wrap};
 use super::queries::KeyRow;
 use super::{UnsealError, Vault, VaultError, queries};
 
@@ -153,11 +153,12 @@ impl Vault {
             for subject in page {
                 let mut id: KeyId = [0; 16];
                 fill(&mut id)?;
-                let aad = wrapping_place(tenant, subject, &id);
-                wrapped.push(wrap(&self.wrapping, &aad, Box32::random()?.bytes())?);
+                let aad = wrapping_place(tenant.as_str(), subject, &id);
+                wrapped.push(self.ring.wrap(&aad, Box32::random()?.bytes())?);
                 ids.push(id.to_vec());
             }
-            queries::insert_keys(self.pool(), tenant, &ids, page, &wrapped).await?;
+            let by = &self.ring.current().id;
+            queries::insert_keys(self.pool(), tenant, (&ids, page, &wrapped), by).await?;
         }
         Ok(())
     }
@@ -195,15 +196,16 @@ impl Vault {
                 destroyed.push(id);
                 continue;
             };
-            let aad = wrapping_place(tenant, &row.subject, &id);
-            let clear = unwrap(&self.wrapping, &aad, &wrapped)?;
+            let aad = wrapping_place(tenant.as_str(), &row.subject, &id);
+            let clear = self.ring.unwrap(&aad, &wrapped)?;
             live = Some((id, Box32::try_from_slice(&clear, &aad)?));
         }
         Ok(SubjectKeys { live, destroyed: destroyed.into_boxed_slice() })
     }
 }
 
-fn wrapping_place(tenant: &TenantId, subject: &str, id: &KeyId) -> String {
+/// The place of a subject's key.
+pub(super) fn wrapping_place(tenant: &str, subject: &str, id: &[u8]) -> String {
     format!("subject {tenant}/{subject} {}", cipher::encode(id))
 }
 

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use schema::TenantId;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::cipher::{damaged, unwrap, wrap};
+use super::cipher::damaged;
 use super::{Vault, VaultError, queries};
 
 impl Vault {
@@ -18,8 +18,10 @@ impl Vault {
         name: &str,
         fresh: &SecretString,
     ) -> Result<SecretString, VaultError> {
-        let sealed = wrap(&self.wrapping, &place(tenant, name), fresh.expose_secret().as_bytes())?;
-        let kept = queries::keep_secret(self.pool(), tenant, name, &sealed).await?;
+        let place = secret_place(tenant.as_str(), name);
+        let sealed = self.ring.wrap(&place, fresh.expose_secret().as_bytes())?;
+        let by = &self.ring.current().id;
+        let kept = queries::keep_secret(self.pool(), tenant, name, &sealed, by).await?;
         self.open(tenant, name, &kept)
     }
 
@@ -44,8 +46,9 @@ impl Vault {
         name: &str,
         sealed: &[u8],
     ) -> Result<SecretString, VaultError> {
-        let clear = unwrap(&self.wrapping, &place(tenant, name), sealed)?;
-        let text = String::from_utf8(clear).map_err(|_| damaged(&place(tenant, name)))?;
+        let place = secret_place(tenant.as_str(), name);
+        let clear = self.ring.unwrap(&place, sealed)?;
+        let text = String::from_utf8(clear).map_err(|_| damaged(&place))?;
         Ok(SecretString::from(text))
     }
 
@@ -66,6 +69,7 @@ impl Vault {
     }
 }
 
-fn place(tenant: &TenantId, name: &str) -> String {
+/// The place of a tenant's secret.
+pub(super) fn secret_place(tenant: &str, name: &str) -> String {
     format!("secret {tenant}/{name}")
 }

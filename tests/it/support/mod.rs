@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use api::{Answer, Api, answer};
 pub use cable::Cable;
-pub use hook::Hook;
+pub use hook::{Hook, Received};
 pub use mails::{Mail, mail_of};
 pub use node::Node;
 pub use own_server::{OwnServer, Whereabouts};

@@ -12,6 +12,7 @@ mod retire;
 mod revoke;
 mod sign_in;
 mod unsealed;
+mod webhook;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -23,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(list::list_recipients))
         .routes(routes!(get::get_recipient, put::put_recipient, retire::retire_recipient))
         .routes(routes!(put_address::put_address, delete_address::retire_address))
+        .merge(webhook::routes())
         .routes(routes!(sign_in::sign_in_recipient))
         .routes(routes!(grant::put_entitlement, revoke::revoke_entitlement))
 }

@@ -30,3 +30,4 @@ mod support;
 mod suppressions;
 mod tls;
 mod unsubscribe;
+mod webhooks;

@@ -167,6 +167,14 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
             let value = "https://hooks.example.com/in";
             (Some(json!({ "channel": "webhook", "value": value })), Missing)
         }
+        ("GET", "/v1/recipients/{recipient}/addresses/{address}/webhook")
+        | ("POST", "/v1/recipients/{recipient}/addresses/{address}/webhook/test") => {
+            (None, Missing)
+        }
+        ("PUT", "/v1/recipients/{recipient}/addresses/{address}/webhook")
+        | ("POST", "/v1/recipients/{recipient}/addresses/{address}/webhook/rotate") => {
+            (Some(json!({})), Missing)
+        }
         ("PUT", "/v1/recipients/{recipient}/entitlements/{grant}") => {
             (Some(json!({ "report": "*" })), Missing)
         }

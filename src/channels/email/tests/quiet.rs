@@ -1,4 +1,6 @@
-use schema::Parcel;
+use std::sync::Arc;
+
+use schema::{Parcel, WebhookKeys};
 use secrecy::SecretString;
 
 use super::{EmailChannel, EmailConfig, Script, config, parcel, relay};
@@ -13,7 +15,7 @@ fn canaries() -> Parcel {
     Parcel {
         address: secret(format!("{CANARY}@customer.example")),
         recipient_name: Some(secret(format!("Ada {CANARY}"))),
-        secret: Some(secret(format!("whsec_{CANARY}"))),
+        webhook: Some(Arc::new(WebhookKeys::of_secret(secret(format!("whsec_{CANARY}"))))),
         unsubscribe_url: Some(format!("https://waybill.example/u/{CANARY}")),
         ..parcel()
     }

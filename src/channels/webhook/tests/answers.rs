@@ -2,9 +2,8 @@ use schema::FailureClass::{
     self, Auth, Config, Content, InDoubt, RecipientPermanent, Throttled, Transient,
 };
 use schema::{ChannelError, Format, Proof, SendStage};
-use secrecy::SecretString;
 
-use super::{WebhookChannel, WebhookConfig, channel, config, parcel, to};
+use super::{WebhookChannel, WebhookConfig, channel, config, keys_of, parcel, to};
 use crate::Channel;
 use crate::testing::{Answer, Receiver, attachment, noise};
 
@@ -148,7 +147,7 @@ async fn a_secret_that_is_missing_or_wrong_is_ours_to_mend() {
         (Some(short), "webhook.secret_invalid"),
     ] {
         let mut parcel = parcel(&receiver);
-        parcel.secret = secret.map(|secret| SecretString::from(secret.to_owned()));
+        parcel.webhook = secret.map(keys_of);
         let error = channel().send(&parcel).await.unwrap_err();
         assert_eq!(about(&error), (Config, code, SendStage::NotSent));
     }

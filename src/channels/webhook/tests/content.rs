@@ -2,12 +2,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
 use schema::{AttributeValue, Format, Parcel, Proof, Sha256};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
 use super::super::{check_secret, generate_secret};
-use super::{WebhookChannel, WebhookConfig, channel, config, parcel};
+use super::{WebhookChannel, WebhookConfig, channel, config, keys_of, parcel};
 use crate::Channel;
 use crate::testing::{Answer, Certified, Receiver, Request, SECRET, attachment, noise};
 
@@ -15,7 +15,7 @@ fn ok() -> Answer {
     Answer::status(200, "", "thanks")
 }
 
-fn headers(request: &Request) -> HeaderMap {
+pub(super) fn headers(request: &Request) -> HeaderMap {
     let pairs = request.headers.iter();
     let parsed =
         pairs.map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
@@ -33,7 +33,7 @@ async fn an_independent_verifier_accepts_the_signature() {
     check_secret(&generated).unwrap();
     for secret in [SECRET, generated.expose_secret()] {
         let mut parcel = parcel(&receiver);
-        parcel.secret = Some(SecretString::from(secret.to_owned()));
+        parcel.webhook = Some(keys_of(secret));
         let receipt = channel().send(&parcel).await.unwrap();
         let request = receiver.requests().pop().unwrap();
         let verifier = Webhook::new(secret).unwrap();

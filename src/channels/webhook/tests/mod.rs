@@ -7,9 +7,13 @@ mod answers;
 mod blocked;
 mod content;
 mod quiet;
+mod settings;
 mod speed;
 
-use schema::{ChannelKind, Parcel};
+use std::sync::Arc;
+
+use schema::{ChannelKind, Parcel, WebhookKeys};
+use secrecy::SecretString;
 
 use super::{WebhookChannel, WebhookConfig};
 use crate::testing::{self, Receiver};
@@ -35,4 +39,8 @@ fn parcel(receiver: &Receiver) -> Parcel {
 
 fn to(url: &str) -> Parcel {
     testing::parcel(ChannelKind::Webhook, url)
+}
+
+fn keys_of(secret: &str) -> Arc<WebhookKeys> {
+    Arc::new(WebhookKeys::of_secret(SecretString::from(secret.to_owned())))
 }

@@ -2,13 +2,16 @@ use std::sync::{Arc, RwLock};
 
 use aggregates::routing::RoutingIndex;
 use async_trait::async_trait;
+use channels::webhook::Letter;
+use channels::{WebhookChannel, WebhookConfig};
 use dispatch::{Act, DeliveryDesk, DeskError};
 use schema::events::EntryMark;
-use schema::{ChannelKind, DeliveryId, Invalid, RecipientId};
+use schema::{ChannelKind, DeliveryId, Invalid, RecipientId, SendResult};
 use secrecy::SecretString;
 use store::{CommandRecord, Ledger};
 use waybill_api::walls::{
     AddressRules, Asked, CheckedAddress, DeliveryCommands, Finding, OrderError, Ordered, RecordFor,
+    TestLetter,
 };
 
 /// Dispatch's own desk, as boot puts it behind the API's wall.
@@ -89,6 +92,7 @@ impl DeliveryCommands for Desk {
 /// The channels' own rules.
 pub struct Rules;
 
+#[async_trait]
 impl AddressRules for Rules {
     fn check(&self, channel: ChannelKind, text: &str) -> Result<CheckedAddress, Invalid> {
         let normalised = match channel {
@@ -105,5 +109,17 @@ impl AddressRules for Rules {
 
     fn generate_secret(&self) -> SecretString {
         channels::generate_secret()
+    }
+
+    fn generate_key_pair(&self) -> Result<(SecretString, String), Invalid> {
+        channels::generate_key_pair()
+    }
+
+    async fn try_webhook(&self, letter: TestLetter) -> Option<SendResult> {
+        let TestLetter { url, id, body, keys } = letter;
+        let body = body.into();
+        let letter = Letter { url: &url, id, body, keys: &keys, traceparent: None };
+        let channel = WebhookChannel::try_new(&WebhookConfig::default()).unwrap();
+        channel.try_out(letter).await.ok()
     }
 }
