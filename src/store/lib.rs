@@ -48,4 +48,4 @@ pub use scope::CommandScope;
 pub use suppressions::ListedAddress;
 pub use tail::{Batch, Blocked, Replaced, Subscription, Tail, TailStep};
 pub use unit::{Append, Appended, CommandOutcome, CommandRecord, Unit};
-pub use vault::{UnsealError, Vault, VaultError};
+pub use vault::{PREFERENCE_LINK_MS, PreferenceLink, UnsealError, Vault, VaultError};

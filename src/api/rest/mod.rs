@@ -11,8 +11,10 @@ mod inbox;
 mod keys;
 mod listing;
 mod mail;
+mod page;
 mod pauses;
 mod plain;
+mod preferences;
 mod recipients;
 mod reports;
 mod subscriptions;
@@ -42,4 +44,5 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(pauses::routes())
         .merge(keys::routes())
         .merge(unsubscribe::routes())
+        .merge(preferences::routes())
 }

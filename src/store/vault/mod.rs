@@ -5,6 +5,7 @@ mod cache;
 mod cipher;
 mod error;
 mod marks;
+mod preference_links;
 mod queries;
 mod seal;
 mod secrets;
@@ -23,6 +24,7 @@ use cache::KeyCache;
 use cipher::{Box32, derive, mac, parse_master_key};
 
 pub use error::{UnsealError, VaultError};
+pub use preference_links::{PREFERENCE_LINK_MS, PreferenceLink};
 
 /// Tenants whose index key is kept in memory, at most.
 const MAX_TENANTS: usize = 10_000;

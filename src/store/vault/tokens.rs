@@ -46,8 +46,7 @@ impl Vault {
     /// The words of a token that was made for this purpose; nothing for a forged one.
     #[must_use]
     pub fn read_link_token(&self, purpose: &str, token: &str) -> Option<Vec<String>> {
-        let (said, signature) =
-            token.split_once('.').filter(|_| token.len() <= MAX_TOKEN_BYTES)?;
+        let (said, signature) = token.split_once('.').filter(|_| token.len() <= MAX_TOKEN_BYTES)?;
         let said = decode(said)?;
         if !self.verify(purpose, &said, signature) {
             return None;

@@ -21,9 +21,5 @@ pub(super) fn read(vault: &Vault, token: &str) -> Option<Link> {
         _ => return None,
     };
     let member = member.map(|member| member.parse()).transpose().ok()?;
-    Some(Link {
-        tenant: tenant.parse().ok()?,
-        subscription: subscription.parse().ok()?,
-        member,
-    })
+    Some(Link { tenant: tenant.parse().ok()?, subscription: subscription.parse().ok()?, member })
 }
