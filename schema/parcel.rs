@@ -43,6 +43,8 @@ pub struct Parcel {
     pub attachments: Vec<Attachment>,
     /// Where one POST ends the subscription (RFC 8058), and where a person can look first.
     pub unsubscribe_url: Option<String>,
+    /// Where its recipient sees and changes all its subscriptions.
+    pub preferences_url: Option<String>,
     /// What the mail is known by when it comes back: 40 base32 characters that only the vault can make.
     pub return_mark: Option<String>,
     /// W3C Trace Context for the outgoing request. Where it becomes part of the content (mail) it is the same on every

@@ -10,6 +10,7 @@ mod early;
 mod groups;
 mod index;
 mod merge;
+mod own;
 mod query;
 mod stops;
 mod tenant;
@@ -19,5 +20,6 @@ mod timing;
 
 pub use early::MAX_EARLY_EVENTS;
 pub use index::RoutingIndex;
+pub use own::Own;
 pub use query::{Authorised, Candidate, Denied};
 pub use stops::MAX_STOPS;

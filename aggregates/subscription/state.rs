@@ -117,6 +117,15 @@ impl Subscription {
         }
     }
 
+    /// When its pause ends, where it has one that ends; also after it has ended.
+    #[must_use]
+    pub const fn paused_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Paused { until, .. } => *until,
+            Self::Unknown | Self::Active { .. } | Self::Ended { .. } => None,
+        }
+    }
+
     /// Whether a member of the group wants none of it.
     #[must_use]
     pub fn has_opted_out(&self, recipient: &RecipientId) -> bool {

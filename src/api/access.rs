@@ -49,6 +49,7 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::PUT,    "/v1/recipients/{recipient}/entitlements/{grant}", Needs(Subscribe)),
     (Method::DELETE, "/v1/recipients/{recipient}/entitlements/{grant}", Needs(Subscribe)),
     (Method::POST,   "/v1/recipients/{recipient}/tokens", Needs(Subscribe)),
+    (Method::POST,   "/v1/recipients/{recipient}/preference-links", Needs(Subscribe)),
     (Method::GET,    "/v1/recipients/{recipient}/inbox", Own(Read)),
     (Method::POST,   "/v1/recipients/{recipient}/inbox/read", Own(Subscribe)),
     (Method::GET,    "/v1/inbox/{delivery}/files/{name}", Own(Read)),
@@ -100,6 +101,8 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::DELETE, "/v1/keys/{key}", Needs(Operate)),
     (Method::GET,    "/u/{token}", Public),
     (Method::POST,   "/u/{token}", Public),
+    (Method::GET,    "/p/{token}", Public),
+    (Method::POST,   "/p/{token}", Public),
     (Method::POST,   "/graphql", Public),
     (Method::GET,    "/graphql/ws", Public),
     (Method::GET,    "/graphiql", Public),
@@ -125,10 +128,14 @@ pub fn access(method: &Method, path: &str) -> Option<Access> {
     BY_ROUTE.get(&key).copied()
 }
 
-/// POST requests that change nothing: GraphQL, which knows no mutations, signing in, of which nothing is kept, and what
-/// a subscription would lead to.
-const ASKING: [&str; 3] =
-    ["/graphql", "/v1/recipients/{recipient}/tokens", "/v1/subscriptions/preview"];
+/// POST requests that change nothing: GraphQL, which knows no mutations, signing in and links to a recipient's page, of
+/// which nothing is kept, and what a subscription would lead to.
+const ASKING: [&str; 4] = [
+    "/graphql",
+    "/v1/recipients/{recipient}/tokens",
+    "/v1/recipients/{recipient}/preference-links",
+    "/v1/subscriptions/preview",
+];
 
 /// Whether a request may change something.
 #[must_use]

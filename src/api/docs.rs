@@ -97,7 +97,7 @@ fn problems(
     with_body: bool,
 ) -> Vec<Code> {
     let mut codes = vec![Code::Timeout, Code::Internal, Code::Overloaded];
-    if path.starts_with("/v1/") || path.starts_with("/u/") {
+    if ["/v1/", "/u/", "/p/"].iter().any(|own| path.starts_with(own)) {
         codes.extend([Code::Malformed, Code::Invalid, Code::Unavailable]);
     }
     if asked != Some(Access::Public) {

@@ -11,7 +11,7 @@ use schema::{
     WebhookKeys,
 };
 use secrecy::SecretString;
-use store::{UnsealError, VaultError};
+use store::{PREFERENCE_LINK_MS, UnsealError, VaultError};
 
 use crate::files::attachments;
 use crate::start::Send;
@@ -91,6 +91,7 @@ pub(crate) async fn prepare(
         attributes: version.report.attributes.clone(),
         attachments: attachments(dispatcher, send, plan, &version.report).await?,
         unsubscribe_url: Some(unsubscribe_url(dispatcher, tenant, plan)),
+        preferences_url: preferences_url(dispatcher, tenant, plan),
         return_mark: return_mark(dispatcher, send, plan),
         traceparent: trace::outgoing(plan.channel, send.carried.traceparent.as_deref()),
     };
@@ -170,6 +171,23 @@ fn unsubscribe_url(dispatcher: &Dispatcher, tenant: &TenantId, plan: &DeliveryPl
     let token =
         unsubscribe::unsubscribe_token(&dispatcher.vault, tenant, &plan.subscription, member);
     format!("{}/u/{token}", dispatcher.public_url)
+}
+
+/// A mailbox is its recipient's own; who else reads along with a webhook nobody knows. It holds for so long after the
+/// last moment at which the mail may leave, so that it is the same on every attempt.
+fn preferences_url(
+    dispatcher: &Dispatcher,
+    tenant: &TenantId,
+    plan: &DeliveryPlan,
+) -> Option<String> {
+    match plan.channel {
+        ChannelKind::Mail => {
+            let ends = plan.deadline.plus_ms(PREFERENCE_LINK_MS);
+            let token = dispatcher.vault.preference_token(tenant, &plan.recipient, ends);
+            Some(format!("{}/p/{token}", dispatcher.public_url))
+        }
+        ChannelKind::Webhook | ChannelKind::Inbox => None,
+    }
 }
 
 /// Only mail comes back.

@@ -48,4 +48,7 @@ pub use scope::CommandScope;
 pub use suppressions::ListedAddress;
 pub use tail::{Batch, Blocked, Replaced, Subscription, Tail, TailStep};
 pub use unit::{Append, Appended, CommandOutcome, CommandRecord, Unit};
-pub use vault::{EarlierTokens, RotationState, UnsealError, Vault, VaultError};
+pub use vault::{
+    EarlierTokens, PREFERENCE_LINK_MS, PreferenceLink, RotationState, UnsealError, Vault,
+    VaultError,
+};

@@ -161,3 +161,22 @@ fn a_hundred_thousand_members_cost_the_subscription_one_row() {
     let next = index.candidates(&acme(), &name("risk"), Some(&after)).next();
     assert_eq!(next.map(|one| one.recipient.to_string()), Some("r050000".to_owned()));
 }
+
+#[test]
+fn a_recipient_has_its_own_subscriptions_and_those_of_its_groups_also_when_it_opted_out() {
+    let mut index = floor();
+    let out = SubscriptionEvent::MemberOptedOut {
+        version: 2,
+        recipient: name("ada"),
+        reason: "one_click".to_owned(),
+    };
+    tell(&mut index, &subscription("floor-risk"), 2, out);
+    let ada = name("ada");
+    let own: Vec<_> = index.own(&acme(), &ada).into_iter().map(|own| (own.id, own.group)).collect();
+    let (first, floor, group) = (name("ada-risk"), name("floor-risk"), name("floor"));
+    assert_eq!(own, vec![(&first, None), (&floor, Some(&group))]);
+    assert!(index.own(&acme(), &name("nobody")).is_empty());
+    let end = SubscriptionEvent::Unsubscribed { version: 2, reason: "x".to_owned() };
+    tell(&mut index, &subscription("ada-risk"), 2, end);
+    assert_eq!(index.own(&acme(), &ada).len(), 1, "what has ended is none");
+}

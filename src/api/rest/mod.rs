@@ -12,8 +12,10 @@ mod inbox;
 mod keys;
 mod listing;
 mod mail;
+mod page;
 mod pauses;
 mod plain;
+mod preferences;
 mod recipients;
 mod reports;
 mod subscriptions;
@@ -44,4 +46,5 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(calendars::routes())
         .merge(keys::routes())
         .merge(unsubscribe::routes())
+        .merge(preferences::routes())
 }

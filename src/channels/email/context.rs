@@ -8,11 +8,12 @@ use secrecy::ExposeSecret;
 
 /// The variables a template may use, as `undeclared_variables` spells them. `attributes` is open: its names are the
 /// publisher's.
-pub const VARIABLES: [&str; 15] = [
+pub const VARIABLES: [&str; 16] = [
     "attachments",
     "attributes",
     "delivery",
     "locale",
+    "preferences_url",
     "received_at",
     "received_date",
     "recipient",
@@ -44,6 +45,7 @@ pub fn of_parcel(parcel: &Parcel, sender_name: &str) -> Value {
         attributes => Value::from(attributes.collect::<BTreeMap<_, _>>()),
         delivery => parcel.delivery.to_string(),
         locale => parcel.locale.clone(),
+        preferences_url => parcel.preferences_url.clone(),
         received_at => parcel.received_at.to_string(),
         received_date => received.format("%-d %B %Y, %H:%M UTC").to_string(),
         recipient => context! {
@@ -73,6 +75,7 @@ pub fn sample(full: bool) -> Value {
         attributes => Value::from_object(AnyAttribute),
         delivery => "00000000-0000-8000-8000-000000000000",
         locale => "en",
+        preferences_url => full.then_some("https://waybill.example/preferences"),
         received_at => "2026-01-01T00:00:00.000000Z",
         received_date => "1 January 2026, 00:00 UTC",
         recipient => context! { id => "sample", name => full.then_some("Sample") },

@@ -50,6 +50,7 @@ pub fn parcel(channel: ChannelKind, address: &str) -> Parcel {
         attributes: [region].into(),
         attachments: vec![attachment("risk.csv", Format::Csv, b"desk,var\nrates,12\n".as_slice())],
         unsubscribe_url: Some("https://waybill.example/u/abc".to_owned()),
+        preferences_url: Some("https://waybill.example/p/abc".to_owned()),
         return_mark: Some("aebagbafaydqqcikbmga2dqpcaireeyuculbogaz".to_owned()),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
     }

@@ -5,6 +5,7 @@ mod cache;
 mod cipher;
 mod error;
 mod marks;
+mod preference_links;
 mod queries;
 mod ring;
 mod rotate;
@@ -27,6 +28,7 @@ use ring::Ring;
 use rotate::token_place;
 
 pub use error::{UnsealError, VaultError};
+pub use preference_links::{PREFERENCE_LINK_MS, PreferenceLink};
 pub use rotate::{EarlierTokens, RotationState};
 
 /// Tenants whose index key is kept in memory, at most.

@@ -1,10 +1,10 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::page::page;
 use super::{end, token};
 use crate::error::ApiError;
 use crate::extract::Path;
+use crate::rest::page::page;
 use crate::state::ApiState;
 
 /// The page behind an unsubscribe link

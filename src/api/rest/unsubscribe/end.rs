@@ -3,11 +3,11 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use schema::{Actor, Addressee, Metadata, ReportSelector, StreamId};
 
-use super::page::page;
 use super::token::{self, Link};
 use crate::carry_out::{decide, load};
 use crate::error::{ApiError, Code, with_status};
 use crate::extract::{Path, whole};
+use crate::rest::page::page;
 use crate::state::ApiState;
 use crate::trace::TraceParent;
 

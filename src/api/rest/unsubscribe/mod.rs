@@ -2,7 +2,6 @@
 
 mod ask;
 mod end;
-mod page;
 mod token;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -18,6 +18,7 @@ mod inbox;
 mod keys;
 mod logs;
 mod operations;
+mod preferences;
 mod preview;
 mod publishing;
 mod recipes;

@@ -148,7 +148,10 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         // Of a recipient that is another tenant's: one's own of the same name has nothing.
         ("GET", "/v1/recipients/{recipient}/inbox") => (None, Empty),
         ("POST", "/v1/recipients/{recipient}/inbox/read") => (Some(json!({ "through": 0 })), Own),
-        ("POST", "/v1/recipients/{recipient}/tokens") => (Some(json!({})), Missing),
+        (
+            "POST",
+            "/v1/recipients/{recipient}/tokens" | "/v1/recipients/{recipient}/preference-links",
+        ) => (Some(json!({})), Missing),
         ("POST", "/v1/inbox/{delivery}/snooze") => {
             (Some(json!({ "until": "2100-01-01T00:00:00Z" })), Missing)
         }
@@ -212,7 +215,9 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("POST", "/v1/pauses/resume") => (Some(json!({ "scope": { "kind": "all" } })), Own),
         ("POST", "/v1/keys") => (Some(json!({ "title": "k", "scopes": ["operate"] })), Own),
         ("GET", "/metrics") => (None, Refused),
-        ("GET", "/healthz" | "/readyz") | ("GET" | "POST", "/u/{token}") => (None, Public),
+        ("GET", "/healthz" | "/readyz") | ("GET" | "POST", "/u/{token}" | "/p/{token}") => {
+            (None, Public)
+        }
         other => panic!("{other:?} has no recipe: say what is asked and what a stranger is told"),
     };
     Recipe { body, stranger }

@@ -74,6 +74,7 @@ fn parcels() -> Vec<Parcel> {
     let plain = parcel();
     let bare = Parcel {
         unsubscribe_url: None,
+        preferences_url: None,
         traceparent: None,
         recipient_name: None,
         return_mark: None,

@@ -132,8 +132,13 @@ fn the_built_in_text_reads_well() {
          Acme Reports\n\
          Delivery 01a20718-de40-8cfc-aa82-f63ea7a1ec11"
     );
-    let bare =
-        Parcel { recipient_name: None, attachments: vec![], unsubscribe_url: None, ..parcel() };
+    let bare = Parcel {
+        recipient_name: None,
+        attachments: vec![],
+        unsubscribe_url: None,
+        preferences_url: None,
+        ..parcel()
+    };
     let words = Templates::try_load(None).unwrap().render(&bare, "Acme Reports").unwrap();
     assert!(words.text.starts_with("Hello,\n\na new version"), "{}", words.text);
     assert!(words.text.contains("emea\n\nThis version has no files for you.\n\nYou receive"));
