@@ -73,6 +73,11 @@ fn command() -> impl Strategy<Value = Command> {
         3 => evidence().prop_map(|evidence| Command::RecordEvidence { evidence }),
         1 => moment().prop_map(|now| Command::MarkEntry { mark: EntryMark::Read, now }),
         1 => Just(Command::Schedule(Box::new(plan()))),
+        1 => proptest::option::of(moment()).prop_map(|due| {
+            let zone = crate::samples::name("Europe/Berlin");
+            let planned = due.map(|due| schema::Planned { due, zone, rules: vec![] });
+            Command::Reschedule { planned }
+        }),
     ]
 }
 

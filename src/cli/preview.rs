@@ -108,7 +108,11 @@ fn tell(told: &Value, output: Output) {
                     text_at(pair, "/same_delivery")
                 )
             }
-            None => ["/channel", "/format"].map(|part| text_at(pair, part)).join(" "),
+            None => {
+                let parts = ["/channel", "/format", "/planned_at"].map(|part| text_at(pair, part));
+                let parts = parts.into_iter().filter(|part| !part.is_empty());
+                parts.collect::<Vec<_>>().join(" ")
+            }
         };
         *counts.entry((text_at(pair, "/recipient"), decision)).or_default() += 1;
     }

@@ -82,7 +82,7 @@ async fn attempted(
         // The receiver's spans are then below this one. A mail's is the same on every attempt.
         span.record("traceparent.sent", traceparent.as_str());
     }
-    if parcel.attempt == 1 {
+    if parcel.attempt == 1 && plan.planned.is_none() {
         figures::first_on_wire(plan.channel, version.recorded_at, sent_at);
     }
     let started = Instant::now();

@@ -47,6 +47,7 @@ impl Things {
         api.audience().await;
         api.put("/v1/groups/desk", json!({ "title": "Desk" })).await.ok(201);
         api.put("/v1/groups/floor", json!({ "title": "Floor" })).await.ok(201);
+        api.put("/v1/calendars/desk", json!({ "days_off": ["sunday"] })).await.ok(200);
         let version = json!({ "report": "risk", "version": "v1" });
         let published = api.post("/v1/reports", version).await;
         let distribution = published.ok(201)["distribution"].as_str().unwrap().to_owned();
@@ -77,6 +78,7 @@ impl Things {
             .replace("{grant}", "all")
             .replace("{group}", "desk")
             .replace("{member}", "floor")
+            .replace("{calendar}", "desk")
             .replace("{subscription}", "bob-risk")
             .replace("{distribution}", &self.distribution)
             .replace("{delivery}", delivery)
