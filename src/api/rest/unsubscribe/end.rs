@@ -1,6 +1,9 @@
+use std::sync::PoisonError;
+
 use aggregates::subscription::{Command, Rules, Subscription};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use minijinja::HtmlEscape;
 use schema::{Actor, Addressee, Metadata, ReportSelector, StreamId};
 
 use super::token::{self, Link};
@@ -85,8 +88,12 @@ pub(super) async fn wanted(api: &ApiState, link: &Link) -> Result<Option<String>
         Subscription::Unknown | Subscription::Ended { .. } => None,
         Subscription::Active { body, .. } | Subscription::Paused { body, .. } => {
             Some(match &body.selector.report {
-                // Names hold letters, digits, dots, hyphens and underscores only.
-                ReportSelector::Named(report) => format!("the report <strong>{report}</strong>"),
+                ReportSelector::Named(report) => {
+                    let index = api.routing.read().unwrap_or_else(PoisonError::into_inner);
+                    let known = index.report(tenant, report).map(|profile| profile.title.as_str());
+                    let title = HtmlEscape(known.unwrap_or(report.as_str()));
+                    format!("the report <strong>{title}</strong>")
+                }
                 ReportSelector::Every => "all reports".to_owned(),
             })
         }
