@@ -43,6 +43,7 @@ pub(crate) fn webhook_settings() -> WebhookSettings {
         headers: vec!["authorization".to_owned(), "x-token".to_owned()],
         public_key: "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
         overlap_until: Some(NOW),
+        client_certificate: None,
     }
 }
 

@@ -57,5 +57,7 @@ pub use stream::{AggregateType, StreamId};
 pub use text::{checked_line, checked_text};
 pub use timestamp::Timestamp;
 pub use timing::{Calendar, Date, LocalTime, Planned, QuietHours, Timing, TimingRule, Weekday};
-pub use webhook::{SigningKey, WebhookKeys, WebhookPayload, WebhookSettings, WebhookSigning};
+pub use webhook::{
+    ClientCertificate, SigningKey, WebhookKeys, WebhookPayload, WebhookSettings, WebhookSigning,
+};
 pub use zone::Zone;

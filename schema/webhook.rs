@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, WebhookKeysId};
+use crate::{Sha256, Timestamp, WebhookKeysId};
 
 /// How much of a version a webhook is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +59,15 @@ impl WebhookSigning {
     }
 }
 
+/// What a receiver is shown that asks who calls (mutual TLS), as the ledger says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClientCertificate {
+    /// Digest of the certificate itself.
+    pub sha256: Sha256,
+    /// When it stops being valid (exclusive).
+    pub expires_at: Timestamp,
+}
+
 /// How one webhook is sent to, as the ledger says it. No secret is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WebhookSettings {
@@ -76,6 +85,9 @@ pub struct WebhookSettings {
     /// Until when (exclusive) the keys before sign, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap_until: Option<Timestamp>,
+    /// Shown to a receiver that asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 /// A key, and until when it signs.
@@ -115,6 +127,8 @@ pub struct WebhookKeys {
     pub private_keys: Vec<SigningKey>,
     /// Sent along; names in lower case.
     pub headers: BTreeMap<String, SecretString>,
+    /// Shown to a receiver that asks for one: what the ledger says of it, chain and key in PEM.
+    pub client: Option<(ClientCertificate, SecretString)>,
 }
 
 /// The vault's document.
@@ -125,6 +139,8 @@ struct Document {
     secrets: Vec<(String, Option<Timestamp>)>,
     private_keys: Vec<(String, Option<Timestamp>)>,
     headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client: Option<(ClientCertificate, String)>,
 }
 
 impl WebhookKeys {
@@ -151,6 +167,10 @@ impl WebhookKeys {
             secrets: texts(&self.secrets),
             private_keys: texts(&self.private_keys),
             headers: self.headers.iter().map(header).collect(),
+            client: self
+                .client
+                .as_ref()
+                .map(|(told, pem)| (told.clone(), pem.expose_secret().to_owned())),
         };
         serde_json::to_string(&document).map(SecretString::from)
     }
@@ -172,6 +192,7 @@ impl WebhookKeys {
             secrets: keys(read.secrets),
             private_keys: keys(read.private_keys),
             headers: read.headers.into_iter().map(header).collect(),
+            client: read.client.map(|(told, pem)| (told, SecretString::from(pem))),
         })
     }
 }

@@ -11,7 +11,10 @@ use super::{
     Complaint, DeliveryEvent, DistributionEvent, Evidence, LedgerEvent, NotPlanned,
     NotPlannedReason, RecipientEvent, SliceSums, SuppressReason, SuppressionReason,
 };
-use crate::{DeliveryId, Position, Timestamp, WebhookPayload, WebhookSettings, WebhookSigning};
+use crate::{
+    ClientCertificate, DeliveryId, Position, Sha256, Timestamp, WebhookPayload, WebhookSettings,
+    WebhookSigning,
+};
 
 const LATER: Timestamp = Timestamp::from_unix_micros(1_795_395_600_000_001);
 
@@ -49,6 +52,10 @@ fn recipients() -> Vec<RecipientEvent> {
             headers,
             public_key: "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
             overlap_until,
+            client_certificate: overlap_until.map(|expires_at| ClientCertificate {
+                sha256: Sha256::of(b"certificate"),
+                expires_at,
+            }),
         },
     };
     vec![

@@ -46,6 +46,8 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::PUT,    "/v1/recipients/{recipient}/addresses/{address}/webhook", Needs(Subscribe)),
     (Method::POST,   "/v1/recipients/{recipient}/addresses/{address}/webhook/rotate", Needs(Subscribe)),
     (Method::POST,   "/v1/recipients/{recipient}/addresses/{address}/webhook/test", Needs(Operate)),
+    (Method::PUT,    "/v1/recipients/{recipient}/addresses/{address}/webhook/certificate", Needs(Subscribe)),
+    (Method::DELETE, "/v1/recipients/{recipient}/addresses/{address}/webhook/certificate", Needs(Subscribe)),
     (Method::PUT,    "/v1/recipients/{recipient}/entitlements/{grant}", Needs(Subscribe)),
     (Method::DELETE, "/v1/recipients/{recipient}/entitlements/{grant}", Needs(Subscribe)),
     (Method::POST,   "/v1/recipients/{recipient}/tokens", Needs(Subscribe)),

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use schema::events::{EntryMark, Resolution};
 use schema::{
-    ChannelKind, DeliveryId, Invalid, Metadata, Position, RecipientId, SendResult, WebhookKeys,
+    ChannelKind, ClientCertificate, DeliveryId, Invalid, Metadata, Position, RecipientId,
+    SendResult, Timestamp, WebhookKeys,
 };
 use secrecy::SecretString;
 use serde::Serialize;
@@ -51,6 +52,17 @@ pub trait AddressRules: Send + Sync {
     /// # Errors
     /// [`Invalid`] when the system has no randomness.
     fn generate_key_pair(&self) -> Result<(SecretString, String), Invalid>;
+
+    /// Checks a client certificate and its key, both in PEM: what the ledger says of it, and what the vault keeps.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the rule, without the key.
+    fn check_client_certificate(
+        &self,
+        certificate: &str,
+        key: &SecretString,
+        now: Timestamp,
+    ) -> Result<(ClientCertificate, SecretString), Invalid>;
 
     /// Posts what is no delivery; nothing, where that host was tried a moment ago.
     async fn try_webhook(&self, letter: TestLetter) -> Option<SendResult>;

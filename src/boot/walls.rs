@@ -8,7 +8,7 @@ use api::walls::{AddressRules, CheckedAddress, Part, ReadPosition, Readiness, Te
 use api::{ApiError, Code};
 use artifacts::{ArtifactError, ArtifactStore};
 use async_trait::async_trait;
-use channels::webhook::Letter;
+use channels::webhook::{Letter, check_client_certificate};
 use channels::{
     WebhookChannel, destination_of, generate_key_pair, generate_secret, validate_mail_address,
 };
@@ -17,7 +17,10 @@ use followers::{Checkpoints, FollowerStatus};
 use intake::kafka::{KafkaIntake, KafkaReadiness};
 use intake::{PermitGuard, SendPermits, Started};
 use reactors::last_mismatches;
-use schema::{ChannelKind, DestinationKey, Invalid, Position, SendResult, TenantId};
+use schema::{
+    ChannelKind, ClientCertificate, DestinationKey, Invalid, Position, SendResult, TenantId,
+    Timestamp,
+};
 use secrecy::SecretString;
 use store::{Ledger, Tail};
 use tokio::time::timeout;
@@ -112,6 +115,16 @@ impl AddressRules for Addresses {
 
     fn generate_key_pair(&self) -> Result<(SecretString, String), Invalid> {
         generate_key_pair()
+    }
+
+    fn check_client_certificate(
+        &self,
+        certificate: &str,
+        key: &SecretString,
+        now: Timestamp,
+    ) -> Result<(ClientCertificate, SecretString), Invalid> {
+        let checked = check_client_certificate(certificate, key, now)?;
+        Ok((checked.told, checked.pem))
     }
 
     async fn try_webhook(&self, letter: TestLetter) -> Option<SendResult> {

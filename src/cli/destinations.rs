@@ -1,6 +1,6 @@
 //! `waybill destinations`: how webhooks are sent to, by the public API.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -46,6 +46,17 @@ enum Action {
         #[arg(long)]
         headers_file: Option<PathBuf>,
     },
+    /// Have it be shown a client certificate, from PEM files.
+    Certificate {
+        #[command(flatten)]
+        webhook: Webhook,
+        /// The certificate, and after it those that lead to the root.
+        #[arg(long)]
+        cert_file: PathBuf,
+        /// Its private key.
+        #[arg(long)]
+        key_file: PathBuf,
+    },
     /// Give it other keys. The secret is shown once.
     Rotate {
         #[command(flatten)]
@@ -70,13 +81,31 @@ pub async fn run(args: DestinationsArgs, output: Output) -> Result<bool> {
     match args.action {
         Action::Show(webhook) => {
             let raw = client.get(&webhook.path("")).await?;
-            told(output, &["payload", "signing", "headers", "public_key", "overlap_until"], &raw);
+            told(
+                output,
+                &[
+                    "payload",
+                    "signing",
+                    "headers",
+                    "public_key",
+                    "overlap_until",
+                    "certificate_expires_at",
+                ],
+                &raw,
+            );
             Ok(true)
         }
         Action::Set { webhook, payload, signing, headers_file } => {
             let headers = headers(headers_file).await?;
             let body = json!({ "payload": payload, "signing": signing, "headers": headers });
             let raw = client.send(Method::PUT, &webhook.path(""), &body).await?;
+            told(output, &["recipient", "address"], &raw);
+            Ok(true)
+        }
+        Action::Certificate { webhook, cert_file, key_file } => {
+            let certificate = text_of(&cert_file).await?;
+            let body = json!({ "certificate": certificate, "key": text_of(&key_file).await? });
+            let raw = client.send(Method::PUT, &webhook.path("/certificate"), &body).await?;
             told(output, &["recipient", "address"], &raw);
             Ok(true)
         }
@@ -96,11 +125,15 @@ pub async fn run(args: DestinationsArgs, output: Output) -> Result<bool> {
 
 async fn headers(file: Option<PathBuf>) -> Result<Value> {
     let Some(file) = file else { return Ok(json!({})) };
-    let text = tokio::fs::read_to_string(&file).await;
-    let text = text.with_context(|| format!("headers-file: {} cannot be read", file.display()))?;
+    let text = text_of(&file).await?;
     // The parser's own words could hold a value.
     let read = serde_json::from_str(&text).ok().filter(Value::is_object);
     read.with_context(|| format!("headers-file: {} must be a JSON object", file.display()))
+}
+
+async fn text_of(file: &Path) -> Result<String> {
+    let text = tokio::fs::read_to_string(file).await;
+    text.with_context(|| format!("{} cannot be read", file.display()))
 }
 
 fn told(output: Output, names: &[&'static str], raw: &Value) {

@@ -5,6 +5,7 @@
 //! address a name resolves to at the moment it is dialled. Redirects and proxies are never followed.
 
 mod body;
+mod client;
 mod config;
 mod guard;
 mod payload;
@@ -18,6 +19,7 @@ mod tests;
 mod trial;
 mod trouble;
 
+pub use client::{CheckedCertificate, check_client_certificate};
 pub use config::WebhookConfig;
 pub use guard::{WebhookGuard, validate_url};
 pub use send::{Letter, WebhookChannel};

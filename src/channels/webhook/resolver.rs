@@ -21,6 +21,7 @@ impl Resolve for SystemResolver {
 
 /// Hands the connector only addresses that may be dialled. The addresses checked are the addresses dialled: a name that
 /// changes its answer between two questions gains nothing.
+#[derive(Clone)]
 pub struct GuardedResolver {
     pub guard: WebhookGuard,
     pub inner: Arc<dyn Resolve>,

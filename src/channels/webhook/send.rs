@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::dns::Resolve;
-use reqwest::{Body, Client, Response, Url, redirect};
+use reqwest::{Body, Client, Identity, Response, Url, redirect};
 use schema::{
     ChannelError, ChannelKind, ClearReceipt, FailureClass, Parcel, Proof, SendResult, SendStage,
     Sha256, Timestamp, WebhookKeys,
@@ -15,6 +15,7 @@ use schema::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::body::WatchedBody;
+use super::client::Clients;
 use super::guard::Blocked;
 use super::payload::Payloads;
 use super::resolver::{GuardedResolver, SystemResolver};
@@ -36,6 +37,10 @@ const MARGIN_MS: u64 = 1_000;
 /// The webhook channel.
 pub struct WebhookChannel {
     client: Client,
+    /// For webhooks that are shown a certificate of their own.
+    clients: Clients,
+    /// What a further client is made with.
+    making: (WebhookConfig, GuardedResolver),
     guard: WebhookGuard,
     payloads: Payloads,
     pub(super) trials: Trials,
@@ -65,7 +70,9 @@ impl WebhookChannel {
         let guard = WebhookGuard::try_new(config)?;
         let resolver = GuardedResolver { guard: guard.clone(), inner: resolver };
         Ok(Self {
-            client: client(config, resolver)?,
+            client: client(config, resolver.clone(), None)?,
+            clients: Clients::new(),
+            making: (config.clone(), resolver),
             guard,
             payloads: Payloads::new(config.inline_limit_bytes, config.encoded_cache_bytes),
             trials: Trials::new(),
@@ -125,7 +132,11 @@ impl WebhookChannel {
         }
         let signature = signer.signature(&letter.id, timestamp, &letter.body);
         let (body, taken) = WatchedBody::new(letter.body);
-        let mut request = self.client.post(url).headers(own_headers(letter.keys)?);
+        let headers = own_headers(letter.keys)?;
+        let (config, resolver) = &self.making;
+        let build = |identity| client(config, resolver.clone(), Some(identity)).ok();
+        let own = self.clients.of(letter.keys, now, build)?;
+        let mut request = own.as_ref().unwrap_or(&self.client).post(url).headers(headers);
         request = request
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header("webhook-id", letter.id)
@@ -192,7 +203,11 @@ impl Channel for WebhookChannel {
     }
 }
 
-fn client(config: &WebhookConfig, resolver: GuardedResolver) -> Result<Client, SetupError> {
+fn client(
+    config: &WebhookConfig,
+    resolver: GuardedResolver,
+    identity: Option<Identity>,
+) -> Result<Client, SetupError> {
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
@@ -215,6 +230,9 @@ fn client(config: &WebhookConfig, resolver: GuardedResolver) -> Result<Client, S
             .map_err(|error| unreadable(error.to_string()))?;
         builder = builder.tls_certs_merge(certificates);
     }
+    if let Some(identity) = identity {
+        builder = builder.identity(identity);
+    }
     let wrong =
         |error: reqwest::Error| SetupError::Tls { key: "webhook", reason: error.to_string() };
     builder.build().map_err(wrong)
@@ -232,6 +250,6 @@ async fn read_reply(mut response: Response) -> Option<String> {
     reply::clean(&kept)
 }
 
-fn config_error(code: &str) -> ChannelError {
+pub(super) fn config_error(code: &str) -> ChannelError {
     ChannelError::not_sent(FailureClass::Config, code)
 }

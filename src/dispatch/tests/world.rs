@@ -256,6 +256,7 @@ impl World {
             headers: keys.headers.keys().cloned().collect(),
             public_key: "whpk_".to_owned(),
             overlap_until: None,
+            client_certificate: None,
         };
         let event = RecipientEvent::WebhookConfigured { address: address_id(), settings };
         let stream = StreamId::recipient(&tenant(), &recipient_id(name));

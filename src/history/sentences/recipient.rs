@@ -42,12 +42,14 @@ pub(super) fn of(event: &RecipientEvent) -> String {
         RecipientEvent::WebhookConfigured { address, settings } => {
             let (payload, signing) = (settings.payload.as_str(), settings.signing.as_str());
             let headers = settings.headers.len();
+            let shown =
+                if settings.client_certificate.is_some() { " and a certificate" } else { "" };
             let overlap = settings.overlap_until.map_or_else(String::new, |end| {
                 format!("; the keys before it sign, too, {}", until(Some(end), ""))
             });
             format!(
                 "webhook {address} is sent the {payload} payload, signed {signing}, with {headers} headers of its \
-                 own{overlap}"
+                 own{shown}{overlap}"
             )
         }
         RecipientEvent::EntitlementGranted { grant, report, until: end } => {

@@ -176,6 +176,12 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         | ("POST", "/v1/recipients/{recipient}/addresses/{address}/webhook/test") => {
             (None, Missing)
         }
+        ("PUT", "/v1/recipients/{recipient}/addresses/{address}/webhook/certificate") => {
+            let made = rcgen::generate_simple_self_signed(vec!["waybill.example".to_owned()]);
+            let made = made.unwrap();
+            let key = made.signing_key.serialize_pem();
+            (Some(json!({ "certificate": made.cert.pem(), "key": key })), Missing)
+        }
         ("PUT", "/v1/recipients/{recipient}/addresses/{address}/webhook")
         | ("POST", "/v1/recipients/{recipient}/addresses/{address}/webhook/rotate") => {
             (Some(json!({})), Missing)

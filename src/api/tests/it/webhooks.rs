@@ -166,3 +166,28 @@ async fn only_a_webhook_in_use_can_be_set() {
     api.put(HOOK, body).await.ok(200);
     assert_eq!(api.get(SET).await.ok(200).get("public_key"), None);
 }
+
+#[tokio::test]
+async fn a_client_certificate_is_kept_with_its_key_and_shown_by_when_it_expires() {
+    let (api, _) = hooked().await;
+    let path = format!("{SET}/certificate");
+    let made = |_| rcgen::generate_simple_self_signed(vec!["waybill.example".to_owned()]).unwrap();
+    let [one, other] = [0, 1].map(made);
+    let key = one.signing_key.serialize_pem();
+    let body = json!({ "certificate": one.cert.pem(), "key": key });
+    api.put(&path, body).await.ok(200);
+    api.put(SET, json!({ "payload": "thin" })).await.ok(200);
+    let view = api.get(SET).await;
+    assert!(view.ok(200)["certificate_expires_at"].is_string());
+    assert!(!view.text().contains("PRIVATE"));
+    let (_, pem) = kept(&api).await.client.unwrap();
+    assert!(pem.expose_secret().contains(key.trim()));
+    let body = json!({ "certificate": other.cert.pem(), "key": key });
+    let answer = api.put(&path, body).await;
+    let problem = answer.problem(422);
+    assert_eq!(problem["field"], "key");
+    assert!(!answer.text().contains("PRIVATE"), "{problem}");
+    api.delete(&path).await.ok(200);
+    assert!(kept(&api).await.client.is_none());
+    assert_eq!(api.get(SET).await.ok(200).get("certificate_expires_at"), None);
+}

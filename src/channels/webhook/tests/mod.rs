@@ -5,6 +5,7 @@
 
 mod answers;
 mod blocked;
+mod certificate;
 mod content;
 mod quiet;
 mod settings;

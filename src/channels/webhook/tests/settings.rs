@@ -148,6 +148,7 @@ fn what_the_vault_keeps_is_read_as_it_was_written() {
         secrets: vec![SigningKey { key: text(SECRET), until }],
         private_keys: vec![SigningKey::lasting(private)],
         headers: [("x-token".to_owned(), text("t"))].into(),
+        client: None,
     };
     let document = keys.to_document().unwrap();
     let again = WebhookKeys::from_document(&document).unwrap().to_document().unwrap();

@@ -70,6 +70,9 @@ pub struct WebhookView {
     /// Until when (exclusive) the keys before sign, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) overlap_until: Option<DateTime<Utc>>,
+    /// When the client certificate stops being valid, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) certificate_expires_at: Option<DateTime<Utc>>,
     /// The recipient's last sequence: the ETag's number.
     pub(super) sequence: i64,
 }

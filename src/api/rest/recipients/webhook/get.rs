@@ -42,6 +42,9 @@ pub async fn get_webhook(
         headers: settings.map_or_else(Vec::new, |set| set.headers.clone()),
         public_key: settings.map(|set| set.public_key.clone()),
         overlap_until: settings.and_then(|set| set.overlap_until).map(schema::Timestamp::to_chrono),
+        certificate_expires_at: settings
+            .and_then(|set| set.client_certificate.as_ref())
+            .map(|certificate| certificate.expires_at.to_chrono()),
         sequence: loaded.sequence,
     };
     Ok(Tagged { sequence: view.sequence, value: view })

@@ -2,6 +2,7 @@
 //! vault as one document for each state; an event says which one holds.
 
 mod body;
+mod certificate;
 mod get;
 mod put;
 mod rotate;
@@ -16,6 +17,7 @@ use crate::state::ApiState;
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(get::get_webhook, put::put_webhook))
+        .routes(routes!(certificate::put_certificate, certificate::delete_certificate))
         .routes(routes!(rotate::rotate_webhook))
         .routes(routes!(test::test_webhook))
 }

@@ -163,6 +163,7 @@ impl<'a> Target<'a> {
             signing: keys.signing,
             headers: keys.headers.keys().cloned().collect(),
             public_key,
+            client_certificate: keys.client.as_ref().map(|(told, _)| told.clone()),
             overlap_until: signing.filter_map(|key| key.until).max(),
         })
     }

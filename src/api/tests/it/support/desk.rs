@@ -6,7 +6,9 @@ use channels::webhook::Letter;
 use channels::{WebhookChannel, WebhookConfig};
 use dispatch::{Act, DeliveryDesk, DeskError};
 use schema::events::EntryMark;
-use schema::{ChannelKind, DeliveryId, Invalid, RecipientId, SendResult};
+use schema::{
+    ChannelKind, ClientCertificate, DeliveryId, Invalid, RecipientId, SendResult, Timestamp,
+};
 use secrecy::SecretString;
 use store::{CommandRecord, Ledger};
 use waybill_api::walls::{
@@ -113,6 +115,16 @@ impl AddressRules for Rules {
 
     fn generate_key_pair(&self) -> Result<(SecretString, String), Invalid> {
         channels::generate_key_pair()
+    }
+
+    fn check_client_certificate(
+        &self,
+        certificate: &str,
+        key: &SecretString,
+        now: Timestamp,
+    ) -> Result<(ClientCertificate, SecretString), Invalid> {
+        let checked = channels::webhook::check_client_certificate(certificate, key, now)?;
+        Ok((checked.told, checked.pem))
     }
 
     async fn try_webhook(&self, letter: TestLetter) -> Option<SendResult> {
