@@ -11,6 +11,7 @@ pub mod health;
 mod outcomes;
 pub mod queries;
 mod rows;
+pub mod served;
 mod standing;
 pub mod sums;
 #[cfg(test)]

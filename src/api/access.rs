@@ -33,6 +33,7 @@ pub const ACCESS: &[(Method, &str, Access)] = &[
     (Method::POST,   "/v1/reports/{report}/versions/{version}/withdraw", Needs(Publish)),
     (Method::GET,    "/v1/distributions/{distribution}", Needs(Read)),
     (Method::POST,   "/v1/distributions/{distribution}/resend", Needs(Operate)),
+    (Method::GET,    "/v1/distributions/{distribution}/served", Needs(Read)),
     (Method::GET,    "/v1/events", Needs(Audit)),
     (Method::POST,   "/v1/artifacts", Needs(Publish)),
     (Method::GET,    "/v1/artifacts/{sha256}", Needs(Read)),

@@ -1,13 +1,17 @@
-//! `waybill distributions`: the completeness sums, proven from the log alone.
+//! `waybill distributions`: the completeness sums, proven from the log alone; who was served with what was corrected.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use reactors::Proof;
+use serde_json::{Value, json};
 
-use super::output::{Output, print_facts, say};
+use super::client::{Client, ClientArgs};
+use super::output::{Output, print_facts, print_rows, say};
+use super::subscriptions::rows_of;
 use crate::boot;
 use crate::config::Config;
 
@@ -23,11 +27,68 @@ enum Action {
     /// Prove that considered = planned + not planned and planned = outcomes + open, for every distribution of every
     /// tenant; exit 1 when a sum does not hold. Readiness and metrics tell of it until a later proof finds nothing.
     Reconcile,
+    /// List who was served with a version, and whether what corrects it has reached them since, by the public API.
+    Served {
+        #[command(flatten)]
+        client: ClientArgs,
+        /// Which distribution.
+        id: String,
+        /// Only those that no correction has reached.
+        #[arg(long)]
+        not_reached: bool,
+    },
 }
 
 /// Does what was asked for.
-pub async fn run(config: &Config, args: DistributionsArgs, output: Output) -> Result<bool> {
-    let Action::Reconcile = args.action;
+pub async fn run(file: Option<&Path>, args: DistributionsArgs, output: Output) -> Result<bool> {
+    match args.action {
+        Action::Reconcile => reconcile(&Config::load(file)?, output).await,
+        Action::Served { client, id, not_reached } => {
+            served(&Client::new(&client)?, &id, not_reached, output).await
+        }
+    }
+}
+
+/// Page after page, oldest last.
+async fn served(client: &Client, id: &str, not_reached: bool, output: Output) -> Result<bool> {
+    let filter = if not_reached { "&reached=false" } else { "" };
+    let mut rows: Vec<Value> = Vec::new();
+    let mut after = String::new();
+    loop {
+        let path = format!("/v1/distributions/{id}/served?limit=200{filter}{after}");
+        let page = client.get(&path).await?;
+        rows.extend(page["rows"].as_array().cloned().unwrap_or_default());
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    let raw = json!({ "distribution": id, "rows": rows });
+    let columns = [
+        "/recipient",
+        "/channel",
+        "/outcome",
+        "/served_at",
+        "/bounced_at",
+        "/correction",
+        "/corrected_at",
+        "/delivery",
+    ];
+    let header = [
+        "recipient",
+        "channel",
+        "outcome",
+        "served at",
+        "came back at",
+        "correction",
+        "corrected at",
+        "delivery",
+    ];
+    print_rows(output, &header, rows_of(&raw, &columns), &raw);
+    Ok(true)
+}
+
+async fn reconcile(config: &Config, output: Output) -> Result<bool> {
     let ledger = boot::open_ledger(config).await?;
     let head = boot::safe_head(&ledger).await?;
     let bar = match output {

@@ -11,6 +11,7 @@ mod destinations;
 mod distributions;
 mod doctor;
 mod export;
+mod health;
 mod keys;
 mod log;
 mod migrate;
@@ -59,6 +60,8 @@ enum Command {
     Migrate,
     /// Say what is wrong, and what to do about it.
     Doctor,
+    /// Whether a node answers; for a container's health check.
+    Health(health::HealthArgs),
     /// Tenants and their API keys, on the database itself.
     Keys(keys::KeysArgs),
     /// Publish a report version.
@@ -79,7 +82,7 @@ enum Command {
     Mirror(mirror::MirrorArgs),
     /// After an older backup was restored: list what it lacks, bring it back, or go on without.
     Recover(recover::RecoverArgs),
-    /// The completeness sums, proven from the log alone.
+    /// The completeness sums, proven from the log alone; who was served with what was corrected or withdrawn.
     Distributions(distributions::DistributionsArgs),
     /// Read models: status, rebuild, skip.
     Projections(projections::ProjectionsArgs),
@@ -132,6 +135,7 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Demo(args) => demo::run(file, args).await,
         Command::Migrate => migrate::run(&Config::load(file)?, output).await,
         Command::Doctor => doctor::run(&Config::load(file)?, output).await,
+        Command::Health(args) => health::run(args, output).await,
         Command::Keys(args) => keys::run(&Config::load(file)?, args, output).await,
         Command::Publish(args) => publish::run(args, output).await,
         Command::Subscriptions(args) => subscriptions::run(args, output).await,
@@ -143,9 +147,7 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,
         Command::Recover(args) => recover::run(&Config::load(file)?, args, output).await,
-        Command::Distributions(args) => {
-            distributions::run(&Config::load(file)?, args, output).await
-        }
+        Command::Distributions(args) => distributions::run(file, args, output).await,
         Command::Queue(args) => queue::run(&Config::load(file)?, args, output).await,
         Command::Audit(args) => audit::run(&Config::load(file)?, args, output).await,
         Command::Log(args) => log::run(&Config::load(file)?, args, output).await,

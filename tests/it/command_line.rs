@@ -83,6 +83,15 @@ async fn an_operator_leads_a_report_through_its_life_by_the_command_line() {
         assert!(story.contains(event), "{event} is not in {story}");
     }
 
+    let alive = operator.told(&["health"]).await;
+    assert_eq!(alive["answer"]["status"], "ok", "{alive}");
+    let complaint = operator.complaint(&["health", "--url", "http://127.0.0.1:1"]).await;
+    assert!(complaint.contains("does not answer"), "{complaint}");
+    let served = operator.told(&["distributions", "served", &sent]).await;
+    assert_eq!(served["rows"][0]["delivery"], delivery.as_str(), "{served}");
+    let shown = operator.shown(&["distributions", "served", &sent, "--not-reached"]).await;
+    assert!(shown.contains("desk") && shown.contains("delivered"), "{shown}");
+
     let complaint =
         operator.complaint(&["deliveries", "cancel", &delivery, "--reason", "late"]).await;
     assert!(complaint.contains("closed"), "{complaint}");

@@ -1,10 +1,15 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use crate::support::{bare, run};
 
 fn compose() -> String {
-    fs::read_to_string("compose.yaml").unwrap()
+    read("compose.yaml")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap()
 }
 
 /// The settings that the file hands to the program, with `${NAME:-value}` read as `value`, and `${NAME:?why}` as a
@@ -59,4 +64,51 @@ fn what_is_published_is_what_the_program_listens_on_and_talks_to() {
     assert!(text.contains(&format!("\n  {host}:\n")), "there is no service {host}");
     assert!(text.contains(&format!("INSIDE://{host}:{port}")), "Kafka calls itself otherwise");
     assert_eq!(settings["WAYBILL_MAIL__TLS"], "none", "the capturing server has no certificate");
+}
+
+#[test]
+fn what_the_image_is_made_of_is_in_the_repository_and_not_left_out() {
+    let (image, left_out) = (read("Dockerfile"), read(".dockerignore"));
+    let copied = image.lines().filter_map(|line| line.strip_prefix("COPY "));
+    let own = copied.filter(|words| !words.starts_with("--from"));
+    let sources: Vec<&str> = own
+        .flat_map(|words| {
+            let mut words: Vec<&str> = words.split(' ').collect();
+            words.pop();
+            words
+        })
+        .collect();
+    assert!(sources.len() >= 3, "{sources:?}");
+    for source in sources {
+        assert!(Path::new(source).exists(), "{source} is not there");
+        let lost =
+            left_out.lines().any(|line| source == line || source.starts_with(&format!("{line}/")));
+        assert!(!lost, "{source} is left out of what is built from");
+    }
+    let members = read("Cargo.toml");
+    let members = members.lines().find_map(|line| line.strip_prefix("members = [")).unwrap();
+    for member in members.split('"').filter(|part| part.contains(char::is_alphanumeric)) {
+        let lost =
+            left_out.lines().any(|line| member == line || member.starts_with(&format!("{line}/")));
+        assert!(!lost, "cargo needs {member}, too");
+    }
+    assert!(image.contains("FROM rust:1.95-"), "Cargo.toml asks for another Rust");
+    assert!(read("Cargo.toml").contains("rust-version = \"1.95\""));
+    assert!(!compose().contains("dockerfile_inline") && compose().contains("build: ."));
+}
+
+#[test]
+fn the_image_runs_as_nobody_special_with_the_library_where_the_program_looks_for_it() {
+    let image = read("Dockerfile");
+    let run = image.rsplit_once("\nFROM ").unwrap().1;
+    let user = run.lines().find_map(|line| line.strip_prefix("USER ")).unwrap();
+    assert_ne!(user.parse::<u32>().unwrap(), 0);
+    assert!(run.contains(&format!("--uid {user} ")), "nobody is made of that number");
+    let folder = image.split("DUCKDB_LIB_DIR=").nth(1).unwrap();
+    let folder = folder.split_ascii_whitespace().next().unwrap();
+    assert!(run.contains(&format!("{folder}/libduckdb.so {folder}/")), "the library is not there");
+    for line in run.lines().filter(|line| line.starts_with("ENTRYPOINT") || line.contains(" CMD "))
+    {
+        assert!(line.contains("[\"waybill\""), "needs a shell: {line}");
+    }
 }

@@ -20,8 +20,8 @@ use crate::auth::{Holder, NOT_OWN};
 #[rustfmt::skip]
 pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions group \
-        groupMembers groups inbox inboxCounts logStatus recipient recipients report reports subscription \
-        subscriptions tenant viewer"),
+        groupMembers groups inbox inboxCounts logStatus recipient recipients report reports served \
+        subscription subscriptions tenant viewer"),
     ("Query", Audit, "asOf difference subscribedAt why"),
     ("LiveUpdates", Read, "deliveryChanged distributionProgress inboxUpdates"),
     ("LiveUpdates", Audit, "events"),
@@ -56,6 +56,8 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
         reason attempts node faultClass faultCode nextAttemptAt firstSentAt latencyUs elapsedUs closedAt \
         bouncedAt position lastPosition distribution timeline distributionNode recipientNode reportNode \
         subscriptionNode"),
+    ("Served", Read, "delivery recipient channel outcome servedAt bouncedAt resendOf correction correctionDelivery \
+        correctedAt position deliveryNode recipientNode"),
     ("TimelineEntry", Read, "position recordedAt sequence type actor attempt summary detail reply"),
     ("TimelineEntry", Audit, "command causation correlation traceparent"),
     ("Decision", Read, "planned reason distribution report version recipient subscription \
@@ -132,6 +134,8 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("GroupEdge", Read, "cursor node"),
     ("MemberConnection", Read, "edges pageInfo totalCount"),
     ("MemberEdge", Read, "cursor node"),
+    ("ServedConnection", Read, "edges pageInfo totalCount"),
+    ("ServedEdge", Read, "cursor node"),
     ("RecipientConnection", Read, "edges pageInfo totalCount"),
     ("RecipientEdge", Read, "cursor node"),
     ("ReportConnection", Read, "edges pageInfo totalCount"),

@@ -20,6 +20,7 @@ mod nodes;
 mod nul;
 mod query;
 mod scalars;
+mod served;
 mod session;
 mod socket;
 mod timeline;
@@ -42,7 +43,7 @@ pub use limits::MAX_STRANGERS;
 /// read your own write. Each answer says in `extensions.position` what it was read at; what is asked of the past names
 /// its position itself.
 #[derive(Default, MergedObject)]
-pub struct Query(query::Now, groups::Groups, history::Past, inbox::Inbox);
+pub struct Query(query::Now, groups::Groups, history::Past, inbox::Inbox, served::WhoWasServed);
 
 /// The published schema.
 pub type WaybillSchema = Schema<Query, EmptyMutation, live::LiveUpdates>;

@@ -10,6 +10,7 @@ mod log_status;
 mod personal;
 mod recipient;
 mod report;
+mod served;
 mod subscription;
 mod tenant;
 
@@ -22,5 +23,6 @@ pub use log_status::LogStatus;
 pub use personal::Personal;
 pub use recipient::{Address, Entitlement, Recipient, RecipientFilter};
 pub use report::{Report, ReportFilter};
+pub use served::Served;
 pub use subscription::{Subscription, SubscriptionFilter};
 pub use tenant::{Tenant, Viewer};

@@ -1,7 +1,8 @@
-//! Distributions: how the delivery of a report version stands, and what failed of it sent again.
+//! Distributions: how the delivery of a report version stands, and what failed of it sent again, who was served.
 
 mod get;
 mod resend;
+mod served;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,4 +13,5 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(get::get_distribution))
         .routes(routes!(resend::resend_failed))
+        .routes(routes!(served::list_served))
 }

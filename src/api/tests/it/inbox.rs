@@ -29,7 +29,7 @@ pub async fn wish(api: &Api, name: &str) {
 }
 
 /// Publishes a version; the deliveries planned of it to a recipient.
-async fn publish(api: &Api, version: &str, recipient: &str, more: Value) -> Vec<DeliveryId> {
+pub async fn publish(api: &Api, version: &str, recipient: &str, more: Value) -> Vec<DeliveryId> {
     let mut body = json!({ "report": "risk", "version": version });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let told = api.post("/v1/reports", body).await;

@@ -25,6 +25,7 @@ mod recipes;
 mod recipients;
 mod resend_failed;
 mod security;
+mod served;
 mod socket;
 mod subscriptions;
 mod support;

@@ -159,7 +159,9 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         }
         ("POST", path) if path.starts_with("/v1/inbox/") => (None, Missing),
         ("GET", path) if path.starts_with("/v1/") && path.ends_with('}') => (None, Missing),
-        ("GET", "/v1/groups/{group}/members") => (None, Missing),
+        ("GET", "/v1/groups/{group}/members" | "/v1/distributions/{distribution}/served") => {
+            (None, Missing)
+        }
         ("DELETE", path) if path.starts_with("/v1/") => (None, Missing),
         ("POST", "/v1/reports") => {
             (Some(json!({ "report": "risk", "version": "v1" })), Unknown("report"))

@@ -10,5 +10,6 @@ mod live;
 mod personal;
 mod reading;
 mod security;
+mod served;
 mod statements;
 mod world;

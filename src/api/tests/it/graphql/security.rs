@@ -86,6 +86,7 @@ fn call(field: &str, run: &str, delivery: &str) -> String {
     match field {
         "delivery" => format!("delivery(id: \"{delivery}\")"),
         "distribution" => format!("distribution(id: \"{run}\")"),
+        "served" => format!("served(distribution: \"{run}\")"),
         "decisions" => format!("decisions(filter: {{ distribution: \"{run}\" }})"),
         "recipient" => "recipient(id: \"bob\")".to_owned(),
         "group" => "group(id: \"desk\")".to_owned(),
