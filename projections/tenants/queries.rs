@@ -1,6 +1,8 @@
 //! Questions about tenants, pauses and API keys.
 
 use chrono::{DateTime, Utc};
+use schema::events::KeyLimits;
+use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 
 use crate::page::{self, Cursor, Page, PageRequest};
@@ -62,6 +64,8 @@ pub struct ApiKeyRow {
     pub revoke_reason: Option<String>,
     /// By which event it came.
     pub position: i64,
+    /// To whom and to what its subscriptions are limited; not at all, when absent.
+    pub limits: Option<Json<KeyLimits>>,
 }
 
 const TENANTS: &str = "select * from read.tenants order by tenant";
