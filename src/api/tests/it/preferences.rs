@@ -199,11 +199,11 @@ async fn what_a_link_is_asked_for_wrongly_is_named() {
 async fn a_recipient_subscribes_itself_where_the_report_allows_it_and_a_grant_covers_it() {
     let api = Api::start().await;
     api.audience().await;
-    api.put("/v1/recipients/bob/entitlements/all", json!({ "report": "open" })).await.ok(200);
     for (report, self_service) in [("open", true), ("beyond", true), ("closed", false)] {
         let body = json!({ "title": report, "owner": "desk", "self_service": self_service });
         api.put(&format!("/v1/reports/{report}"), body).await.ok(201);
     }
+    api.put("/v1/recipients/bob/entitlements/all", json!({ "report": "open" })).await.ok(200);
     let path = link(&api).await;
     let page = open(&api, &path).await.text();
     assert!(page.contains("Subscribe to open"), "{page}");
