@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schema::events::KeyLimits;
 use schema::{
-    AttributeValue, Attributes, ColumnSpec, Frame, Invalid, Preferences, Selector, Timing,
-    checked_line,
+    AttributeValue, Attributes, ColumnSpec, Frame, Invalid, Preferences, ReportName, Selector,
+    Timing, checked_line,
 };
 
 /// Longest name of a thing for people, in bytes.
@@ -24,6 +25,8 @@ pub const MAX_ATTRIBUTE_BYTES: usize = 256;
 pub const MAX_ATTRIBUTE_NAME_BYTES: usize = 64;
 /// Most values a selector may list for one attribute.
 pub const MAX_SELECTOR_VALUES: usize = 64;
+/// Most reports, and most groups, that a key may be limited to.
+pub const MAX_KEY_LIMITS: usize = 100;
 /// Longest language tag, in bytes (BCP 47 recommends room for 35).
 pub const MAX_LOCALE_BYTES: usize = 35;
 
@@ -124,6 +127,27 @@ pub fn columns(columns: &[ColumnSpec]) -> Result<(), Invalid> {
         }
     }
     Ok(())
+}
+
+/// What a key is limited to: at most [`MAX_KEY_LIMITS`] reports and as many groups.
+///
+/// # Errors
+/// [`Invalid`] naming the value and the rule.
+pub fn key_limits(limits: &KeyLimits) -> Result<(), Invalid> {
+    for (field, count) in [("reports", limits.reports.len()), ("groups", limits.groups.len())] {
+        if count > MAX_KEY_LIMITS {
+            let rule = format!("must be at most {MAX_KEY_LIMITS} in number");
+            return Err(Invalid::new(format!("limits.{field}"), &count.to_string(), rule));
+        }
+    }
+    let is_name = |text: &str| ReportName::try_new(text.strip_suffix('*').unwrap_or(text)).is_ok();
+    match limits.reports.iter().find(|text| !is_name(text)) {
+        None => Ok(()),
+        Some(wrong) => {
+            let rule = "must be a report's name, or how names begin and then *";
+            Err(Invalid::new("limits.reports", wrong, rule))
+        }
+    }
 }
 
 /// What a subscription prefers: one channel at least, nothing twice, a deadline within bounds.

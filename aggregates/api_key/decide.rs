@@ -34,8 +34,9 @@ fn issue(key: &ApiKey, wanted: IssuedKey) -> Result<Vec<Event>, Refusal> {
     if wanted.scopes.is_empty() {
         return Err(Refusal::NoScopes);
     }
-    let IssuedKey { title, secret_hash, scopes, expires_at } = wanted;
-    Ok(vec![Event::ApiKeyIssued { title, secret_hash, scopes, expires_at }])
+    form::key_limits(&wanted.limits)?;
+    let IssuedKey { title, secret_hash, scopes, expires_at, limits } = wanted;
+    Ok(vec![Event::ApiKeyIssued { title, secret_hash, scopes, expires_at, limits }])
 }
 
 fn revoke(key: &ApiKey, reason: String) -> Result<Vec<Event>, Refusal> {

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use schema::Timestamp;
-use schema::events::Scope;
+use schema::events::{KeyLimits, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::Event;
@@ -18,6 +18,9 @@ pub struct IssuedKey {
     /// When it stops working (exclusive); never, when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// To whom and to what its subscriptions are limited.
+    #[serde(default, skip_serializing_if = "KeyLimits::is_empty")]
+    pub limits: KeyLimits,
 }
 
 /// Where a key stands.
@@ -45,12 +48,13 @@ impl ApiKey {
 
     pub(super) fn evolve(&mut self, event: &Event) {
         *self = match event {
-            Event::ApiKeyIssued { title, secret_hash, scopes, expires_at } => {
+            Event::ApiKeyIssued { title, secret_hash, scopes, expires_at, limits } => {
                 Self::Issued(IssuedKey {
                     title: title.clone(),
                     secret_hash: secret_hash.clone(),
                     scopes: scopes.clone(),
                     expires_at: *expires_at,
+                    limits: limits.clone(),
                 })
             }
             Event::ApiKeyRevoked { .. } => Self::Revoked,

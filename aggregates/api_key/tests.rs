@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use schema::Invalid;
-use schema::events::Scope;
+use schema::events::{KeyLimits, Scope};
 
 use super::{ApiKey, Command, Event, IssuedKey, Refusal, Rules};
 use crate::decider::fold;
@@ -18,12 +18,13 @@ fn key() -> IssuedKey {
         secret_hash: "00ff".to_owned(),
         scopes: BTreeSet::from([Scope::Publish]),
         expires_at: Some(NOW),
+        limits: KeyLimits::default(),
     }
 }
 
 fn issued() -> Event {
-    let IssuedKey { title, secret_hash, scopes, expires_at } = key();
-    Event::ApiKeyIssued { title, secret_hash, scopes, expires_at }
+    let IssuedKey { title, secret_hash, scopes, expires_at, limits } = key();
+    Event::ApiKeyIssued { title, secret_hash, scopes, expires_at, limits }
 }
 
 fn revoke() -> Command {
@@ -92,4 +93,32 @@ fn a_key_works_from_issue_until_it_expires_or_is_revoked() {
     assert_eq!(state.valid(NOW), None);
     assert_eq!(fold::<Rules>(&[issued(), revoked()]).valid(just_before), None);
     assert_eq!(ApiKey::Unknown.valid(just_before), None);
+}
+
+#[test]
+fn a_keys_limits_name_reports_or_how_their_names_begin() {
+    let limited = |reports: &[&str]| {
+        let reports = reports.iter().map(|&report| report.to_owned()).collect();
+        IssuedKey { limits: KeyLimits { reports, ..KeyLimits::default() }, ..key() }
+    };
+    let fine = limited(&["risk", "sales-*"]);
+    let IssuedKey { title, secret_hash, scopes, expires_at, limits } = fine.clone();
+    let issued = Event::ApiKeyIssued { title, secret_hash, scopes, expires_at, limits };
+    given(vec![]).when(Command::Issue(fine)).then(vec![issued]);
+    for wrong in ["*", "a*b", "two words"] {
+        let rule = "must be a report's name, or how names begin and then *";
+        let refusal = Refusal::Invalid(Invalid::new("limits.reports", wrong, rule));
+        given(vec![]).when(Command::Issue(limited(&[wrong]))).refused(refusal);
+    }
+}
+
+#[test]
+fn limits_allow_the_reports_they_name_and_never_all_of_them() {
+    use schema::ReportSelector::Every;
+    let named = |text: &str| schema::ReportSelector::Named(crate::samples::name(text));
+    let reports = ["risk", "sales-*"].map(str::to_owned).into();
+    let limits = KeyLimits { reports, ..KeyLimits::default() };
+    let allowed = ["risk", "sales-eu", "riskier", "sales"].map(|text| limits.allow(&named(text)));
+    assert_eq!(allowed, [true, true, false, false]);
+    assert!(!limits.allow(&Every) && KeyLimits::default().allow(&Every));
 }

@@ -43,6 +43,7 @@ fn keys() -> Vec<api_key::Event> {
     let scopes = BTreeSet::from([Scope::Read]);
     vec![
         api_key::Event::ApiKeyIssued {
+            limits: schema::events::KeyLimits::default(),
             title: text(),
             secret_hash: text(),
             scopes,
@@ -53,7 +54,13 @@ fn keys() -> Vec<api_key::Event> {
 }
 
 fn reports() -> Vec<report::Event> {
-    let profile = ReportProfile { title: text(), owner: text(), deadline_s: 1, columns: vec![] };
+    let profile = ReportProfile {
+        title: text(),
+        owner: text(),
+        deadline_s: 1,
+        columns: vec![],
+        self_service: false,
+    };
     vec![
         report::Event::ReportRegistered(profile.clone()),
         report::Event::ReportChanged(profile),

@@ -146,8 +146,13 @@ impl Ledger {
             12 => self.tenant(tenant::Command::PauseDispatch { scope, reason: why() }),
             13 => self.tenant(tenant::Command::ResumeDispatch { scope }),
             14 => {
-                let profile =
-                    ReportProfile { title: why(), owner: why(), deadline_s: 60, columns: vec![] };
+                let profile = ReportProfile {
+                    title: why(),
+                    owner: why(),
+                    deadline_s: 60,
+                    columns: vec![],
+                    self_service: false,
+                };
                 let command = report::Command::Register(profile);
                 let events = obeyed::<report::Rules>(&mut self.report, command);
                 self.append(&StreamId::report(&acme(), &name("risk")), events);

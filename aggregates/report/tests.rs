@@ -14,6 +14,7 @@ fn risk() -> ReportProfile {
         owner: "desk-7".to_owned(),
         deadline_s: 3600,
         columns: vec![],
+        self_service: false,
     }
 }
 

@@ -88,6 +88,13 @@ impl RoutingIndex {
         routes.within(group).any(|(_, members)| members.recipients.contains(recipient))
     }
 
+    /// Whether a group is this one, or lies in it.
+    #[must_use]
+    pub fn is_within(&self, tenant: &TenantId, group: &GroupId, inner: &GroupId) -> bool {
+        let Some(routes) = self.tenants.get(tenant) else { return false };
+        routes.within(group).any(|(id, _)| id == inner)
+    }
+
     /// The first `limit` members of a group, those of the groups in it included, of which `is_wanted` says so; in the
     /// order of their ids.
     #[must_use]

@@ -310,7 +310,13 @@ fn a_changed_subscription_is_found_where_it_now_belongs() {
 fn tenants_reports_and_pauses_are_known() {
     let mut index = RoutingIndex::new();
     let (tenant, report) = (StreamId::tenant(&acme()), StreamId::report(&acme(), &name("risk")));
-    let profile = ReportProfile { title: why(), owner: why(), deadline_s: 60, columns: vec![] };
+    let profile = ReportProfile {
+        title: why(),
+        owner: why(),
+        deadline_s: 60,
+        columns: vec![],
+        self_service: false,
+    };
     assert!(!index.has_tenant(&acme()));
     tell(&mut index, &tenant, 1, TenantEvent::TenantCreated { title: why() });
     assert!(index.has_tenant(&acme()));
@@ -332,6 +338,7 @@ fn a_key_is_found_with_its_tenant() {
         let stream = StreamId::api_key(&name(tenant), &name("k1"));
         let (title, scopes) = (why(), BTreeSet::from([Scope::Read]));
         let issued = ApiKeyEvent::ApiKeyIssued {
+            limits: schema::events::KeyLimits::default(),
             title,
             secret_hash: secret_hash.to_owned(),
             scopes,

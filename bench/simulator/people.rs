@@ -50,7 +50,13 @@ pub(crate) fn introduce(shape: &Shape, at: Timestamp, events: &mut VecDeque<Reco
         for number in 0..shape.reports {
             let name = report(number);
             let (title, owner) = (format!("Report {number}"), "owner".to_owned());
-            let profile = ReportProfile { title, owner, deadline_s: 86_400, columns: vec![] };
+            let profile = ReportProfile {
+                title,
+                owner,
+                deadline_s: 86_400,
+                columns: vec![],
+                self_service: false,
+            };
             let registered = ReportEvent::ReportRegistered(profile);
             tell(1, StreamId::report(&tenant, &name), registered.into());
         }

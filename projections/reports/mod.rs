@@ -74,6 +74,7 @@ fn fold(
             profile.owner.clone_into(&mut row.owner);
             row.deadline_s = i64::from(profile.deadline_s);
             row.columns = declared(profile);
+            row.self_service = Some(profile.self_service);
             row.changed_at = event.recorded_at.to_chrono();
         }
         ReportEvent::ReportRetired { reason } => {
@@ -100,6 +101,7 @@ fn registered(event: &RecordedEvent, profile: &ReportProfile) -> ReportRow {
         position: event.position.0,
         sequence: event.sequence,
         columns: declared(profile),
+        self_service: Some(profile.self_service),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct ReportRow {
     pub sequence: i64,
     /// The columns its data frames must have, where it declares any.
     pub columns: Option<Json<Vec<ColumnSpec>>>,
+    /// Whether recipients may subscribe themselves; unknown where the program before this one wrote the row.
+    pub self_service: Option<bool>,
 }
 
 impl Entity for ReportRow {
@@ -50,7 +52,7 @@ impl Entity for ReportRow {
             registered_at = excluded.registered_at, changed_at = excluded.changed_at,
             retired_at = excluded.retired_at, retire_reason = excluded.retire_reason,
             position = excluded.position, sequence = excluded.sequence,
-            columns = excluded.columns";
+            columns = excluded.columns, self_service = excluded.self_service";
 
     fn key(&self) -> String {
         format!("{}/{}", self.tenant, self.report)

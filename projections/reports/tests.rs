@@ -21,6 +21,7 @@ fn log() -> Log {
             owner: "o1".to_owned(),
             deadline_s: 60,
             columns: if report == "sales" { columns() } else { vec![] },
+            self_service: report == "sales",
         };
         log.tell(stream, ReportEvent::ReportRegistered(profile));
     }
@@ -49,6 +50,7 @@ async fn a_retired_report_says_when_and_why() {
         position: 2,
         sequence: 2,
         columns: Some(Json(columns())),
+        self_service: Some(true),
     };
     assert_eq!(found, vec![expected]);
     let retired = ReportFilter { retired: Some(true), ..ReportFilter::of("acme") };

@@ -87,9 +87,9 @@ async fn api_key(
     change: &ApiKeyEvent,
 ) -> Result<(), ProjectionError> {
     match change {
-        ApiKeyEvent::ApiKeyIssued { title, scopes, expires_at, secret_hash: _ } => {
+        ApiKeyEvent::ApiKeyIssued { title, scopes, expires_at, limits, secret_hash: _ } => {
             let scopes = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
-            writes::issue(conn, event, title, scopes, *expires_at).await?;
+            writes::issue(conn, event, title, scopes, *expires_at, limits).await?;
         }
         ApiKeyEvent::ApiKeyRevoked { reason } => {
             if writes::revoke(conn, event, reason).await? == 0 {

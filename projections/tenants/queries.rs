@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use schema::Calendar;
+use schema::events::KeyLimits;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 
@@ -81,6 +82,8 @@ pub struct ApiKeyRow {
     pub revoke_reason: Option<String>,
     /// By which event it came.
     pub position: i64,
+    /// To whom and to what its subscriptions are limited; not at all, when absent.
+    pub limits: Option<Json<KeyLimits>>,
 }
 
 const TENANTS: &str = "select * from read.tenants order by tenant";

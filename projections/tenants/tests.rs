@@ -46,6 +46,7 @@ async fn a_tenant_shows_its_pauses_and_its_keys_without_their_secrets() {
         revoked_at: None,
         revoke_reason: None,
         position: 6,
+        limits: None,
     };
     assert_eq!(keys[0], one);
     assert_eq!(keys[1].revoked_at, Some(instant(8)));

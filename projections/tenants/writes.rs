@@ -1,4 +1,4 @@
-use schema::events::PauseScope;
+use schema::events::{KeyLimits, PauseScope};
 use schema::{Calendar, CalendarName, RecordedEvent, Timestamp};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -25,8 +25,9 @@ const DEFINE_CALENDAR: &str = "
 const REMOVE_CALENDAR: &str = "delete from calendars where tenant = $1 and calendar = $2";
 
 const ISSUE: &str = "
-    insert into api_keys (tenant, api_key, title, scopes, issued_by, issued_at, expires_at, position)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    insert into api_keys (tenant, api_key, title, scopes, issued_by, issued_at, expires_at, position,
+        limits)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 const REVOKE: &str = "
     update api_keys set revoked_at = $3, revoke_reason = $4 where tenant = $1 and api_key = $2";
@@ -116,6 +117,7 @@ pub(super) async fn issue(
     title: &str,
     scopes: Vec<String>,
     expires_at: Option<Timestamp>,
+    limits: &KeyLimits,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(ISSUE)
         .bind(event.metadata.tenant.as_str())
@@ -126,6 +128,7 @@ pub(super) async fn issue(
         .bind(event.recorded_at.to_chrono())
         .bind(expires_at.map(Timestamp::to_chrono))
         .bind(event.position.0)
+        .bind((!limits.is_empty()).then_some(Json(limits)))
         .execute(conn)
         .await?;
     Ok(())

@@ -53,6 +53,7 @@ fn tenants(log: &mut Log) {
         log.tell(
             StreamId::api_key(&self::acme(), &key.parse().unwrap()),
             ApiKeyEvent::ApiKeyIssued {
+                limits: schema::events::KeyLimits::default(),
                 title: key.to_owned(),
                 secret_hash: "never shown".to_owned(),
                 scopes: BTreeSet::from([Scope::Read, Scope::Publish]),
@@ -85,6 +86,7 @@ fn reports(log: &mut Log) {
         owner: "o1".to_owned(),
         deadline_s: 60,
         columns: vec![],
+        self_service: false,
     };
     for report in ["risk", "sales"] {
         let stream = StreamId::report(&acme(), &report.parse().unwrap());

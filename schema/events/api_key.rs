@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EventBody;
-use crate::{AggregateType, Timestamp};
+use crate::{AggregateType, GroupId, ReportSelector, Timestamp};
 
 /// What a key may do.
 #[derive(
@@ -42,6 +42,36 @@ impl Scope {
     }
 }
 
+/// To whom and to what a key's subscriptions are limited. A list with nothing in it limits nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyLimits {
+    /// Reports by name, or by how the name begins, then an asterisk: `risk-*`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub reports: BTreeSet<String>,
+    /// Groups: they, the groups in them and their members are whom it may subscribe.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<GroupId>,
+}
+
+impl KeyLimits {
+    /// Whether nothing is limited.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.reports.is_empty() && self.groups.is_empty()
+    }
+
+    /// Whether a subscription may select this. All reports are more than any list.
+    #[must_use]
+    pub fn allow(&self, report: &ReportSelector) -> bool {
+        let ReportSelector::Named(name) = report else { return self.reports.is_empty() };
+        let fits = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(beginning) => name.as_str().starts_with(beginning),
+            None => name.as_str() == pattern,
+        };
+        self.reports.is_empty() || self.reports.iter().any(fits)
+    }
+}
+
 /// What has happened to an API key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum ApiKeyEvent {
@@ -56,6 +86,9 @@ pub enum ApiKeyEvent {
         /// When it stops working; never, when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
+        /// To whom and to what its subscriptions are limited; not at all, when absent.
+        #[serde(default, skip_serializing_if = "KeyLimits::is_empty")]
+        limits: KeyLimits,
     },
     /// The key stopped working.
     ApiKeyRevoked {

@@ -8,8 +8,9 @@ mod timing;
 use std::collections::BTreeMap;
 
 use super::{
-    Complaint, DeliveryEvent, DistributionEvent, Evidence, LedgerEvent, NotPlanned,
-    NotPlannedReason, RecipientEvent, SliceSums, SuppressReason, SuppressionReason,
+    ApiKeyEvent, Complaint, DeliveryEvent, DistributionEvent, Evidence, KeyLimits, LedgerEvent,
+    NotPlanned, NotPlannedReason, RecipientEvent, ReportEvent, ReportProfile, Scope, SliceSums,
+    SuppressReason, SuppressionReason,
 };
 use crate::{
     ClientCertificate, DeliveryId, Position, Sha256, Timestamp, WebhookPayload, WebhookSettings,
@@ -24,6 +25,8 @@ pub(super) fn samples() -> Vec<(&'static str, LedgerEvent)> {
     samples.extend(returns().map(|event| ("returns", event.into())));
     samples.push(("returns", not_planned(NotPlannedReason::SuppressedAddress).into()));
     samples.extend(timing::samples());
+    samples.push(("limits", limited_key().into()));
+    samples.extend(self_service().map(|event| ("self_service", event.into())));
     samples
 }
 
@@ -88,6 +91,31 @@ fn returns() -> [DeliveryEvent; 6] {
         complained(Complaint::Other),
         learned(Evidence::AutoReplied),
     ]
+}
+
+fn self_service() -> [ReportEvent; 2] {
+    let profile = || ReportProfile {
+        title: "Risk".to_owned(),
+        owner: "desk-7".to_owned(),
+        deadline_s: 60,
+        columns: vec![],
+        self_service: true,
+    };
+    [ReportEvent::ReportRegistered(profile()), ReportEvent::ReportChanged(profile())]
+}
+
+fn limited_key() -> ApiKeyEvent {
+    let limits = KeyLimits {
+        reports: ["risk-daily", "sales-*"].map(str::to_owned).into(),
+        groups: [name("desk-7")].into(),
+    };
+    ApiKeyEvent::ApiKeyIssued {
+        title: "portal".to_owned(),
+        secret_hash: "00ff".to_owned(),
+        scopes: [Scope::Subscribe].into(),
+        expires_at: None,
+        limits,
+    }
 }
 
 fn not_planned(reason: NotPlannedReason) -> DistributionEvent {

@@ -18,7 +18,7 @@ mod tenant;
 mod tests;
 mod upcast;
 
-pub use api_key::{ApiKeyEvent, Scope};
+pub use api_key::{ApiKeyEvent, KeyLimits, Scope};
 pub use codec::{CodecError, EventBody};
 pub use delivery::{
     AttemptOutcome, CancelReason, Complaint, DeadLetterReason, DeliveryEvent, DeliveryPlan,

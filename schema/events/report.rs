@@ -16,6 +16,9 @@ pub struct ReportProfile {
     /// The columns that a version's data frame must have, in their order; any, when there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<ColumnSpec>,
+    /// Whether recipients may subscribe themselves on their own page, as far as a grant covers it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_service: bool,
 }
 
 /// What has happened to a kind of report.

@@ -59,6 +59,7 @@ fn reports() -> Vec<ReportEvent> {
         owner: text("desk-7"),
         deadline_s: 3600,
         columns: vec![],
+        self_service: false,
     };
     vec![
         ReportEvent::ReportRegistered(profile()),

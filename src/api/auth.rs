@@ -13,12 +13,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use schema::events::Scope;
+use schema::events::{KeyLimits, Scope};
 use schema::{Actor, ApiKeyId, Invalid, RecipientId, TenantId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::access::{Access, access, allowed};
 use crate::error::{ApiError, Code};
+use crate::limited;
 use crate::sign_in::{self, Pass, TOKEN_PREFIX};
 use crate::state::ApiState;
 
@@ -55,6 +56,8 @@ pub enum Holder {
         key: ApiKeyId,
         /// What it may do.
         scopes: BTreeSet<Scope>,
+        /// Whom it may subscribe to what.
+        limits: KeyLimits,
     },
     /// A recipient's short-lived token: opens that recipient's inbox, and nothing else.
     Recipient(RecipientId),
@@ -85,6 +88,15 @@ impl Caller {
         match &self.holder {
             Holder::Key { .. } => None,
             Holder::Recipient(recipient) => Some(recipient),
+        }
+    }
+
+    /// Whom its key may subscribe to what, where that is limited.
+    #[must_use]
+    pub fn limits(&self) -> Option<&KeyLimits> {
+        match &self.holder {
+            Holder::Key { limits, .. } => (!limits.is_empty()).then_some(limits),
+            Holder::Recipient(_) => None,
         }
     }
 
@@ -170,12 +182,16 @@ pub(crate) async fn guard(
         Some(Access::Needs(scope)) => {
             let caller = authenticate(&api, request.headers())?;
             caller.needs(scope)?;
+            let route = path.map_or("", MatchedPath::as_str);
+            limited::check_route(&caller, scope, !request.method().is_safe(), route)?;
             caller
         }
         Some(Access::Own(scope)) => {
             let caller = authenticate(&api, request.headers())?;
             if caller.recipient().is_none() {
                 caller.needs(scope)?;
+                let route = path.map_or("", MatchedPath::as_str);
+                limited::check_route(&caller, scope, !request.method().is_safe(), route)?;
             }
             caller
         }
@@ -264,7 +280,7 @@ fn of_key(api: &ApiState, id: ApiKeyId, secret: &SecretString) -> Result<Caller,
     if key.expires_at.is_some_and(|end| end <= crate::clock::now()) {
         return Err(unauthenticated("the API key has expired"));
     }
-    let holder = Holder::Key { key: id, scopes: key.scopes };
+    let holder = Holder::Key { key: id, scopes: key.scopes, limits: key.limits };
     Ok(Caller { tenant, holder, expires_at: key.expires_at })
 }
 

@@ -21,6 +21,7 @@ pub mod graphql;
 mod grpc;
 mod held;
 mod known;
+mod limited;
 mod limits;
 mod minted;
 mod ops;

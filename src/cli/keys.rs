@@ -8,8 +8,8 @@ use aggregates::tenant;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use projections::PageRequest;
-use schema::events::Scope;
-use schema::{Actor, ApiKeyId, Metadata, Position, StreamId, TenantId, Timestamp};
+use schema::events::{KeyLimits, Scope};
+use schema::{Actor, ApiKeyId, GroupId, Metadata, Position, StreamId, TenantId, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use store::{CommandScope, EarlierTokens, Ledger, Vault};
@@ -53,6 +53,12 @@ enum Action {
         /// When it stops working (RFC 3339); never, when absent.
         #[arg(long)]
         expires_at: Option<String>,
+        /// Reports it may subscribe to, by name or how names begin (`sales-*`); all, when absent.
+        #[arg(long, value_delimiter = ',')]
+        reports: Vec<String>,
+        /// Groups it may subscribe, with their members; everyone, when absent.
+        #[arg(long, value_delimiter = ',')]
+        groups: Vec<String>,
     },
     /// List a tenant's keys.
     List {
@@ -92,11 +98,15 @@ pub async fn run(config: &Config, args: KeysArgs, output: Output) -> Result<bool
             create_tenant(&ledger, &tenant.parse()?, &title).await?;
             print_facts(output, &[("tenant", tenant.clone())], &json!({ "tenant": tenant }));
         }
-        Action::Issue { tenant, title, scopes, expires_at } => {
+        Action::Issue { tenant, title, scopes, expires_at, reports, groups } => {
             let vault = Vault::connect(boot::vault_config(config)).await?;
             let scopes = scopes.iter().map(|word| scope(word)).collect::<Result<_>>()?;
             let expires_at = expires_at.map(|at| at.parse()).transpose()?;
-            let key = issue(&ledger, &vault, &tenant.parse()?, &title, scopes, expires_at).await?;
+            let groups = groups.iter().map(|group| GroupId::try_new(group.as_str()));
+            let groups = groups.collect::<Result<_, _>>()?;
+            let limits = KeyLimits { reports: reports.into_iter().collect(), groups };
+            let wanted = Wanted { title, scopes, expires_at, limits };
+            let key = issue(&ledger, &vault, &tenant.parse()?, wanted).await?;
             let raw = json!({ "tenant": tenant, "key": key });
             print_facts(output, &[("key", key), ("note", "shown once, kept nowhere".into())], &raw);
         }
@@ -159,7 +169,9 @@ pub async fn first_key(config: &Config, tenant: &str, title: &str) -> Result<Str
     let vault = Vault::connect(boot::vault_config(config)).await?;
     let tenant = tenant.parse()?;
     create_tenant(&ledger, &tenant, title).await?;
-    issue(&ledger, &vault, &tenant, title, Scope::ALL.into(), None).await
+    let (title, scopes) = (title.to_owned(), Scope::ALL.into());
+    let wanted = Wanted { title, scopes, expires_at: None, limits: KeyLimits::default() };
+    issue(&ledger, &vault, &tenant, wanted).await
 }
 
 fn scope(word: &str) -> Result<Scope> {
@@ -183,20 +195,26 @@ async fn create_tenant(ledger: &Ledger, tenant: &TenantId, title: &str) -> Resul
     Ok(())
 }
 
+/// A key that is asked for.
+struct Wanted {
+    title: String,
+    scopes: BTreeSet<Scope>,
+    expires_at: Option<Timestamp>,
+    limits: KeyLimits,
+}
+
 async fn issue(
     ledger: &Ledger,
     vault: &Vault,
     tenant: &TenantId,
-    title: &str,
-    scopes: BTreeSet<Scope>,
-    expires_at: Option<Timestamp>,
+    wanted: Wanted,
 ) -> Result<String> {
     if ledger.load_stream(&StreamId::tenant(tenant), 0).await?.is_empty() {
         bail!("there is no tenant {tenant}; create it first: waybill keys create-tenant {tenant}");
     }
     let minted = api::MintedKey::mint(vault)?;
-    let issued =
-        IssuedKey { title: title.to_owned(), secret_hash: minted.secret_hash, scopes, expires_at };
+    let Wanted { title, scopes, expires_at, limits } = wanted;
+    let issued = IssuedKey { title, secret_hash: minted.secret_hash, scopes, expires_at, limits };
     let stream = StreamId::api_key(tenant, &minted.id);
     let command = api_key::Command::Issue(issued);
     ledger.execute::<Decided<api_key::Rules>>(&stream, command, by_hand(tenant)).await?;

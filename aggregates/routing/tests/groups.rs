@@ -180,3 +180,12 @@ fn a_recipient_has_its_own_subscriptions_and_those_of_its_groups_also_when_it_op
     tell(&mut index, &subscription("ada-risk"), 2, end);
     assert_eq!(index.own(&acme(), &ada).len(), 1, "what has ended is none");
 }
+
+#[test]
+fn a_group_lies_within_itself_and_within_those_that_hold_it() {
+    let mut index = floor();
+    group(&mut index, "roof", vec![inner("floor")]);
+    let within = |outer: &str, inner: &str| index.is_within(&acme(), &name(outer), &name(inner));
+    assert!(within("roof", "desk") && within("floor", "floor"));
+    assert!(!within("desk", "roof") && !within("nowhere", "desk"));
+}

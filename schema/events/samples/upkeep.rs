@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::super::{ApiKeyEvent, PauseScope, Scope, TenantEvent};
+use super::super::{ApiKeyEvent, KeyLimits, PauseScope, Scope, TenantEvent};
 use super::{LATER, name, text};
 use crate::{ChannelKind, Position};
 
@@ -32,6 +32,7 @@ pub(super) fn tenants() -> Vec<TenantEvent> {
 
 pub(super) fn api_keys() -> Vec<ApiKeyEvent> {
     let issued = |expires_at| ApiKeyEvent::ApiKeyIssued {
+        limits: KeyLimits::default(),
         title: text("ci"),
         secret_hash: text("00ff"),
         scopes: BTreeSet::from(Scope::ALL),

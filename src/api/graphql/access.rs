@@ -30,8 +30,8 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("Calendar", Read, "id daysOff datesOff changedBy changedAt position"),
     ("Pause", Read, "scope channel destination reason pausedBy pausedAt position"),
     ("Viewer", Read, "tenant key scopes"),
-    ("Report", Read, "id title owner deadlineS registeredAt changedAt retiredAt retireReason columns position \
-        sequence"),
+    ("Report", Read, "id title owner deadlineS registeredAt changedAt retiredAt retireReason columns \
+        selfService position sequence"),
     ("ReportColumn", Read, "name kind nullable"),
     ("Recipient", Read, "id kind name locale zone registeredAt changedAt retiredAt retireReason position \
         sequence addresses entitlements groups"),

@@ -35,10 +35,12 @@ fn sends(scope: &PauseScope) -> String {
 
 pub(super) fn api_key(event: &ApiKeyEvent) -> String {
     match event {
-        ApiKeyEvent::ApiKeyIssued { title, scopes, expires_at, .. } => {
+        ApiKeyEvent::ApiKeyIssued { title, scopes, expires_at, limits, .. } => {
             let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
             let end = until(*expires_at, "for good");
-            format!("issued as {title:?} for {}, {end}", scopes.join(", "))
+            let limited =
+                if limits.is_empty() { "" } else { ", limited in whom it may subscribe to what" };
+            format!("issued as {title:?} for {}, {end}{limited}", scopes.join(", "))
         }
         ApiKeyEvent::ApiKeyRevoked { reason } => format!("revoked: {reason}"),
     }
@@ -55,10 +57,11 @@ pub(super) fn report(event: &ReportEvent) -> String {
 }
 
 fn told(profile: &ReportProfile) -> String {
-    let ReportProfile { title, owner, deadline_s, columns } = profile;
+    let ReportProfile { title, owner, deadline_s, columns, self_service } = profile;
     let frame = match columns.len() {
         0 => String::new(),
         count => format!(", data frames have {count} declared columns"),
     };
-    format!("{title:?}, owner {owner}, deliveries expire after {deadline_s} s{frame}")
+    let open = if *self_service { ", recipients may subscribe themselves" } else { "" };
+    format!("{title:?}, owner {owner}, deliveries expire after {deadline_s} s{frame}{open}")
 }

@@ -27,6 +27,7 @@ pub async fn story() -> World {
         owner: "desk".into(),
         deadline_s: 3_600,
         columns: vec![],
+        self_service: false,
     };
     let risk = StreamId::report(&acme(), &"risk".parse().unwrap());
     world.tell(&risk, vec![ReportEvent::ReportRegistered(profile)]).await;

@@ -19,6 +19,7 @@ async fn declare(world: &World, columns: Vec<ColumnSpec>) {
         owner: "desk-7".to_owned(),
         deadline_s: 3_600,
         columns,
+        self_service: false,
     };
     let event = ReportEvent::ReportChanged(profile).into();
     world.append(StreamId::report(&acme(), &named("risk")), 1, vec![event]).await;

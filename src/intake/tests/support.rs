@@ -146,6 +146,7 @@ impl World {
             owner: "desk-7".to_owned(),
             deadline_s: 3_600,
             columns: vec![],
+            self_service: false,
         };
         let event = ReportEvent::ReportRegistered(profile).into();
         self.append(StreamId::report(&acme(), &named(report)), 0, vec![event]).await;

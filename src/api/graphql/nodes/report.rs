@@ -25,6 +25,8 @@ pub struct Report {
     pub retire_reason: Option<String>,
     /// The columns its data frames must have, in their order; none where it declares nothing.
     pub columns: Vec<ReportColumn>,
+    /// Whether recipients may subscribe themselves, as far as a grant covers it.
+    pub self_service: bool,
     /// By which event it came.
     pub position: LogPosition,
     /// Last sequence of its stream: what If-Match of the REST API compares.
@@ -62,6 +64,7 @@ impl From<ReportRow> for Report {
             columns: row.columns.map_or_else(Vec::new, |columns| {
                 columns.0.into_iter().map(ReportColumn::from).collect()
             }),
+            self_service: row.self_service == Some(true),
             position: LogPosition(schema::Position(row.position)),
             sequence: Count(row.sequence),
         }

@@ -129,7 +129,7 @@ impl Viewer {
     /// # Errors
     /// Internal, when a scope has no name here; forbidden, when no key asks.
     pub fn of(caller: &Caller) -> Result<Self, Fault> {
-        let Holder::Key { key, scopes } = &caller.holder else { return Err(not_own()) };
+        let Holder::Key { key, scopes, .. } = &caller.holder else { return Err(not_own()) };
         let scopes = scopes.iter().map(|scope| Scope::read(scope.as_str()));
         Ok(Self {
             tenant: caller.tenant.as_str().into(),

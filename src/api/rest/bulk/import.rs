@@ -17,6 +17,7 @@ use crate::carry_out::{Plan, carry_out};
 use crate::change::Change;
 use crate::error::{ApiError, Code};
 use crate::extract::{media_type, unsupported};
+use crate::limited;
 use crate::outcome::answer;
 use crate::state::ApiState;
 
@@ -198,9 +199,11 @@ async fn one(
     let Line { subscription, body } = line;
     let tenant = &change.caller.tenant;
     let said = body.checked(api, tenant).await?;
+    limited::check(api, &change.caller, &said)?;
     let plan = Plan::of(StreamId::subscription(tenant, &subscription), bytes);
     let effect = Mutex::new(Effect::Unchanged);
     let choose = |state: &Subscription| {
+        limited::check_state(api, &change.caller, state)?;
         let (command, does) = match state.body() {
             None => (Command::Subscribe(said.clone()), Effect::Subscribed),
             Some(known) if *known == said => (Command::Change(said.clone()), Effect::Unchanged),

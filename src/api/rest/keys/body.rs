@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use projections::tenants::queries::ApiKeyRow;
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,23 @@ pub struct KeyBody {
     #[serde(default)]
     #[schema(format = DateTime)]
     pub(super) expires_at: Option<String>,
+    /// Whom it may subscribe to what; not limited, when absent.
+    #[serde(default)]
+    pub(super) limits: LimitsBody,
+}
+
+/// Whom a key may subscribe to what. A limited key changes subscriptions within its limits; nothing else that asks for
+/// scope `subscribe`, and no keys. A list with nothing in it limits nothing.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsBody {
+    /// Reports by name, or by how names begin and an asterisk; at most 100.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schema(example = json!(["sales-*"]))]
+    pub(super) reports: BTreeSet<String>,
+    /// Groups whose members, those of the groups in them included, it may subscribe, and they themselves; at most 100.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) groups: BTreeSet<String>,
 }
 
 /// The answer to a new key.
@@ -43,6 +62,9 @@ pub struct KeyView {
     title: String,
     /// What it may do.
     scopes: Vec<ScopeWord>,
+    /// Whom it may subscribe to what, where that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<LimitsBody>,
     /// By whom it was handed out.
     issued_by: String,
     /// When.
@@ -68,6 +90,10 @@ impl From<ApiKeyRow> for KeyView {
             key: row.api_key,
             title: row.title,
             scopes: row.scopes.into_iter().map(ScopeWord).collect(),
+            limits: row.limits.map(|limits| LimitsBody {
+                reports: limits.0.reports,
+                groups: limits.0.groups.iter().map(ToString::to_string).collect(),
+            }),
             issued_by: row.issued_by,
             issued_at: row.issued_at,
             expires_at: row.expires_at,

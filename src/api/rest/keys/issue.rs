@@ -2,16 +2,17 @@ use std::collections::BTreeSet;
 
 use aggregates::api_key::{ApiKey, Command, IssuedKey, Rules};
 use axum::extract::State;
-use schema::events::Scope;
-use schema::{Invalid, StreamId, Timestamp};
+use schema::events::{KeyLimits, Scope};
+use schema::{GroupId, Invalid, StreamId, TenantId, Timestamp};
 
-use super::body::{KeyAnswer, KeyBody};
+use super::body::{KeyAnswer, KeyBody, LimitsBody};
 use crate::auth::Caller;
 use crate::carry_out::{Plan, carry_out};
 use crate::change::Change;
 use crate::clock::now;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, instant};
+use crate::known;
 use crate::minted::MintedKey;
 use crate::outcome::{Done, answer};
 use crate::rest::words::ScopeWord;
@@ -33,8 +34,10 @@ pub async fn issue_key(
 ) -> Result<Done, ApiError> {
     let scopes = scopes(&change.caller, &body.value.scopes)?;
     let expires_at = end(&change.caller, body.value.expires_at.as_deref())?;
+    let limits = limits(&api, &change.caller.tenant, body.value.limits).await?;
     let MintedKey { id: key, whole, secret_hash } = MintedKey::mint(&api.vault)?;
-    let issued = IssuedKey { title: body.value.title, secret_hash, scopes, expires_at };
+    let title = body.value.title;
+    let issued = IssuedKey { title, secret_hash, scopes, expires_at, limits };
     let plan = Plan {
         location: Some(format!("/v1/keys/{key}")),
         ..Plan::of(StreamId::api_key(&change.caller.tenant, &key), &body.bytes)
@@ -43,6 +46,20 @@ pub async fn issue_key(
     let done =
         carry_out::<Rules>(&api, &change, plan, choose, |_| answer("key", key.as_str())).await?;
     Ok(done.showing(Some(whole)))
+}
+
+async fn limits(
+    api: &ApiState,
+    tenant: &TenantId,
+    body: LimitsBody,
+) -> Result<KeyLimits, ApiError> {
+    let mut limits = KeyLimits { reports: body.reports, ..KeyLimits::default() };
+    for group in body.groups {
+        let group = GroupId::try_new(group)?;
+        known::group(api, tenant, "limits.groups", &group).await?;
+        limits.groups.insert(group);
+    }
+    Ok(limits)
 }
 
 /// When the key stops working: no later than the one it is made with.

@@ -5,6 +5,7 @@ use axum::response::Response;
 use schema::events::RecipientProfile;
 use schema::{Actor, Addressee, Format, Metadata, RecipientId, StreamId, SubscriptionId};
 
+use super::begin::begin;
 use super::form::{Asked, Wish, read};
 use super::look::{Entry, Visitor, ended, unknown, visitor};
 use super::shown::{Said, shown};
@@ -93,6 +94,7 @@ async fn act(
         Asked::Subscription { id, version, wish } => {
             of_subscription(api, visitor, &id, version, &wish, &metadata).await
         }
+        Asked::Report(report) => begin(api, visitor, &report, &metadata).await,
         Asked::Profile { sequence, locale, zone } => {
             if sequence != visitor.sequence {
                 return Err(stale());

@@ -1,4 +1,4 @@
-use schema::{Format, Invalid, SubscriptionId, Zone};
+use schema::{Format, Invalid, ReportName, SubscriptionId, Zone};
 use url::form_urlencoded::parse;
 
 /// What a recipient asks for on its page.
@@ -13,6 +13,8 @@ pub(super) enum Asked {
         /// What.
         wish: Wish,
     },
+    /// A report that it has not.
+    Report(ReportName),
     /// Of itself.
     Profile {
         /// The sequence that was on the page.
@@ -42,8 +44,8 @@ pub(super) enum Wish {
 /// # Errors
 /// [`Invalid`] naming field, value and rule.
 pub(super) fn read(body: &[u8]) -> Result<Asked, Invalid> {
-    const KNOWN: [&str; 7] =
-        ["action", "subscription", "version", "format", "sequence", "locale", "zone"];
+    const KNOWN: [&str; 8] =
+        ["action", "subscription", "version", "format", "sequence", "locale", "zone", "report"];
     let mut fields: [Option<String>; KNOWN.len()] = Default::default();
     for (name, value) in parse(body) {
         let known = KNOWN.iter().position(|known| *known == name);
@@ -52,7 +54,7 @@ pub(super) fn read(body: &[u8]) -> Result<Asked, Invalid> {
             return Err(Invalid::new(KNOWN[at], "", "must be given once"));
         }
     }
-    let [action, subscription, version, format, sequence, locale, zone] = fields;
+    let [action, subscription, version, format, sequence, locale, zone, report] = fields;
     let action = given("action", action)?;
     if action == "profile" {
         return Ok(Asked::Profile {
@@ -61,6 +63,9 @@ pub(super) fn read(body: &[u8]) -> Result<Asked, Invalid> {
             zone: given("zone", zone)?.trim().parse()?,
         });
     }
+    if action == "subscribe" {
+        return Ok(Asked::Report(ReportName::try_new(given("report", report)?)?));
+    }
     let wish = match action.as_str() {
         "pause" => Wish::Pause,
         "resume" => Wish::Resume,
@@ -68,7 +73,7 @@ pub(super) fn read(body: &[u8]) -> Result<Asked, Invalid> {
         "join" => Wish::Join,
         "format" => Wish::Format(one_format(&given("format", format)?)?),
         _ => {
-            let rule = "must be one of pause, resume, leave, join, format, profile";
+            let rule = "must be one of pause, resume, leave, join, format, subscribe, profile";
             return Err(Invalid::new("action", &action, rule));
         }
     };
@@ -95,6 +100,7 @@ fn one_format(word: &str) -> Result<Option<Format>, Invalid> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
     use super::*;
 

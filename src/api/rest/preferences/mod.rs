@@ -3,6 +3,7 @@
 //! can have a browser send it.
 
 mod act;
+mod begin;
 mod form;
 mod link;
 mod look;

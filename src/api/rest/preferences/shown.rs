@@ -5,7 +5,7 @@ use axum::response::Response;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, UndefinedBehavior, context};
-use schema::{Format, GroupId, ReportSelector, Timestamp};
+use schema::{Format, GroupId, ReportName, ReportSelector, Timestamp};
 
 use super::look::Visitor;
 use crate::clock::now;
@@ -53,6 +53,11 @@ fn whole(api: &ApiState, visitor: &Visitor, said: &Said) -> Value {
     let index = api.routing.read().unwrap_or_else(PoisonError::into_inner);
     let own = index.own(&link.tenant, &link.recipient);
     let told = own.iter().filter_map(|own| one(&index, own, visitor, now()));
+    let has = |report: &ReportName| own.iter().any(|own| own.speaks_of(report));
+    let open = index.open_to(&link.tenant, &visitor.known, now()).into_iter();
+    let open = open.filter(|(report, _)| !has(report)).map(|(report, profile)| {
+        context! { name => report.to_string(), title => profile.title.clone() }
+    });
     let profile = &visitor.known.profile;
     let (notice, fault) = match said {
         Said::Nothing => (None, None),
@@ -63,6 +68,7 @@ fn whole(api: &ApiState, visitor: &Visitor, said: &Said) -> Value {
         notice,
         fault,
         subscriptions => told.collect::<Vec<_>>(),
+        open => open.collect::<Vec<_>>(),
         sequence => visitor.sequence,
         locale => profile.locale.clone(),
         zone => profile.zone.to_string(),

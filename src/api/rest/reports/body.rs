@@ -23,6 +23,9 @@ pub struct ReportBody {
     /// CSV file's are text then, a Parquet file's are what it says.
     #[serde(default)]
     columns: Vec<ColumnBody>,
+    /// Whether recipients may subscribe themselves on their own page, as far as a grant covers it; false when absent.
+    #[serde(default)]
+    self_service: bool,
 }
 
 /// A column of a report's data frames.
@@ -59,8 +62,9 @@ impl From<ColumnSpec> for ColumnBody {
 
 impl From<ReportBody> for ReportProfile {
     fn from(body: ReportBody) -> Self {
-        let ReportBody { title, owner, deadline_s, columns } = body;
-        Self { title, owner, deadline_s, columns: columns.into_iter().map(Into::into).collect() }
+        let ReportBody { title, owner, deadline_s, columns, self_service } = body;
+        let columns = columns.into_iter().map(Into::into).collect();
+        Self { title, owner, deadline_s, columns, self_service }
     }
 }
 
@@ -88,6 +92,9 @@ pub struct ReportView {
     /// The columns its data frames must have, in their order, if it declares any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<ColumnBody>,
+    /// Whether recipients may subscribe themselves; absent where not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    self_service: Option<bool>,
     /// The state it is in: the ETag's number.
     sequence: i64,
 }
@@ -106,6 +113,7 @@ impl From<ReportRow> for ReportView {
             columns: row.columns.map_or_else(Vec::new, |columns| {
                 columns.0.into_iter().map(ColumnBody::from).collect()
             }),
+            self_service: row.self_service.filter(|open| *open),
             sequence: row.sequence,
         }
     }

@@ -8,6 +8,7 @@ use crate::carry_out::{Plan, carry_out, replay};
 use crate::change::Change;
 use crate::error::ApiError;
 use crate::extract::JsonBody;
+use crate::limited;
 use crate::outcome::{Changed, Done, answer};
 use crate::state::ApiState;
 
@@ -29,6 +30,7 @@ pub async fn create_subscription(
     }
     let tenant = &change.caller.tenant;
     let said = body.value.checked(&api, tenant).await?;
+    limited::check(&api, &change.caller, &said)?;
     let subscription = SubscriptionId::try_new(fresh_id())?;
     let plan = Plan {
         location: Some(format!("/v1/subscriptions/{subscription}")),

@@ -6,6 +6,7 @@ use crate::carry_out::{Plan, carry_out};
 use crate::change::Change;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
+use crate::limited;
 use crate::outcome::{Changed, Done, Reason, answer};
 use crate::state::ApiState;
 
@@ -61,7 +62,10 @@ async fn opt(
     let subscription = SubscriptionId::try_new(subscription)?;
     let recipient = RecipientId::try_new(recipient)?;
     let plan = Plan::of(StreamId::subscription(&change.caller.tenant, &subscription), &[]);
-    let choose = |_: &Subscription| Ok(command(recipient.clone()));
+    let choose = |state: &Subscription| {
+        limited::check_state(api, &change.caller, state)?;
+        Ok(command(recipient.clone()))
+    };
     let tell = |_: &Subscription| answer("subscription", subscription.as_str());
     carry_out::<Rules>(api, change, plan, choose, tell).await
 }

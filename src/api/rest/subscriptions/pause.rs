@@ -9,6 +9,7 @@ use crate::change::Change;
 use crate::clock::now;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, Path, instant};
+use crate::limited;
 use crate::outcome::{Changed, Done, answer};
 use crate::state::ApiState;
 
@@ -44,8 +45,10 @@ pub async fn pause_subscription(
     let SubscriptionPause { until, reason } = body.value;
     let until = instant("until", until.as_deref())?;
     let stream = StreamId::subscription(&change.caller.tenant, &subscription);
-    let choose =
-        |_: &Subscription| Ok(Command::Pause { until, reason: reason.clone(), now: now() });
+    let choose = |state: &Subscription| {
+        limited::check_state(&api, &change.caller, state)?;
+        Ok(Command::Pause { until, reason: reason.clone(), now: now() })
+    };
     let tell = |_: &Subscription| answer("subscription", subscription.as_str());
     carry_out::<Rules>(&api, &change, Plan::of(stream, &body.bytes), choose, tell).await
 }

@@ -7,6 +7,7 @@ use crate::carry_out::{Plan, carry_out};
 use crate::change::Change;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, Path};
+use crate::limited;
 use crate::outcome::{Changed, Done, answer};
 use crate::state::ApiState;
 
@@ -35,7 +36,11 @@ pub async fn put_subscription(
         location: Some(format!("/v1/subscriptions/{subscription}")),
         ..Plan::of(StreamId::subscription(tenant, &subscription), &body.bytes)
     };
-    let choose = |state: &Subscription| Ok(asked(state, said.clone()));
+    limited::check(&api, &change.caller, &said)?;
+    let choose = |state: &Subscription| {
+        limited::check_state(&api, &change.caller, state)?;
+        Ok(asked(state, said.clone()))
+    };
     let tell = |_: &Subscription| answer("subscription", subscription.as_str());
     carry_out::<Rules>(&api, &change, plan, choose, tell).await
 }

@@ -6,6 +6,7 @@ use crate::carry_out::{Plan, carry_out};
 use crate::change::Change;
 use crate::error::ApiError;
 use crate::extract::Path;
+use crate::limited;
 use crate::outcome::{Changed, Done, answer};
 use crate::state::ApiState;
 
@@ -22,7 +23,10 @@ pub async fn resume_subscription(
 ) -> Result<Done, ApiError> {
     let subscription = SubscriptionId::try_new(subscription)?;
     let stream = StreamId::subscription(&change.caller.tenant, &subscription);
-    let choose = |_: &Subscription| Ok(Command::Resume);
+    let choose = |state: &Subscription| {
+        limited::check_state(&api, &change.caller, state)?;
+        Ok(Command::Resume)
+    };
     let tell = |_: &Subscription| answer("subscription", subscription.as_str());
     carry_out::<Rules>(&api, &change, Plan::of(stream, &[]), choose, tell).await
 }

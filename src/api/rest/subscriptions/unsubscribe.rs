@@ -8,6 +8,7 @@ use crate::carry_out::{Plan, carry_out};
 use crate::change::Change;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, Path};
+use crate::limited;
 use crate::outcome::{Changed, Done, answer};
 use crate::state::ApiState;
 
@@ -38,7 +39,10 @@ pub async fn end_subscription(
     let subscription = SubscriptionId::try_new(subscription)?;
     let stream = StreamId::subscription(&change.caller.tenant, &subscription);
     let reason = body.value.reason;
-    let choose = |_: &Subscription| Ok(Command::Unsubscribe { reason: reason.clone() });
+    let choose = |state: &Subscription| {
+        limited::check_state(&api, &change.caller, state)?;
+        Ok(Command::Unsubscribe { reason: reason.clone() })
+    };
     let tell = |_: &Subscription| answer("subscription", subscription.as_str());
     carry_out::<Rules>(&api, &change, Plan::of(stream, &body.bytes), choose, tell).await
 }

@@ -16,6 +16,7 @@ mod grpc;
 mod idempotency;
 mod inbox;
 mod keys;
+mod limited;
 mod logs;
 mod operations;
 mod preferences;

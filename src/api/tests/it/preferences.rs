@@ -149,14 +149,14 @@ async fn a_link_that_is_forged_ended_or_of_someone_retired_opens_nothing_and_tel
     api.audience().await;
     let good = link(&api).await;
     let (said, signature) = good.split_once('.').unwrap();
-    let now = Timestamp::from(chrono::Utc::now());
+    let long_ago = Timestamp::from_unix_micros(1);
     let mut paths = vec![
         format!("{said}.{}", signature.to_uppercase()),
         said.to_owned(),
         format!("/p/{}", "x".repeat(5000)),
         format!("/p/{}", api.ledger.vault.link_token("unsubscribe", &["acme", "bob", "9"])),
         format!("/p/{}", api.ledger.vault.link_token("preferences", &["acme", "bob"])),
-        ending(&api, now),
+        ending(&api, long_ago),
     ];
     api.delete("/v1/recipients/bob").await;
     paths.push(good);
@@ -193,4 +193,35 @@ async fn what_a_link_is_asked_for_wrongly_is_named() {
     let wrong = submit(&api, &page, "action=explode").await;
     assert_eq!(wrong.status, 422);
     assert!(wrong.text().contains("explode"), "{}", wrong.text());
+}
+
+#[tokio::test]
+async fn a_recipient_subscribes_itself_where_the_report_allows_it_and_a_grant_covers_it() {
+    let api = Api::start().await;
+    api.audience().await;
+    for (report, self_service) in [("open", true), ("beyond", true), ("closed", false)] {
+        let body = json!({ "title": report, "owner": "desk", "self_service": self_service });
+        api.put(&format!("/v1/reports/{report}"), body).await.ok(201);
+    }
+    api.put("/v1/recipients/bob/entitlements/all", json!({ "report": "open" })).await.ok(200);
+    let path = link(&api).await;
+    let page = open(&api, &path).await.text();
+    assert!(page.contains("Subscribe to open"), "{page}");
+    assert!(!page.contains("Subscribe to beyond") && !page.contains("Subscribe to closed"));
+    let count = api.event_count().await;
+    for other in ["beyond", "closed", "nowhere"] {
+        let refused = submit(&api, &path, &format!("action=subscribe&report={other}")).await;
+        assert_eq!(refused.status, 404, "{other}");
+    }
+    assert_eq!(api.event_count().await, count);
+    let page = submit(&api, &path, "action=subscribe&report=open").await;
+    assert!(page.text().contains("You are subscribed"), "{}", page.text());
+    assert!(!page.text().contains("Subscribe to open"));
+    assert_eq!(api.event_count().await, count + 1);
+    assert_eq!(submit(&api, &path, "action=subscribe&report=open").await.status, 409);
+    let head = api.ledger.ledger.head().await.unwrap().0;
+    let list = format!("/v1/subscriptions?report=open&at_least_position={head}");
+    let rows = api.get(&list).await.ok(200)["rows"].take();
+    assert_eq!((&rows[0]["recipient"], &rows[0]["state"]), (&json!("bob"), &json!("active")));
+    assert_eq!(rows[0]["preferences"]["channels"], json!(["inbox"]), "it has no mail address");
 }

@@ -155,6 +155,7 @@ async fn a_key_of_the_same_id_in_another_tenant_opens_nothing_there() {
     let id = api.key.split('_').nth(1).unwrap().to_owned();
     let (tenant, key) = (TenantId::try_new("rival").unwrap(), ApiKeyId::try_new(&*id).unwrap());
     let issued = ApiKeyEvent::ApiKeyIssued {
+        limits: schema::events::KeyLimits::default(),
         title: "namesake".to_owned(),
         secret_hash: api.ledger.vault.hash_api_secret("b3RoZXI"),
         scopes: Scope::ALL.into(),

@@ -186,6 +186,7 @@ impl Api {
         let (tenant_id, key) =
             (TenantId::try_new(tenant).unwrap(), ApiKeyId::try_new(&*id).unwrap());
         let issued = ApiKeyEvent::ApiKeyIssued {
+            limits: schema::events::KeyLimits::default(),
             title: "test".to_owned(),
             secret_hash: self.ledger.vault.hash_api_secret(SECRET),
             scopes: scopes.iter().copied().collect::<BTreeSet<Scope>>(),

@@ -11,8 +11,13 @@ use crate::support::ACME;
 async fn write(world: &World, n: usize, title: String) {
     let tenant = TenantId::try_new(ACME).unwrap();
     let stream = StreamId::report(&tenant, &ReportName::try_new(format!("report-{n}")).unwrap());
-    let profile =
-        ReportProfile { title, owner: "desk".to_owned(), deadline_s: 60, columns: vec![] };
+    let profile = ReportProfile {
+        title,
+        owner: "desk".to_owned(),
+        deadline_s: 60,
+        columns: vec![],
+        self_service: false,
+    };
     world.api.append(ACME, stream, vec![ReportEvent::ReportRegistered(profile).into()]).await;
 }
 
