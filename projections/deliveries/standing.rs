@@ -25,6 +25,10 @@ pub(super) struct Change {
     pub elapsed_us: Option<i64>,
     pub closed_at: Option<DateTime<Utc>>,
     pub bounced_at: Option<DateTime<Utc>>,
+    /// What the recipient said last.
+    pub answer: Option<&'static str>,
+    /// Which attempt left first, where that was not the first. Goes with `first_sent_at`.
+    pub left_by: Option<i64>,
     pub last_position: i64,
 }
 
@@ -39,8 +43,8 @@ impl Change {
                 self.node = Some(node.clone());
                 self.stand(DeliveryState::Attempting, None);
             }
-            DeliveryEvent::AttemptEnded { sent_at, elapsed_us, outcome, attempt: _ } => {
-                self.sent(facts, *sent_at, *elapsed_us);
+            DeliveryEvent::AttemptEnded { sent_at, elapsed_us, outcome, attempt } => {
+                self.sent(facts, *attempt, *sent_at, *elapsed_us);
                 self.ended(at, outcome);
             }
             DeliveryEvent::DoubtResolved { next, .. } => match next {
@@ -94,13 +98,20 @@ impl Change {
         self.closed_at = Some(at);
     }
 
-    fn sent(&mut self, facts: &Facts, sent_at: Option<Timestamp>, elapsed_us: Option<u64>) {
+    fn sent(
+        &mut self,
+        facts: &Facts,
+        attempt: u32,
+        sent_at: Option<Timestamp>,
+        elapsed_us: Option<u64>,
+    ) {
         if let Some(elapsed) = elapsed_us {
             self.elapsed_us = i64::try_from(elapsed).ok();
         }
         if let (Some(sent_at), None) = (sent_at, self.first_sent_at) {
             let sent_at = sent_at.to_chrono();
             self.first_sent_at = Some(sent_at);
+            self.left_by = (attempt > 1).then_some(i64::from(attempt));
             self.latency_us =
                 Some(sent_at.timestamp_micros() - facts.received_at.timestamp_micros());
         }
@@ -151,6 +162,7 @@ impl Change {
             | Evidence::Resent { .. }
             | Evidence::Complained { .. }
             | Evidence::AutoReplied => {}
+            Evidence::OnTimeAnswered { answer, .. } => self.answer = Some(answer.as_str()),
         }
     }
 

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Complaint, DeliveryEvent, DistributionEvent, Evidence, LedgerEvent, NotPlanned,
-    NotPlannedReason, RecipientEvent, SliceSums, SuppressReason, SuppressionReason,
+    AnsweredVia, Complaint, DeliveryEvent, DistributionEvent, Evidence, LedgerEvent, NotPlanned,
+    NotPlannedReason, OnTimeAnswer, RecipientEvent, SliceSums, SuppressReason, SuppressionReason,
 };
 use crate::{DeliveryId, Position, Timestamp};
 
@@ -18,6 +18,7 @@ pub(super) fn samples() -> Vec<(&'static str, LedgerEvent)> {
     let mut samples: Vec<_> = recipients().into_iter().map(|event| ("", event.into())).collect();
     samples.extend(returns().map(|event| ("returns", event.into())));
     samples.push(("returns", not_planned().into()));
+    samples.extend(answers().map(|event| ("answers", event.into())));
     samples
 }
 
@@ -64,6 +65,14 @@ fn returns() -> [DeliveryEvent; 6] {
         complained(Complaint::Other),
         learned(Evidence::AutoReplied),
     ]
+}
+
+fn answers() -> [DeliveryEvent; 2] {
+    [(OnTimeAnswer::OnTime, AnsweredVia::Mail), (OnTimeAnswer::Late, AnsweredVia::Inbox)].map(
+        |(answer, via)| DeliveryEvent::EvidenceRecorded {
+            evidence: Evidence::OnTimeAnswered { answer, via },
+        },
+    )
 }
 
 fn not_planned() -> DistributionEvent {

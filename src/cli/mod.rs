@@ -10,6 +10,7 @@ mod demo;
 mod distributions;
 mod doctor;
 mod export;
+mod figures;
 mod keys;
 mod log;
 mod migrate;
@@ -72,6 +73,10 @@ enum Command {
     Apply(code::ApplyArgs),
     /// Look at deliveries, cancel, resend, resolve.
     Deliveries(deliveries::DeliveriesArgs),
+    /// Success, latency, satisfaction, availability against their targets.
+    Gates(figures::GatesArgs),
+    /// Sums that reconcile: by tenant, report, distribution, channel.
+    Rollups(figures::RollupsArgs),
     /// The log's mirror on Kafka: status, verify, backfill.
     Mirror(mirror::MirrorArgs),
     /// After an older backup was restored: list what it lacks, bring it back, or go on without.
@@ -136,6 +141,8 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Plan(args) => code::plan(&args, output).await,
         Command::Apply(args) => code::apply(&args, output).await,
         Command::Deliveries(args) => deliveries::run(args, output).await,
+        Command::Gates(args) => figures::gates(args, output).await,
+        Command::Rollups(args) => figures::rollups(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,
         Command::Recover(args) => recover::run(&Config::load(file)?, args, output).await,

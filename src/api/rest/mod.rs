@@ -6,11 +6,13 @@ mod bulk;
 mod deliveries;
 mod distributions;
 mod events;
+mod figures;
 mod groups;
 mod inbox;
 mod keys;
 mod listing;
 mod mail;
+mod on_time;
 mod pauses;
 mod plain;
 mod recipients;
@@ -31,6 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(artifacts::routes())
         .merge(distributions::routes())
         .merge(events::routes())
+        .merge(figures::routes())
         .merge(recipients::routes())
         .merge(groups::routes())
         .merge(subscriptions::routes())
@@ -42,4 +45,5 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(pauses::routes())
         .merge(keys::routes())
         .merge(unsubscribe::routes())
+        .merge(on_time::routes())
 }

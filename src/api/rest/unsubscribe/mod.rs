@@ -2,7 +2,7 @@
 
 mod ask;
 mod end;
-mod page;
+pub(super) mod page;
 mod token;
 
 use utoipa_axum::router::OpenApiRouter;

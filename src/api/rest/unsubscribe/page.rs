@@ -4,7 +4,7 @@ use axum::http::header::{
 use axum::response::{IntoResponse, Response};
 
 /// A small page of its own: no script, nothing from elsewhere. `body` is ours, never the caller's.
-pub(super) fn page(title: &str, body: &str) -> Response {
+pub(in crate::rest) fn page(title: &str, body: &str) -> Response {
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

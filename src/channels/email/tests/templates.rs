@@ -125,6 +125,10 @@ fn the_built_in_text_reads_well() {
          - risk.csv (CSV, 18 bytes)\n  \
            SHA-256 413590a5b515c9f84735e5485289b96f3e270277aed1f9f839d1421f36d763c4\n\
          \n\
+         Was it on time?\n\
+         Yes: https://waybill.example/t/yes\n\
+         No, too late: https://waybill.example/t/no\n\
+         \n\
          You receive this mail because you are subscribed to this report.\n\
          To stop receiving it: https://waybill.example/u/abc\n\
          \n\
@@ -132,8 +136,13 @@ fn the_built_in_text_reads_well() {
          Acme Reports\n\
          Delivery 01a20718-de40-8cfc-aa82-f63ea7a1ec11"
     );
-    let bare =
-        Parcel { recipient_name: None, attachments: vec![], unsubscribe_url: None, ..parcel() };
+    let bare = Parcel {
+        recipient_name: None,
+        attachments: vec![],
+        unsubscribe_url: None,
+        on_time_urls: None,
+        ..parcel()
+    };
     let words = Templates::try_load(None).unwrap().render(&bare, "Acme Reports").unwrap();
     assert!(words.text.starts_with("Hello,\n\na new version"), "{}", words.text);
     assert!(words.text.contains("emea\n\nThis version has no files for you.\n\nYou receive"));
