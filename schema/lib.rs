@@ -46,7 +46,7 @@ pub use ids::{
 };
 pub use invalid::Invalid;
 pub use metadata::{Actor, Metadata};
-pub use parcel::{Attachment, ChannelError, Parcel, SendResult, SendStage};
+pub use parcel::{Attachment, ChannelError, OnTimeUrls, Parcel, SendResult, SendStage};
 pub use preferences::Preferences;
 pub use receipt::{ClearReceipt, Proof, Receipt};
 pub use recorded::{Position, RecordedEvent};

@@ -47,9 +47,20 @@ pub struct Parcel {
     pub preferences_url: Option<String>,
     /// What the mail is known by when it comes back: 40 base32 characters that only the vault can make.
     pub return_mark: Option<String>,
+    /// Where one click says whether it came on time, in a mail.
+    pub on_time_urls: Option<OnTimeUrls>,
     /// W3C Trace Context for the outgoing request. Where it becomes part of the content (mail) it is the same on every
     /// attempt.
     pub traceparent: Option<String>,
+}
+
+/// A link for each answer to "on time?".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnTimeUrls {
+    /// It was.
+    pub on_time: String,
+    /// It was not.
+    pub late: String,
 }
 
 /// One file of a parcel. The bytes are shared by all parcels of a version.

@@ -40,7 +40,10 @@ impl Decider for Rules {
                 let event = Event::DeliverySuppressed { reason };
                 close(delivery, attempt, Outcome::Suppressed, event)
             }
-            Command::RecordEvidence { evidence } => record(closed(delivery)?, evidence),
+            Command::RecordEvidence { evidence } => {
+                mark::may_be_answered(delivery, &evidence)?;
+                record(closed(delivery)?, evidence)
+            }
             Command::MarkEntry { mark: given, now } => mark::mark(delivery, given, now),
         }
     }
@@ -213,6 +216,10 @@ fn record(closed: &Closed, evidence: Evidence) -> Result<Vec<Event>, Refusal> {
         // Once is enough: some providers report a mail again and again, and mailboxes answer each attempt.
         Evidence::Complained { .. } => was_sent(closed)? && !closed.complained,
         Evidence::AutoReplied => was_sent(closed)? && !closed.auto_replied,
+        // People change their minds; the same again is nothing new, by whichever way.
+        Evidence::OnTimeAnswered { answer, .. } => {
+            was_sent(closed)? && closed.answer != Some(*answer)
+        }
     };
     Ok(if is_news { vec![Event::EvidenceRecorded { evidence }] } else { vec![] })
 }

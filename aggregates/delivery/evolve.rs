@@ -89,7 +89,8 @@ impl Delivery {
             Evidence::Bounced { .. }
             | Evidence::Resent { .. }
             | Evidence::Complained { .. }
-            | Evidence::AutoReplied => {}
+            | Evidence::AutoReplied
+            | Evidence::OnTimeAnswered { .. } => {}
         }
         self
     }
@@ -134,6 +135,7 @@ impl Delivery {
                 bounced: false,
                 complained: false,
                 auto_replied: false,
+                answer: None,
                 resent: None,
                 entry: Entry::default(),
             })
@@ -162,6 +164,7 @@ impl Closed {
             Evidence::Bounced { .. } => self.bounced = true,
             Evidence::Complained { .. } => self.complained = true,
             Evidence::AutoReplied => self.auto_replied = true,
+            Evidence::OnTimeAnswered { answer, .. } => self.answer = Some(*answer),
             Evidence::Resent { delivery, resend } => {
                 self.resent = Some(Resent { delivery: *delivery, resend: *resend });
             }

@@ -1,6 +1,6 @@
 //! What a recipient may do with an entry of its inbox, once it is there.
 
-use schema::events::EntryMark;
+use schema::events::{AnsweredVia, EntryMark, Evidence};
 use schema::{ChannelKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,14 @@ pub(super) fn mark(
         may_be_snoozed(until, now)?;
     }
     Ok(vec![Event::EntryMarked { mark }])
+}
+
+/// Who is asked in the inbox has the entry there.
+pub(super) fn may_be_answered(delivery: &Delivery, evidence: &Evidence) -> Result<(), Refusal> {
+    match evidence {
+        Evidence::OnTimeAnswered { via: AnsweredVia::Inbox, .. } => served(delivery).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// The delivery that put the entry there.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use schema::events::DeliveryPlan;
+use schema::events::{DeliveryPlan, OnTimeAnswer};
 use schema::{DeliveryId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,9 @@ pub struct Closed {
     /// Whether something answered it by itself.
     #[serde(default)]
     pub auto_replied: bool,
+    /// What its recipient said last of whether it came on time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<OnTimeAnswer>,
     /// The last repetition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resent: Option<Resent>,

@@ -1,6 +1,6 @@
 use schema::events::{
-    AttemptOutcome, CancelReason, Complaint, DeadLetterReason, DeliveryPlan, Evidence, NextStep,
-    Resolution, SuppressReason,
+    AnsweredVia, AttemptOutcome, CancelReason, Complaint, DeadLetterReason, DeliveryPlan, Evidence,
+    NextStep, OnTimeAnswer, Resolution, SuppressReason,
 };
 use schema::{ChannelKind, FailureClass, Fault, Invalid, Proof, Receipt, RetrySchedule};
 

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use schema::events::{
-    CancelReason, Complaint, DeliveryPlan, EntryMark, Evidence, Resolution, SuppressReason,
+    AnsweredVia, CancelReason, Complaint, DeliveryPlan, EntryMark, Evidence, OnTimeAnswer,
+    Resolution, SuppressReason,
 };
 use schema::{FailureClass, Proof, RetrySchedule, Timestamp};
 
@@ -38,6 +39,10 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         Just(Evidence::Bounced { fault: fault() }),
         Just(Evidence::Complained { complaint: Complaint::Abuse }),
         Just(Evidence::AutoReplied),
+        (any::<bool>(), any::<bool>()).prop_map(|(on_time, by_mail)| Evidence::OnTimeAnswered {
+            answer: if on_time { OnTimeAnswer::OnTime } else { OnTimeAnswer::Late },
+            via: if by_mail { AnsweredVia::Mail } else { AnsweredVia::Inbox },
+        }),
         (0..4_u32).prop_map(|resend| Evidence::Resent { delivery: delivery_id(resend), resend }),
     ]
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use schema::events::{
-    AttemptOutcome, CancelReason, Complaint, DeadLetterReason, EntryMark, Evidence, NextStep,
-    NotPlannedReason, OutcomeCounts, PauseScope, ReportProfile, Resolution, RetireReason, Scope,
-    SliceSums, SuppressReason, SuppressionReason,
+    AnsweredVia, AttemptOutcome, CancelReason, Complaint, DeadLetterReason, EntryMark, Evidence,
+    NextStep, NotPlannedReason, OnTimeAnswer, OutcomeCounts, PauseScope, ReportProfile, Resolution,
+    RetireReason, Scope, SliceSums, SuppressReason, SuppressionReason,
 };
 use schema::{ChannelKind, FailureClass, Position, Proof, ReportSelector};
 
@@ -186,6 +186,7 @@ fn deliveries() -> Vec<delivery::Event> {
             Evidence::Resent { delivery: delivery_id(attempt), resend: attempt },
             Evidence::Complained { complaint: Complaint::Abuse },
             Evidence::AutoReplied,
+            Evidence::OnTimeAnswered { answer: OnTimeAnswer::Late, via: AnsweredVia::Mail },
         ] {
             events.push(Event::EvidenceRecorded { evidence });
         }

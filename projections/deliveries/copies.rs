@@ -14,7 +14,7 @@ const DELIVERIES: &str = "
         destination, address, subscription, subscription_version, grant_id, slice, format,
         resend_of, resend, scheduled_at, received_at, deadline, position, state, outcome, reason,
         attempts, node, fault_class, fault_code, next_attempt_at, first_sent_at, latency_us,
-        elapsed_us, closed_at, bounced_at, last_position)
+        elapsed_us, closed_at, bounced_at, last_position, answer, left_by)
     from stdin (format binary)";
 
 const TROUBLED: &str = "copy troubled (delivery, tenant, position) from stdin (format binary)";
@@ -24,7 +24,7 @@ pub(super) async fn deliveries(conn: &mut PgConnection, rows: &[Fresh<'_>]) -> s
     if rows.is_empty() {
         return Ok(());
     }
-    let mut copy = Copy::of(34);
+    let mut copy = Copy::of(36);
     for row in rows {
         delivery(&mut copy, row).map_err(sqlx::Error::Encode)?;
     }
@@ -79,7 +79,9 @@ fn delivery(copy: &mut Copy, row: &Fresh<'_>) -> Result<(), BoxDynError> {
     copy.field(change.elapsed_us)?;
     copy.field(change.closed_at)?;
     copy.field(change.bounced_at)?;
-    copy.field(change.last_position)
+    copy.field(change.last_position)?;
+    copy.field(change.answer)?;
+    copy.field(change.left_by)
 }
 
 fn trouble(copy: &mut Copy, facts: &Facts) -> Result<(), BoxDynError> {

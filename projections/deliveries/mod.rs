@@ -7,6 +7,7 @@ mod batch;
 mod copies;
 mod facts;
 pub mod failed;
+pub mod gates;
 pub mod health;
 mod outcomes;
 pub mod queries;

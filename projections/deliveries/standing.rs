@@ -7,6 +7,9 @@ use schema::{FailureClass, Fault, Planned, Proof, RecordedEvent, Timestamp};
 use super::facts::Facts;
 use super::{DeliveryOutcome, DeliveryState};
 
+/// Stands for the attempt that left first, where it was not to leave at once.
+const PLANNED_LATER: i64 = 0;
+
 /// What a batch changed about a delivery; absent parts stay as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Change {
@@ -25,6 +28,11 @@ pub(super) struct Change {
     pub elapsed_us: Option<i64>,
     pub closed_at: Option<DateTime<Utc>>,
     pub bounced_at: Option<DateTime<Utc>>,
+    /// What the recipient said last.
+    pub answer: Option<&'static str>,
+    /// Which attempt left first, where that was not the first; 0 where it was planned for later. Goes with
+    /// `first_sent_at`.
+    pub left_by: Option<i64>,
     pub last_position: i64,
 }
 
@@ -40,8 +48,8 @@ impl Change {
                 self.node = Some(node.clone());
                 self.stand(DeliveryState::Attempting, None);
             }
-            DeliveryEvent::AttemptEnded { sent_at, elapsed_us, outcome, attempt: _ } => {
-                self.sent(facts, *sent_at, *elapsed_us);
+            DeliveryEvent::AttemptEnded { sent_at, elapsed_us, outcome, attempt } => {
+                self.sent(facts, *attempt, *sent_at, *elapsed_us);
                 self.ended(at, outcome);
             }
             DeliveryEvent::DoubtResolved { next, .. } => match next {
@@ -64,6 +72,9 @@ impl Change {
 
     /// Before the first attempt.
     fn wait(&mut self, planned: Option<&Planned>) {
+        if planned.is_some() {
+            self.left_by = Some(PLANNED_LATER);
+        }
         let due = planned.map(|planned| planned.due.to_chrono());
         self.stand(DeliveryState::Scheduled, due);
     }
@@ -101,13 +112,22 @@ impl Change {
         self.closed_at = Some(at);
     }
 
-    fn sent(&mut self, facts: &Facts, sent_at: Option<Timestamp>, elapsed_us: Option<u64>) {
+    fn sent(
+        &mut self,
+        facts: &Facts,
+        attempt: u32,
+        sent_at: Option<Timestamp>,
+        elapsed_us: Option<u64>,
+    ) {
         if let Some(elapsed) = elapsed_us {
             self.elapsed_us = i64::try_from(elapsed).ok();
         }
         if let (Some(sent_at), None) = (sent_at, self.first_sent_at) {
             let sent_at = sent_at.to_chrono();
             self.first_sent_at = Some(sent_at);
+            if self.left_by != Some(PLANNED_LATER) {
+                self.left_by = (attempt > 1).then_some(i64::from(attempt));
+            }
             self.latency_us =
                 Some(sent_at.timestamp_micros() - facts.received_at.timestamp_micros());
         }
@@ -158,6 +178,7 @@ impl Change {
             | Evidence::Resent { .. }
             | Evidence::Complained { .. }
             | Evidence::AutoReplied => {}
+            Evidence::OnTimeAnswered { answer, .. } => self.answer = Some(answer.as_str()),
         }
     }
 

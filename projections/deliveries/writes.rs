@@ -13,13 +13,14 @@ const INSERT: &str = "
         destination, address, subscription, subscription_version, grant_id, slice, format,
         resend_of, resend, scheduled_at, received_at, deadline, position, state, outcome, reason,
         attempts, node, fault_class, fault_code, next_attempt_at, first_sent_at, latency_us,
-        elapsed_us, closed_at, bounced_at, last_position)
+        elapsed_us, closed_at, bounced_at, last_position, answer, left_by)
     select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[],
         $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::bigint[],
         $14::text[], $15::uuid[], $16::bigint[], $17::timestamptz[], $18::timestamptz[],
         $19::timestamptz[], $20::bigint[], $21::text[], $22::text[], $23::text[], $24::bigint[],
         $25::text[], $26::text[], $27::text[], $28::timestamptz[], $29::timestamptz[],
-        $30::bigint[], $31::bigint[], $32::timestamptz[], $33::timestamptz[], $34::bigint[])";
+        $30::bigint[], $31::bigint[], $32::timestamptz[], $33::timestamptz[], $34::bigint[],
+        $35::text[], $36::bigint[])";
 
 const UPDATE: &str = "
     update deliveries d
@@ -28,18 +29,22 @@ const UPDATE: &str = "
         node = coalesce(c.node, d.node), fault_class = coalesce(c.fault_class, d.fault_class),
         fault_code = coalesce(c.fault_code, d.fault_code),
         next_attempt_at = case when c.state is null then d.next_attempt_at else c.next_attempt_at end,
+        left_by = case when d.left_by = 0 or d.first_sent_at is not null then d.left_by
+            else c.left_by end,
         first_sent_at = coalesce(d.first_sent_at, c.first_sent_at),
         latency_us = coalesce(d.latency_us, c.latency_us),
         elapsed_us = coalesce(c.elapsed_us, d.elapsed_us),
         closed_at = coalesce(c.closed_at, d.closed_at),
         bounced_at = coalesce(c.bounced_at, d.bounced_at),
+        answer = coalesce(c.answer, d.answer),
         last_position = c.last_position
     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
         $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[],
-        $12::bigint[], $13::timestamptz[], $14::timestamptz[], $15::bigint[])
+        $12::bigint[], $13::timestamptz[], $14::timestamptz[], $15::bigint[],
+        $16::text[], $17::bigint[])
         as c (delivery, state, outcome, reason, attempts, node, fault_class, fault_code,
             next_attempt_at, first_sent_at, latency_us, elapsed_us, closed_at, bounced_at,
-            last_position)
+            last_position, answer, left_by)
     where d.delivery = c.delivery";
 
 const MARK: &str = "
@@ -97,6 +102,8 @@ pub(super) async fn insert_deliveries(
         .bind(changes().map(|c| c.closed_at).collect::<Times>())
         .bind(changes().map(|c| c.bounced_at).collect::<Times>())
         .bind(changes().map(|c| c.last_position).collect::<Vec<_>>())
+        .bind(changes().map(|c| c.answer).collect::<Vec<_>>())
+        .bind(changes().map(|c| c.left_by).collect::<Vec<_>>())
         .execute(conn)
         .await?;
     Ok(())
@@ -127,6 +134,8 @@ pub(super) async fn update_deliveries(
         .bind(changes().map(|c| c.closed_at).collect::<Times>())
         .bind(changes().map(|c| c.bounced_at).collect::<Times>())
         .bind(changes().map(|c| c.last_position).collect::<Vec<_>>())
+        .bind(changes().map(|c| c.answer).collect::<Vec<_>>())
+        .bind(changes().map(|c| c.left_by).collect::<Vec<_>>())
         .execute(conn)
         .await?;
     Ok(())

@@ -2,6 +2,7 @@
 //! deliveries stand is counted by the projection of deliveries.
 
 pub mod queries;
+pub mod rollups;
 mod rows;
 #[cfg(test)]
 mod tests;

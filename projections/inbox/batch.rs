@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use schema::events::{AttemptOutcome, DeliveryEvent, DeliveryPlan, EntryMark, NextStep};
+use schema::events::{
+    AttemptOutcome, DeliveryEvent, DeliveryPlan, EntryMark, Evidence, NextStep, OnTimeAnswer,
+};
 use schema::{ChannelKind, DeliveryId, LedgerEvent, RecordedEvent};
 use uuid::Uuid;
 
@@ -28,6 +30,8 @@ pub(super) struct Change<'e> {
     pub acknowledged_at: Option<DateTime<Utc>>,
     /// Put off until then, or put off no longer.
     pub snoozed: Option<Option<DateTime<Utc>>>,
+    /// What the recipient said last of whether it came on time.
+    pub answer: Option<&'static str>,
     pub last_position: i64,
     /// The last mark: it needs a row, which other events of other channels do not have.
     pub marked: Option<&'e RecordedEvent>,
@@ -142,7 +146,21 @@ const fn says_something(change: &DeliveryEvent) -> bool {
         },
         DeliveryEvent::DoubtResolved { next: Some(next), .. } => is_given_up(next),
         DeliveryEvent::DoubtResolved { next: None, .. } => true,
-        DeliveryEvent::AttemptStarted { .. } | DeliveryEvent::EvidenceRecorded { .. } => false,
+        DeliveryEvent::EvidenceRecorded { evidence } => answered(evidence).is_some(),
+        DeliveryEvent::AttemptStarted { .. } => false,
+    }
+}
+
+/// What was said of an entry, or of what is in no inbox.
+const fn answered(evidence: &Evidence) -> Option<OnTimeAnswer> {
+    match evidence {
+        Evidence::OnTimeAnswered { answer, .. } => Some(*answer),
+        Evidence::LateSuccess { .. }
+        | Evidence::LateFailure { .. }
+        | Evidence::Bounced { .. }
+        | Evidence::Resent { .. }
+        | Evidence::Complained { .. }
+        | Evidence::AutoReplied => None,
     }
 }
 
@@ -160,8 +178,10 @@ impl<'e> Change<'e> {
         match change {
             DeliveryEvent::DeliveryScheduled(_)
             | DeliveryEvent::DeliveryRescheduled { .. }
-            | DeliveryEvent::AttemptStarted { .. }
-            | DeliveryEvent::EvidenceRecorded { .. } => {}
+            | DeliveryEvent::AttemptStarted { .. } => {}
+            DeliveryEvent::EvidenceRecorded { evidence } => {
+                self.answer = answered(evidence).map(OnTimeAnswer::as_str);
+            }
             DeliveryEvent::AttemptEnded { outcome, .. } => match outcome {
                 AttemptOutcome::Succeeded { receipt } => {
                     self.serve(event, Some(receipt.content_sha256.to_string()));

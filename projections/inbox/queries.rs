@@ -72,7 +72,8 @@ macro_rules! columns_sql {
     () => {
         "i.delivery, i.recipient, i.distribution, d.report, d.version, d.title, d.attributes,
          d.artifacts, i.format, i.resend, d.corrected_by, d.withdrawn_at, d.withdraw_reason,
-         i.served_at, i.content_sha256, i.read_at, i.acknowledged_at, i.snoozed_until, i.position,
+         i.served_at, i.content_sha256, i.read_at, i.acknowledged_at, i.snoozed_until,
+         i.answer, i.position,
          greatest(i.last_position,
              case when coalesce(d.corrected_by, d.withdraw_reason) is null then 0
              else d.last_position end) as last_position"

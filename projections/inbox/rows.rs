@@ -44,6 +44,8 @@ pub struct InboxRow {
     pub acknowledged_at: Option<DateTime<Utc>>,
     /// Until when it was put off last (exclusive); may have passed.
     pub snoozed_until: Option<DateTime<Utc>>,
+    /// What the recipient said last of whether it came on time ([`schema::events::OnTimeAnswer`]'s name).
+    pub answer: Option<String>,
     /// By which event it came: its place in the list.
     pub position: i64,
     /// The last event of its stream that changed it.

@@ -93,6 +93,7 @@ async fn an_entry_tells_its_version_and_what_became_of_both() {
         read_at: Some(instant(17)),
         acknowledged_at: Some(instant(18)),
         snoozed_until: Some(instant(500)),
+        answer: None,
         position: 4,
         last_position: 20,
     };

@@ -11,10 +11,10 @@ use crate::ProjectionError;
 const INSERT: &str = "
     insert into inbox (delivery, tenant, recipient, distribution, format, resend,
         scheduled_position, position, served_at, content_sha256, read_at, acknowledged_at,
-        snoozed_until, last_position)
+        snoozed_until, last_position, answer)
     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::bigint[],
         $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[], $11::timestamptz[],
-        $12::timestamptz[], $13::timestamptz[], $14::bigint[])";
+        $12::timestamptz[], $13::timestamptz[], $14::bigint[], $15::text[])";
 
 const UPDATE: &str = "
     update inbox i
@@ -23,11 +23,11 @@ const UPDATE: &str = "
         read_at = coalesce(i.read_at, c.read_at),
         acknowledged_at = coalesce(i.acknowledged_at, c.acknowledged_at),
         snoozed_until = case when c.snoozed then c.snoozed_until else i.snoozed_until end,
-        last_position = c.last_position
+        answer = coalesce(c.answer, i.answer), last_position = c.last_position
     from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[], $5::timestamptz[],
-        $6::timestamptz[], $7::boolean[], $8::timestamptz[], $9::bigint[])
+        $6::timestamptz[], $7::boolean[], $8::timestamptz[], $9::bigint[], $10::text[])
         as c (delivery, position, served_at, content_sha256, read_at, acknowledged_at, snoozed,
-            snoozed_until, last_position)
+            snoozed_until, last_position, answer)
     where i.delivery = c.delivery
     returning i.delivery";
 
@@ -59,6 +59,7 @@ pub(super) async fn insert(conn: &mut PgConnection, rows: &[Fresh<'_>]) -> Resul
         .bind(rows.iter().map(|row| row.change.acknowledged_at).collect::<Times>())
         .bind(rows.iter().map(|row| row.change.snoozed.flatten()).collect::<Times>())
         .bind(rows.iter().map(|row| row.change.last_position).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.change.answer).collect::<Vec<_>>())
         .execute(conn)
         .await?;
     Ok(())
@@ -84,6 +85,7 @@ pub(super) async fn update(
         .bind(changes().map(|change| change.snoozed.is_some()).collect::<Vec<_>>())
         .bind(changes().map(|change| change.snoozed.flatten()).collect::<Times>())
         .bind(changes().map(|change| change.last_position).collect::<Vec<_>>())
+        .bind(changes().map(|change| change.answer).collect::<Vec<_>>())
         .fetch_all(conn)
         .await?;
     let found: HashSet<Uuid> = found.into_iter().collect();

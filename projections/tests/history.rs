@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schema::events::{
-    ApiKeyEvent, AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DistributionEvent,
-    EntryMark, Evidence, GroupEvent, GroupSubscriptionBody, NextStep, NotPlanned, NotPlannedReason,
-    PauseScope, RecipientEvent, ReportEvent, ReportProfile, Resolution, RetireReason, Scope,
-    SliceSums, SubscriptionBody, SubscriptionEvent, SuppressReason, TenantEvent,
+    AnsweredVia, ApiKeyEvent, AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent,
+    DistributionEvent, EntryMark, Evidence, GroupEvent, GroupSubscriptionBody, NextStep,
+    NotPlanned, NotPlannedReason, OnTimeAnswer, PauseScope, RecipientEvent, ReportEvent,
+    ReportProfile, Resolution, RetireReason, Scope, SliceSums, SubscriptionBody, SubscriptionEvent,
+    SuppressReason, TenantEvent,
 };
 use schema::{Addressee, ChannelKind, Position, Proof, ReportSelector, StreamId};
 
@@ -323,6 +324,10 @@ fn inboxes(log: &mut Log) {
         EntryMark::Acknowledged,
     ] {
         log.delivery(ann, DeliveryEvent::EntryMarked { mark });
+    }
+    for answer in [OnTimeAnswer::OnTime, OnTimeAnswer::Late] {
+        let evidence = Evidence::OnTimeAnswered { answer, via: AnsweredVia::Inbox };
+        log.delivery(ann, DeliveryEvent::EvidenceRecorded { evidence });
     }
 }
 

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EntryMark, EventBody};
+use super::{AnsweredVia, EntryMark, EventBody, OnTimeAnswer};
 use crate::{
     AddressId, AggregateType, ChannelKind, DeliveryId, DestinationKey, DistributionId, Fault,
     Format, GrantId, GroupId, Planned, Receipt, RecipientId, ReportName, RetrySchedule,
@@ -268,6 +268,13 @@ pub enum Evidence {
     },
     /// Something answered it by itself (RFC 3834): the mailbox is there. Not a bounce.
     AutoReplied,
+    /// Its recipient said whether it came on time. The last answer counts.
+    OnTimeAnswered {
+        /// Whether it did.
+        answer: OnTimeAnswer,
+        /// Where the recipient was asked.
+        via: AnsweredVia,
+    },
 }
 
 /// What has happened to a delivery.

@@ -8,9 +8,9 @@ mod timing;
 use std::collections::BTreeMap;
 
 use super::{
-    ApiKeyEvent, Complaint, DeliveryEvent, DistributionEvent, Evidence, KeyLimits, LedgerEvent,
-    NotPlanned, NotPlannedReason, RecipientEvent, ReportEvent, ReportProfile, Scope, SliceSums,
-    SuppressReason, SuppressionReason,
+    AnsweredVia, ApiKeyEvent, Complaint, DeliveryEvent, DistributionEvent, Evidence, KeyLimits,
+    LedgerEvent, NotPlanned, NotPlannedReason, OnTimeAnswer, RecipientEvent, ReportEvent,
+    ReportProfile, Scope, SliceSums, SuppressReason, SuppressionReason,
 };
 use crate::{
     ClientCertificate, DeliveryId, Position, Sha256, Timestamp, WebhookPayload, WebhookSettings,
@@ -27,6 +27,7 @@ pub(super) fn samples() -> Vec<(&'static str, LedgerEvent)> {
     samples.extend(timing::samples());
     samples.push(("limits", limited_key().into()));
     samples.extend(self_service().map(|event| ("self_service", event.into())));
+    samples.extend(answers().map(|event| ("answers", event.into())));
     samples
 }
 
@@ -91,6 +92,14 @@ fn returns() -> [DeliveryEvent; 6] {
         complained(Complaint::Other),
         learned(Evidence::AutoReplied),
     ]
+}
+
+fn answers() -> [DeliveryEvent; 2] {
+    [(OnTimeAnswer::OnTime, AnsweredVia::Mail), (OnTimeAnswer::Late, AnsweredVia::Inbox)].map(
+        |(answer, via)| DeliveryEvent::EvidenceRecorded {
+            evidence: Evidence::OnTimeAnswered { answer, via },
+        },
+    )
 }
 
 fn self_service() -> [ReportEvent; 2] {

@@ -1,5 +1,6 @@
 //! What has happened: one enum per kind of stream, and how an event becomes bytes and comes back.
 
+mod answer;
 mod api_key;
 mod codec;
 mod delivery;
@@ -18,6 +19,7 @@ mod tenant;
 mod tests;
 mod upcast;
 
+pub use answer::{AnsweredVia, OnTimeAnswer};
 pub use api_key::{ApiKeyEvent, KeyLimits, Scope};
 pub use codec::{CodecError, EventBody};
 pub use delivery::{

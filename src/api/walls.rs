@@ -1,7 +1,7 @@
 //! What the API needs of rooms it must not name. Boot puts dispatch, channels and the followers behind these.
 
 use async_trait::async_trait;
-use schema::events::{EntryMark, Resolution};
+use schema::events::{AnsweredVia, EntryMark, OnTimeAnswer, Resolution};
 use schema::{
     ChannelKind, ClientCertificate, DeliveryId, Invalid, Metadata, Position, RecipientId,
     SendResult, Timestamp, WebhookKeys,
@@ -138,6 +138,19 @@ pub trait DeliveryCommands: Send + Sync {
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError>;
 
+    /// Records whether its recipient says that it came on time. Where `own` is named, there are no others.
+    ///
+    /// # Errors
+    /// [`OrderError`]
+    async fn answer(
+        &self,
+        delivery: DeliveryId,
+        said: Said,
+        own: Option<&RecipientId>,
+        asked: Asked,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError>;
+
     /// Sends a closed delivery once more, as a delivery of its own.
     ///
     /// # Errors
@@ -160,6 +173,15 @@ pub trait DeliveryCommands: Send + Sync {
         asked: Asked,
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError>;
+}
+
+/// What a recipient says of when it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Whether it came on time.
+    pub answer: OnTimeAnswer,
+    /// Where it was asked.
+    pub via: AnsweredVia,
 }
 
 /// What a person found out about an attempt in doubt.

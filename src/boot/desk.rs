@@ -1,6 +1,6 @@
 //! Operators' orders on one delivery: the API's words, dispatch's desk.
 
-use api::walls::{Asked, DeliveryCommands, Finding, OrderError, Ordered, RecordFor};
+use api::walls::{Asked, DeliveryCommands, Finding, OrderError, Ordered, RecordFor, Said};
 use async_trait::async_trait;
 use dispatch::{Act, DeliveryDesk, DeskError};
 use schema::events::EntryMark;
@@ -47,6 +47,19 @@ impl DeliveryCommands for Desk {
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError> {
         let done = self.0.mark(delivery, mark, own, act(asked, command)).await.map_err(told)?;
+        Ok(Ordered { delivery, position: done.position })
+    }
+
+    async fn answer(
+        &self,
+        delivery: DeliveryId,
+        said: Said,
+        own: Option<&RecipientId>,
+        asked: Asked,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError> {
+        let (Said { answer, via }, act) = (said, act(asked, command));
+        let done = self.0.answer(delivery, answer, via, own, act).await.map_err(told)?;
         Ok(Ordered { delivery, position: done.position })
     }
 

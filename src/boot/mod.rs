@@ -3,6 +3,7 @@
 mod desk;
 mod held;
 mod index;
+mod minutes;
 mod parts;
 mod running;
 mod walls;

@@ -19,7 +19,7 @@ use tracing::error;
 
 use super::parts::{Parts, all_followers};
 use super::watch::Watch;
-use super::{identity_file, index};
+use super::{identity_file, index, minutes};
 use crate::telemetry;
 
 /// How often the metrics' histograms are tidied.
@@ -176,6 +176,8 @@ pub async fn start(parts: Parts) -> Result<Running> {
         let serving = async move { Ok(api::serve(listener, None, router, &config, stop).await?) };
         readers.add("ops", serving);
     }
+    let (ledger, stop) = (Arc::clone(&parts.ledger), readers.stop.clone());
+    readers.add("minutes", minutes::keep(ledger, parts.api.clone(), parts.node.clone(), stop));
     let (router, api_config) = (api::router(parts.api), parts.config.api.clone());
     if let Some(tls) = tls.clone() {
         let stop = entrance.stop.clone();

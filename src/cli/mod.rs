@@ -11,6 +11,7 @@ mod destinations;
 mod distributions;
 mod doctor;
 mod export;
+mod figures;
 mod health;
 mod keys;
 mod log;
@@ -78,6 +79,10 @@ enum Command {
     Destinations(destinations::DestinationsArgs),
     /// Look at deliveries, cancel, resend, resolve.
     Deliveries(deliveries::DeliveriesArgs),
+    /// Success, latency, satisfaction, availability against their targets.
+    Gates(figures::GatesArgs),
+    /// Sums that reconcile: by tenant, report, distribution, channel.
+    Rollups(figures::RollupsArgs),
     /// The log's mirror on Kafka: status, verify, backfill.
     Mirror(mirror::MirrorArgs),
     /// After an older backup was restored: list what it lacks, bring it back, or go on without.
@@ -144,6 +149,8 @@ async fn carry_out(cli: Cli) -> Result<bool> {
         Command::Apply(args) => code::apply(&args, output).await,
         Command::Destinations(args) => destinations::run(args, output).await,
         Command::Deliveries(args) => deliveries::run(args, output).await,
+        Command::Gates(args) => figures::gates(args, output).await,
+        Command::Rollups(args) => figures::rollups(args, output).await,
         Command::Projections(args) => projections::run(&Config::load(file)?, args, output).await,
         Command::Mirror(args) => mirror::run(&Config::load(file)?, args, output).await,
         Command::Recover(args) => recover::run(&Config::load(file)?, args, output).await,

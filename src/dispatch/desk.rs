@@ -4,7 +4,9 @@ use aggregates::delivery::{Command, Delivery, Refusal};
 use aggregates::planning::resend_plan;
 use aggregates::recipient::{Address, Place, Recipient};
 use rand::Rng;
-use schema::events::{CancelReason, DeliveryPlan, EntryMark, Evidence, Resolution};
+use schema::events::{
+    AnsweredVia, CancelReason, DeliveryPlan, EntryMark, Evidence, OnTimeAnswer, Resolution,
+};
 use schema::{DeliveryId, Metadata, Position, RecipientId, StreamId};
 use store::{AppendError, CommandRecord, Ledger, Precondition, Stale, StoreError, Unit};
 
@@ -150,6 +152,22 @@ impl DeliveryDesk {
     ) -> Result<Done, DeskError> {
         let command = Command::MarkEntry { mark, now: now() };
         self.carry_out_for(own, delivery, command, act).await
+    }
+
+    /// Records whether its recipient says that it came on time. Where `own` is named, there are no others.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub async fn answer(
+        &self,
+        delivery: DeliveryId,
+        answer: OnTimeAnswer,
+        via: AnsweredVia,
+        own: Option<&RecipientId>,
+        act: Act,
+    ) -> Result<Done, DeskError> {
+        let evidence = Evidence::OnTimeAnswered { answer, via };
+        self.carry_out_for(own, delivery, Command::RecordEvidence { evidence }, act).await
     }
 
     /// Sends a closed delivery once more, as a delivery of its own with the same time to live. `command` makes the

@@ -5,15 +5,16 @@ use std::sync::{Arc, PoisonError};
 
 use aggregates::delivery::Command;
 use aggregates::routing::{Authorised, Denied};
-use schema::events::{DeliveryPlan, SuppressReason};
+use schema::events::{DeliveryPlan, OnTimeAnswer, SuppressReason};
 use schema::{
-    ChannelError, ChannelKind, FailureClass, Parcel, Sealed, StreamId, TenantId, Timestamp,
-    WebhookKeys,
+    ChannelError, ChannelKind, FailureClass, OnTimeUrls, Parcel, Sealed, StreamId, TenantId,
+    Timestamp, WebhookKeys,
 };
 use secrecy::SecretString;
 use store::{PREFERENCE_LINK_MS, UnsealError, VaultError};
 
 use crate::files::attachments;
+use crate::on_time::on_time_token;
 use crate::start::Send;
 use crate::versions::{Version, VersionError};
 use crate::{Dispatcher, trace, unsubscribe};
@@ -93,6 +94,7 @@ pub(crate) async fn prepare(
         unsubscribe_url: Some(unsubscribe_url(dispatcher, tenant, plan)),
         preferences_url: preferences_url(dispatcher, tenant, plan),
         return_mark: return_mark(dispatcher, send, plan),
+        on_time_urls: on_time_urls(dispatcher, send, plan),
         traceparent: trace::outgoing(plan.channel, send.carried.traceparent.as_deref()),
     };
     Ok(Prepared { parcel, version })
@@ -188,6 +190,18 @@ fn preferences_url(
         }
         ChannelKind::Webhook | ChannelKind::Inbox => None,
     }
+}
+
+/// An inbox asks at the entry itself, and what takes a webhook's request is no person.
+fn on_time_urls(dispatcher: &Dispatcher, send: &Send, plan: &DeliveryPlan) -> Option<OnTimeUrls> {
+    if plan.channel != ChannelKind::Mail {
+        return None;
+    }
+    let url = |answer| {
+        let token = on_time_token(&dispatcher.vault, &send.carried, plan, answer);
+        format!("{}/t/{token}", dispatcher.public_url)
+    };
+    Some(OnTimeUrls { on_time: url(OnTimeAnswer::OnTime), late: url(OnTimeAnswer::Late) })
 }
 
 /// Only mail comes back.

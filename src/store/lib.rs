@@ -17,6 +17,7 @@ mod identity;
 mod ledger;
 mod log;
 mod migrate;
+mod minutes;
 mod nodes;
 mod precondition;
 mod queue;
@@ -38,6 +39,7 @@ pub use identity::{Identity, LogIdentity, StoredIdentity};
 pub use ledger::{Ledger, OnAppend};
 pub use log::{LAST_STREAM, LogRow, StreamPart, StreamSpan};
 pub use migrate::{APP_ROLE, migrate};
+pub use minutes::Minutes;
 pub use precondition::{Precondition, Stale};
 pub use queue::{
     AddressChange, ClaimRequest, Claimed, Due, PlanningChange, PlanningRow, QueueChange,

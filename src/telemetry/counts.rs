@@ -3,7 +3,8 @@
 
 use metrics::counter;
 use schema::events::{
-    AttemptOutcome, DeliveryEvent, DistributionEvent, Evidence, NextStep, SubscriptionEvent,
+    AttemptOutcome, DeliveryEvent, DistributionEvent, Evidence, NextStep, OnTimeAnswer,
+    SubscriptionEvent,
 };
 use schema::{LedgerEvent, Proof, RecordedEvent};
 
@@ -120,6 +121,8 @@ const fn kind(evidence: &Evidence) -> &'static str {
         Evidence::Resent { .. } => "resent",
         Evidence::Complained { .. } => "complained",
         Evidence::AutoReplied => "auto_replied",
+        Evidence::OnTimeAnswered { answer: OnTimeAnswer::OnTime, .. } => "answered_on_time",
+        Evidence::OnTimeAnswered { answer: OnTimeAnswer::Late, .. } => "answered_late",
     }
 }
 

@@ -118,6 +118,29 @@ fn a_complaint_and_an_automatic_reply_are_told_once_each() {
 }
 
 #[test]
+fn the_last_answer_whether_it_came_on_time_counts_and_the_same_again_is_nothing() {
+    let answered = |answer, via| Evidence::OnTimeAnswered { answer, via };
+    let on_time = answered(OnTimeAnswer::OnTime, AnsweredVia::Mail);
+    let late = answered(OnTimeAnswer::Late, AnsweredVia::Mail);
+    given(closed()).when(record(on_time.clone())).then(vec![evidence(on_time.clone())]);
+    let once = after(closed(), &[evidence(on_time.clone())]);
+    given(once.clone()).when(record(on_time.clone())).then(vec![]);
+    given(once.clone()).when(record(late.clone())).then(vec![evidence(late.clone())]);
+    let twice = after(once, &[evidence(late)]);
+    given(twice).when(record(on_time.clone())).then(vec![evidence(on_time.clone())]);
+    given(attempting()).when(record(on_time.clone())).refused(Refusal::NotClosed);
+    given(vec![scheduled(), cancelled()]).when(record(on_time)).refused(Refusal::NeverSent);
+}
+
+#[test]
+fn what_is_in_no_inbox_is_not_answered_there() {
+    let via = AnsweredVia::Inbox;
+    given(closed())
+        .when(record(Evidence::OnTimeAnswered { answer: OnTimeAnswer::Late, via }))
+        .refused(Refusal::NotInInbox { channel: ChannelKind::Mail });
+}
+
+#[test]
 fn only_what_was_accepted_bounces() {
     given(vec![scheduled(), cancelled()])
         .when(record(bounced()))

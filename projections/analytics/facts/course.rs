@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use schema::events::{AttemptOutcome, DeliveryEvent, DeliveryPlan, Evidence, NextStep};
+use schema::events::{
+    AttemptOutcome, DeliveryEvent, DeliveryPlan, Evidence, NextStep, OnTimeAnswer,
+};
 use schema::{
     FailureClass, Fault, Position, Proof, RecordedEvent, ReportName, Timestamp, VersionName,
 };
@@ -180,6 +182,8 @@ fn kind_of(evidence: &Evidence) -> (&'static str, Option<(&'static str, String)>
         Evidence::Resent { .. } => ("resent", None),
         Evidence::Complained { .. } => ("complained", None),
         Evidence::AutoReplied => ("auto_replied", None),
+        Evidence::OnTimeAnswered { answer: OnTimeAnswer::OnTime, .. } => ("answered_on_time", None),
+        Evidence::OnTimeAnswered { answer: OnTimeAnswer::Late, .. } => ("answered_late", None),
     }
 }
 

@@ -22,6 +22,7 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("Query", Read, "analytics channelHealth decisions deliveries delivery distribution distributions group \
         groupMembers groups inbox inboxCounts logStatus recipient recipients report reports served \
         subscription subscriptions tenant viewer"),
+    ("Query", Read, "gates rollups"),
     ("Query", Audit, "asOf difference subscribedAt why"),
     ("LiveUpdates", Read, "deliveryChanged distributionProgress inboxUpdates"),
     ("LiveUpdates", Audit, "events"),
@@ -80,7 +81,12 @@ pub const FIELDS: &[(&str, Scope, &str)] = &[
     ("HeldSubscription", Audit, "subscription group version selects"),
 
     ("InboxEntry", Read, "delivery recipient distribution report version title severity files resend correctedBy \
-        withdrawnAt withdrawReason servedAt contentSha256 readAt acknowledgedAt snoozedUntil position lastPosition"),
+        withdrawnAt withdrawReason servedAt contentSha256 readAt acknowledgedAt snoozedUntil \
+        onTimeAnswer position lastPosition"),
+    ("Gate", Read, "name definition target numerator denominator valueMs verdict excluded"),
+    ("ClassCount", Read, "class count"),
+    ("Rollup", Read, "key considered planned notPlanned notPlannedByReason open delivered accepted deadLettered \
+        cancelled expired suppressed bounced"),
     ("InboxFile", Read, "name format sha256 sizeBytes"),
     ("InboxCounts", Read, "unread info warning critical snoozed"),
     ("InboxUpdate", Read, "position kind entries counts"),

@@ -8,6 +8,7 @@ mod analytics;
 mod budget;
 mod connection;
 mod fault;
+mod figures;
 mod graphiql;
 mod groups;
 mod history;
@@ -43,7 +44,14 @@ pub use limits::MAX_STRANGERS;
 /// read your own write. Each answer says in `extensions.position` what it was read at; what is asked of the past names
 /// its position itself.
 #[derive(Default, MergedObject)]
-pub struct Query(query::Now, groups::Groups, history::Past, inbox::Inbox, served::WhoWasServed);
+pub struct Query(
+    query::Now,
+    groups::Groups,
+    history::Past,
+    inbox::Inbox,
+    served::WhoWasServed,
+    figures::Figures,
+);
 
 /// The published schema.
 pub type WaybillSchema = Schema<Query, EmptyMutation, live::LiveUpdates>;

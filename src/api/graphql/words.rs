@@ -165,6 +165,15 @@ words!(
     }
 );
 words!(
+    /// What a recipient says of when it came.
+    OnTimeAnswer {
+        /// In time for what it is needed for.
+        OnTime = "on_time",
+        /// Too late for it.
+        Late = "late",
+    }
+);
+words!(
     /// What happened to an entry of an inbox.
     InboxUpdateKind {
         /// It came.

@@ -5,6 +5,7 @@ mod metrics;
 mod readyz;
 
 pub(crate) use readyz::Latest;
+pub use readyz::is_ready;
 
 use axum::Router;
 use axum::routing::get;

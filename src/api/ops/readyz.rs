@@ -55,6 +55,15 @@ impl Latest {
     }
 }
 
+/// Whether this node can take reports, as `/readyz` says it.
+pub async fn is_ready(api: &ApiState) -> bool {
+    can_take(&api.latest().parts(api).await)
+}
+
+fn can_take(parts: &[Part]) -> bool {
+    parts.iter().all(|part| part.ok || !part.required)
+}
+
 /// Whether reports can be taken
 ///
 /// 503 when they cannot. A part that fails without keeping reports out is named as degraded. Details are shown to a key
@@ -87,7 +96,7 @@ fn is_operator(api: &ApiState, headers: &HeaderMap) -> bool {
 }
 
 fn answer(all: &[Part], parts: Vec<Part>) -> Response {
-    let ready = all.iter().all(|part| part.ok || !part.required);
+    let ready = can_take(all);
     let limps = |part: &&Part| !part.ok && !part.required;
     let degraded = all.iter().filter(limps).map(|part| part.name.clone()).collect();
     let response = Json(ReadinessView { ready, degraded, parts }).into_response();

@@ -7,11 +7,13 @@ mod calendars;
 mod deliveries;
 mod distributions;
 mod events;
+mod figures;
 mod groups;
 mod inbox;
 mod keys;
 mod listing;
 mod mail;
+mod on_time;
 mod page;
 mod pauses;
 mod plain;
@@ -34,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(artifacts::routes())
         .merge(distributions::routes())
         .merge(events::routes())
+        .merge(figures::routes())
         .merge(recipients::routes())
         .merge(groups::routes())
         .merge(subscriptions::routes())
@@ -47,4 +50,5 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(keys::routes())
         .merge(unsubscribe::routes())
         .merge(preferences::routes())
+        .merge(on_time::routes())
 }

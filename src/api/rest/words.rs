@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use schema::events::{RecipientKind, Resolution, Scope};
+use projections::distributions::rollups::RollupBy;
+use schema::events::{OnTimeAnswer, RecipientKind, Resolution, Scope};
 use schema::{ChannelKind, Format, Invalid, Severity, WebhookPayload, WebhookSigning};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
@@ -106,4 +107,16 @@ word!(
         "not_arrived" => Some(Resolution::NotArrived),
         _ => None,
     }
+);
+word!(
+    /// What sums are made for each of.
+    RollupByWord("by") of RollupBy,
+    RollupBy::ALL.map(RollupBy::as_str),
+    |text| RollupBy::ALL.into_iter().find(|by| by.as_str() == text)
+);
+word!(
+    /// What a recipient says of when it came.
+    OnTimeAnswerWord("answer") of OnTimeAnswer,
+    OnTimeAnswer::ALL.map(OnTimeAnswer::as_str),
+    OnTimeAnswer::named
 );

@@ -8,11 +8,13 @@ use secrecy::ExposeSecret;
 
 /// The variables a template may use, as `undeclared_variables` spells them. `attributes` is open: its names are the
 /// publisher's.
-pub const VARIABLES: [&str; 16] = [
+pub const VARIABLES: [&str; 18] = [
     "attachments",
     "attributes",
     "delivery",
+    "late_url",
     "locale",
+    "on_time_url",
     "preferences_url",
     "received_at",
     "received_date",
@@ -44,8 +46,10 @@ pub fn of_parcel(parcel: &Parcel, sender_name: &str) -> Value {
         attachments => attachments.collect::<Vec<_>>(),
         attributes => Value::from(attributes.collect::<BTreeMap<_, _>>()),
         delivery => parcel.delivery.to_string(),
+        late_url => parcel.on_time_urls.as_ref().map(|urls| urls.late.clone()),
         locale => parcel.locale.clone(),
         preferences_url => parcel.preferences_url.clone(),
+        on_time_url => parcel.on_time_urls.as_ref().map(|urls| urls.on_time.clone()),
         received_at => parcel.received_at.to_string(),
         received_date => received.format("%-d %B %Y, %H:%M UTC").to_string(),
         recipient => context! {
@@ -74,8 +78,10 @@ pub fn sample(full: bool) -> Value {
         attachments => if full { vec![file] } else { vec![] },
         attributes => Value::from_object(AnyAttribute),
         delivery => "00000000-0000-8000-8000-000000000000",
+        late_url => full.then_some("https://waybill.example/t/late"),
         locale => "en",
         preferences_url => full.then_some("https://waybill.example/preferences"),
+        on_time_url => full.then_some("https://waybill.example/t/on-time"),
         received_at => "2026-01-01T00:00:00.000000Z",
         received_date => "1 January 2026, 00:00 UTC",
         recipient => context! { id => "sample", name => full.then_some("Sample") },

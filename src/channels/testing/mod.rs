@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schema::{
-    Attachment, AttributeValue, ChannelKind, DeliveryId, DistributionId, Format, Parcel,
-    RecipientId, ReportName, Sha256, TenantId, Timestamp, VersionName, WebhookKeys,
+    Attachment, AttributeValue, ChannelKind, DeliveryId, DistributionId, Format, OnTimeUrls,
+    Parcel, RecipientId, ReportName, Sha256, TenantId, Timestamp, VersionName, WebhookKeys,
 };
 use secrecy::SecretString;
 
@@ -52,6 +52,10 @@ pub fn parcel(channel: ChannelKind, address: &str) -> Parcel {
         unsubscribe_url: Some("https://waybill.example/u/abc".to_owned()),
         preferences_url: Some("https://waybill.example/p/abc".to_owned()),
         return_mark: Some("aebagbafaydqqcikbmga2dqpcaireeyuculbogaz".to_owned()),
+        on_time_urls: Some(OnTimeUrls {
+            on_time: "https://waybill.example/t/yes".to_owned(),
+            late: "https://waybill.example/t/no".to_owned(),
+        }),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
     }
 }

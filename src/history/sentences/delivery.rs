@@ -1,6 +1,6 @@
 use schema::events::{
     AttemptOutcome, CancelReason, DeadLetterReason, DeliveryEvent, DeliveryPlan, EntryMark,
-    Evidence, NextStep, Resolution, SuppressReason,
+    Evidence, NextStep, OnTimeAnswer, Resolution, SuppressReason,
 };
 use schema::{Fault, Planned, Proof, Receipt, TimingRule};
 
@@ -178,5 +178,12 @@ fn learned(evidence: &Evidence) -> String {
         }
         Evidence::Complained { complaint } => format!("complained of as {}", complaint.as_str()),
         Evidence::AutoReplied => "answered by a machine: the mailbox is there".to_owned(),
+        Evidence::OnTimeAnswered { answer, via } => {
+            let came = match answer {
+                OnTimeAnswer::OnTime => "on time",
+                OnTimeAnswer::Late => "too late",
+            };
+            format!("the recipient says in the {} that it came {came}", via.as_str())
+        }
     }
 }

@@ -6,7 +6,7 @@ use schema::events::ArtifactRef;
 use crate::entries::Files;
 use crate::graphql::fault::Fault;
 use crate::graphql::scalars::{Count, Instant, LogPosition};
-use crate::graphql::words::Severity;
+use crate::graphql::words::{OnTimeAnswer, Severity};
 
 /// An entry of an inbox.
 #[derive(Clone, Debug, SimpleObject)]
@@ -45,6 +45,8 @@ pub struct InboxEntry {
     pub acknowledged_at: Option<Instant>,
     /// Until when it was put off last; may have passed.
     pub snoozed_until: Option<Instant>,
+    /// What the recipient said last of whether it came on time.
+    pub on_time_answer: Option<OnTimeAnswer>,
     /// By which event it came.
     pub position: LogPosition,
     /// The last event that changed it.
@@ -135,6 +137,7 @@ impl InboxEntry {
             read_at: row.read_at.map(Into::into),
             acknowledged_at: row.acknowledged_at.map(Into::into),
             snoozed_until: row.snoozed_until.map(Into::into),
+            on_time_answer: row.answer.as_deref().map(OnTimeAnswer::read).transpose()?,
             position: LogPosition(Position(row.position)),
             last_position: LogPosition(Position(row.last_position)),
         })

@@ -102,7 +102,8 @@ const fn attempt_of(event: &DeliveryEvent) -> Option<u32> {
                 Evidence::Bounced { .. }
                 | Evidence::Resent { .. }
                 | Evidence::Complained { .. }
-                | Evidence::AutoReplied,
+                | Evidence::AutoReplied
+                | Evidence::OnTimeAnswered { .. },
         } => None,
     }
 }
@@ -120,7 +121,10 @@ const fn reply_of(event: &DeliveryEvent) -> Option<&Sealed> {
             Evidence::LateFailure { fault, .. } | Evidence::Bounced { fault } => {
                 fault.reply.as_ref()
             }
-            Evidence::Resent { .. } | Evidence::Complained { .. } | Evidence::AutoReplied => None,
+            Evidence::Resent { .. }
+            | Evidence::Complained { .. }
+            | Evidence::AutoReplied
+            | Evidence::OnTimeAnswered { .. } => None,
         },
         DeliveryEvent::DeliveryScheduled(_)
         | DeliveryEvent::DeliveryRescheduled { .. }

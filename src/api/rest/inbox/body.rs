@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::entries::Files;
 use crate::rest::listing::Listing;
-use crate::rest::words::{FormatWord, SeverityWord};
+use crate::rest::words::{FormatWord, OnTimeAnswerWord, SeverityWord};
 
 /// Part of an inbox, newest first, and how many entries of the whole wait.
 #[derive(Debug, Serialize, ToSchema)]
@@ -79,6 +79,10 @@ pub struct EntryView {
     /// Until when it was put off last; may have passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     snoozed_until: Option<DateTime<Utc>>,
+    /// What the recipient said last of whether it came on time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<OnTimeAnswerWord>)]
+    on_time_answer: Option<String>,
     /// By which event it came.
     position: i64,
 }
@@ -127,6 +131,7 @@ impl EntryView {
             read_at: row.read_at,
             acknowledged_at: row.acknowledged_at,
             snoozed_until: row.snoozed_until,
+            on_time_answer: row.answer,
             position: row.position,
         }
     }

@@ -5,6 +5,7 @@ mod body;
 mod file;
 mod list;
 mod mark;
+mod on_time;
 mod read_all;
 mod snooze;
 
@@ -22,4 +23,5 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(mark::acknowledge_entry))
         .routes(routes!(mark::unsnooze_entry))
         .routes(routes!(snooze::snooze_entry))
+        .routes(routes!(on_time::answer_entry))
 }

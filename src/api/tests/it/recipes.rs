@@ -96,6 +96,10 @@ impl Things {
         if *method == Method::POST && path == "/v1/suppressions" {
             return plain(api, key, path, "application/x-ndjson", String::new()).await;
         }
+        if path == "/v1/rollups" {
+            let path = "/v1/rollups?by=tenant";
+            return api.send(request(key, method.clone(), path, None, &[])).await;
+        }
         if path == "/v1/mail/returns" {
             let mark = api.ledger.vault.return_mark(self.delivery.parse().unwrap());
             let away = format!(
@@ -146,6 +150,7 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         }
         ("GET", "/v1/deliveries" | "/v1/pauses" | "/v1/calendars") => (None, Empty),
         ("PUT", "/v1/calendars/{calendar}") => (Some(json!({ "days_off": ["sunday"] })), Own),
+        ("GET", "/v1/gates" | "/v1/rollups") => (None, Own),
         ("GET", "/v1/keys" | "/v1/events" | "/v1/bulk/subscriptions") => (None, Own),
         // Of a recipient that is another tenant's: one's own of the same name has nothing.
         ("GET", "/v1/recipients/{recipient}/inbox") => (None, Empty),
@@ -157,6 +162,7 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("POST", "/v1/inbox/{delivery}/snooze") => {
             (Some(json!({ "until": "2100-01-01T00:00:00Z" })), Missing)
         }
+        ("POST", "/v1/inbox/{delivery}/on-time") => (Some(json!({ "answer": "on_time" })), Missing),
         ("POST", path) if path.starts_with("/v1/inbox/") => (None, Missing),
         ("GET", path) if path.starts_with("/v1/") && path.ends_with('}') => (None, Missing),
         ("GET", "/v1/groups/{group}/members" | "/v1/distributions/{distribution}/served") => {
@@ -225,9 +231,8 @@ pub fn recipe(method: &Method, path: &str) -> Recipe {
         ("POST", "/v1/pauses/resume") => (Some(json!({ "scope": { "kind": "all" } })), Own),
         ("POST", "/v1/keys") => (Some(json!({ "title": "k", "scopes": ["operate"] })), Own),
         ("GET", "/metrics") => (None, Refused),
-        ("GET", "/healthz" | "/readyz") | ("GET" | "POST", "/u/{token}" | "/p/{token}") => {
-            (None, Public)
-        }
+        ("GET", "/healthz" | "/readyz")
+        | ("GET" | "POST", "/u/{token}" | "/p/{token}" | "/t/{token}") => (None, Public),
         other => panic!("{other:?} has no recipe: say what is asked and what a stranger is told"),
     };
     Recipe { body, stranger }

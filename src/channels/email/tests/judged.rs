@@ -78,6 +78,7 @@ fn parcels() -> Vec<Parcel> {
         traceparent: None,
         recipient_name: None,
         return_mark: None,
+        on_time_urls: None,
         attachments: vec![],
         ..plain.clone()
     };

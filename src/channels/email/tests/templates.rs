@@ -125,6 +125,10 @@ fn the_built_in_text_reads_well() {
          - risk.csv (CSV, 18 bytes)\n  \
            SHA-256 413590a5b515c9f84735e5485289b96f3e270277aed1f9f839d1421f36d763c4\n\
          \n\
+         Was it on time?\n\
+         Yes: https://waybill.example/t/yes\n\
+         No, too late: https://waybill.example/t/no\n\
+         \n\
          You receive this mail because you are subscribed to this report.\n\
          To stop receiving it: https://waybill.example/u/abc\n\
          \n\
@@ -137,6 +141,7 @@ fn the_built_in_text_reads_well() {
         attachments: vec![],
         unsubscribe_url: None,
         preferences_url: None,
+        on_time_urls: None,
         ..parcel()
     };
     let words = Templates::try_load(None).unwrap().render(&bare, "Acme Reports").unwrap();

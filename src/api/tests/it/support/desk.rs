@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use store::{CommandRecord, Ledger};
 use waybill_api::walls::{
     AddressRules, Asked, CheckedAddress, DeliveryCommands, Finding, OrderError, Ordered, RecordFor,
-    TestLetter,
+    Said, TestLetter,
 };
 
 /// Dispatch's own desk, as boot puts it behind the API's wall.
@@ -62,6 +62,19 @@ impl DeliveryCommands for Desk {
         command: Option<CommandRecord>,
     ) -> Result<Ordered, OrderError> {
         let done = self.0.mark(delivery, mark, own, act(asked, command)).await.map_err(told)?;
+        Ok(Ordered { delivery, position: done.position })
+    }
+
+    async fn answer(
+        &self,
+        delivery: DeliveryId,
+        said: Said,
+        own: Option<&RecipientId>,
+        asked: Asked,
+        command: Option<CommandRecord>,
+    ) -> Result<Ordered, OrderError> {
+        let (Said { answer, via }, act) = (said, act(asked, command));
+        let done = self.0.answer(delivery, answer, via, own, act).await.map_err(told)?;
         Ok(Ordered { delivery, position: done.position })
     }
 
