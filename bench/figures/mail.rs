@@ -74,8 +74,8 @@ impl Signing {
     }
 }
 
-/// Mails a second into a fast sink until all followers are at the head, beside a bare SMTP loop: unsigned, and signed by
-/// either kind of key.
+/// Mails a second into a fast sink until all followers are at the head, beside a bare SMTP loop: unsigned, and signed
+/// by either kind of key.
 pub(super) async fn figures(bench: &Bench) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for signing in [Signing::None, Signing::Ed25519, Signing::Rsa] {

@@ -316,6 +316,10 @@ fn inboxes(log: &mut Log) {
     log.delivery(cat, DeliveryEvent::DoubtResolved { attempt: 1, resolution, note, next: None });
     log.delivery(ann, started(1));
     log.delivery(ann, ended(1, 90, succeeded(Proof::Delivered)));
+    for answer in [OnTimeAnswer::OnTime, OnTimeAnswer::Late] {
+        let evidence = Evidence::OnTimeAnswered { answer, via: AnsweredVia::Inbox };
+        log.delivery(ann, DeliveryEvent::EvidenceRecorded { evidence });
+    }
     for mark in [
         EntryMark::Snoozed { until: at(8_000) },
         EntryMark::Unsnoozed,
@@ -324,10 +328,6 @@ fn inboxes(log: &mut Log) {
         EntryMark::Acknowledged,
     ] {
         log.delivery(ann, DeliveryEvent::EntryMarked { mark });
-    }
-    for answer in [OnTimeAnswer::OnTime, OnTimeAnswer::Late] {
-        let evidence = Evidence::OnTimeAnswered { answer, via: AnsweredVia::Inbox };
-        log.delivery(ann, DeliveryEvent::EvidenceRecorded { evidence });
     }
 }
 

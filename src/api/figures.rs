@@ -74,7 +74,8 @@ pub(crate) fn span_of(
     until: Option<Timestamp>,
 ) -> Result<(Timestamp, Timestamp), Invalid> {
     let until = until.unwrap_or_else(now);
-    let days_before = Timestamp::from_unix_micros(until.unix_micros() - DAYS * DAY_US);
+    let before_us = until.unix_micros().saturating_sub(DAYS * DAY_US);
+    let days_before = Timestamp::from_unix_micros(before_us);
     let since = since.unwrap_or(days_before);
     if since >= until {
         return Err(Invalid::new("since", &since.to_string(), format!("must be before {until}")));

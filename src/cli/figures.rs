@@ -52,16 +52,20 @@ pub async fn gates(args: GatesArgs, output: Output) -> Result<bool> {
         asked("/v1/gates", &[("since", args.since.as_ref()), ("until", args.until.as_ref())]);
     let told = Client::new(&args.client)?.get(&path).await?;
     let gates = told["gates"].as_array().cloned().unwrap_or_default();
-    let header = ["gate", "verdict", "target", "numerator", "denominator", "value", "excluded"];
-    print_rows(output, &header, gates.iter().map(row_of).collect(), &told);
+    print_rows(output, &GATE_HEADER, gates.iter().map(row_of).collect(), &told);
     for gate in &gates {
-        say(output, &format!("{}: {}", text_at(gate, "name"), text_at(gate, "definition")));
+        say(output, &format!("{}: {}", text_at(gate, "/name"), text_at(gate, "/definition")));
     }
     Ok(true)
 }
 
-fn row_of(gate: &Value) -> Vec<String> {
-    let of = |path| text_at(gate, path);
+/// What [`row_of`] tells.
+pub const GATE_HEADER: [&str; 7] =
+    ["gate", "verdict", "target", "numerator", "denominator", "value", "excluded"];
+
+/// A gate as the API tells it, for a table.
+pub fn row_of(gate: &Value) -> Vec<String> {
+    let of = |name| text_at(gate, &format!("/{name}"));
     let (parts, whole) = (gate["numerator"].as_f64(), gate["denominator"].as_f64());
     let value = match (gate["value_ms"].as_f64(), parts, whole) {
         (Some(ms), ..) => format!("{ms:.2} ms"),
@@ -96,7 +100,8 @@ pub async fn rollups(args: RollupsArgs, output: Output) -> Result<bool> {
         "bounced",
     ];
     let rows = told["rows"].as_array().into_iter().flatten();
-    let rows = rows.map(|row| COLUMNS.iter().map(|column| text_at(row, column)).collect());
+    let rows =
+        rows.map(|row| COLUMNS.iter().map(|column| text_at(row, &format!("/{column}"))).collect());
     print_rows(output, &COLUMNS, rows.collect(), &told);
     Ok(true)
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use crate::support::{Api, Ended, Node, Scene, run};
+use crate::support::{Api, Ended, Node, Scene, run, until};
 
 /// An owner with a document and a key.
 struct Owner<'a> {
@@ -169,7 +169,11 @@ async fn a_plan_refuses_what_names_nothing_by_line_and_column() {
     assert!(shown.contains("wanted.yaml:4:18): there is no group gone"), "{shown}");
     // What is there is subscribed all the same, a group like a recipient.
     assert_eq!(owner.told(&["apply"], 1).await["applied"], 1);
-    let held = api.get("/v1/subscriptions/desk.floor").await.ok();
+    let held = until("the group's subscription can be read", async || {
+        let answer = api.get("/v1/subscriptions/desk.floor").await;
+        (answer.status == 200).then_some(answer.body)
+    })
+    .await;
     assert_eq!((&held["group"], &held["state"]), (&json!("floor"), &json!("active")));
     api.request(reqwest::Method::DELETE, "/v1/groups/floor").send().await.unwrap();
     let changed = text.replace("report: risk", "report: '*'");

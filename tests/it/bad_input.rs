@@ -67,7 +67,8 @@ async fn bodies(api: &Api) {
     let path = "/v1/recipients/eve";
     let zone = json!({ "kind": "person", "zone": "Mars/Olympus" });
     let problem = api.put(path, &zone).await.problem(422, "invalid");
-    assert_told(&problem, "zone", "Mars/Olympus", "must be a time zone of the IANA database");
+    let rule = "must be a time zone of the IANA database, such as Europe/Berlin";
+    assert_told(&problem, "zone", "Mars/Olympus", rule);
     let unknown = json!({ "kind": "person", "colour": "red" });
     assert_named(&api.put(path, &unknown).await.problem(422, "invalid"), "colour");
     let nul = "{\"kind\":\"person\",\"name\":\"a\\u0000b\"}".to_owned();

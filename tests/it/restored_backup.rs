@@ -21,8 +21,8 @@ async fn changes(api: &Api) -> Vec<(Method, String)> {
     let document = api.get("/openapi.json").await.ok();
     let mut changes = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
-        // Signing in and trying out change nothing, whatever their method.
-        if path.ends_with("/tokens") || path.ends_with("/preview") {
+        // Signing in, a link and trying out change nothing, whatever their method.
+        if ["/tokens", "/preference-links", "/preview"].iter().any(|end| path.ends_with(end)) {
             continue;
         }
         let path: Vec<_> = path.split('/').map(filled).collect();

@@ -125,7 +125,8 @@ pub async fn show_next(stage: &Stage, distribution: &str) -> Result<bool> {
     Ok(holds)
 }
 
-async fn mail_to(stage: &Stage, who: &str) -> Result<Value> {
+/// A mail to one of the people by name.
+pub async fn mail_to(stage: &Stage, who: &str) -> Result<Value> {
     let mails = mails_to(stage, who).await?;
     mails.into_iter().next().with_context(|| format!("the mail sink has no mail to {who}"))
 }

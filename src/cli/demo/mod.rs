@@ -8,6 +8,7 @@ mod answers;
 mod audience;
 mod by_grpc;
 mod derived;
+mod gates;
 mod guests;
 mod inbox;
 mod letter;
@@ -96,7 +97,8 @@ async fn show(stage: &Stage, framed: &str, distributions: &mut Vec<String>) -> R
     distributions.push(next.clone());
     let closed = watch(stage, distributions).await?;
     let honoured = letter::show_next(stage, &next).await?;
-    Ok(rendered && group && inbox && trouble && closed && honoured)
+    let counted = gates::show(stage).await?;
+    Ok(rendered && group && inbox && trouble && closed && honoured && counted)
 }
 
 /// Shows what is derived from the log, all of it as of one position; true when it is right.

@@ -53,7 +53,8 @@ fn every_reference_leads_somewhere_and_every_problem_has_its_form() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for operation in item.as_object().unwrap().values() {
             for (status, response) in operation["responses"].as_object().unwrap() {
-                let is_page = matches!(path.as_str(), "/u/{token}" | "/p/{token}" | "/readyz");
+                let is_page =
+                    matches!(path.as_str(), "/u/{token}" | "/p/{token}" | "/t/{token}" | "/readyz");
                 if status.as_str() >= "400" && !is_page {
                     let content = &response["content"]["application/problem+json"];
                     assert!(content.is_object(), "{path} {status} has no problem");

@@ -191,7 +191,10 @@ async fn gates_tell_what_they_count_and_what_they_leave_out() {
     let p95 = risk.gate("latency_p95").await;
     assert_eq!((&p95["numerator"], &p95["denominator"]), (&json!(1), &json!(2)));
     assert_eq!((&p95["value_ms"], &p95["verdict"]), (&json!(150.0), &json!("missed")));
-    assert_eq!(p95["excluded"], json!({ "not_sent": 5, "retried_by_rule": 1 }));
+    assert_eq!(
+        p95["excluded"],
+        json!({ "not_sent": 5, "retried_by_rule": 1, "planned_for_later": 0 })
+    );
 
     let deadlines = risk.gate("satisfaction_deadlines").await;
     assert_eq!((&deadlines["numerator"], &deadlines["denominator"]), (&json!(3), &json!(5)));

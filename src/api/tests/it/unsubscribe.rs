@@ -33,7 +33,10 @@ async fn looking_at_the_link_changes_nothing_and_one_click_ends_it() {
     let token = token(&api);
     let page = open(&api, &token).await;
     assert_eq!(page.status, 200);
-    assert!(page.text().contains("<form method=\"post\">") && page.text().contains("risk"));
+    assert!(
+        page.text().contains("<form method=\"post\">")
+            && page.text().contains("<strong>Risk</strong>")
+    );
     assert!(page.header("content-security-policy").contains("default-src 'none'"));
     assert_eq!(state(&api).await, "active");
     assert_eq!(click(&api, &token, "").await.problem(400)["code"], "malformed");

@@ -131,6 +131,7 @@ fn the_built_in_text_reads_well() {
          \n\
          You receive this mail because you are subscribed to this report.\n\
          To stop receiving it: https://waybill.example/u/abc\n\
+         All your subscriptions: https://waybill.example/p/abc\n\
          \n\
          -- \n\
          Acme Reports\n\

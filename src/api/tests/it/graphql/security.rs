@@ -103,6 +103,7 @@ fn call(field: &str, run: &str, delivery: &str) -> String {
         "subscribedAt" => format!("subscribedAt(report: \"risk\", moment: {FIRST})"),
         "inbox" | "inboxCounts" => format!("{field}(recipient: \"bob\")"),
         "why" => "why(report: \"risk\", version: \"v1\", recipient: \"bob\")".to_owned(),
+        "rollups" => "rollups(by: report)".to_owned(),
         "sql" => "sql(statement: \"select 1\")".to_owned(),
         other => other.to_owned(),
     }
@@ -211,7 +212,7 @@ async fn another_tenants_key_finds_nothing() {
         // What is asked of the past names its position, whoever asks.
         let past = ["asOf", "difference", "subscribedAt"];
         // Of analytics one's own rows are there; that they are one's own alone is tested with it.
-        let own = ["tenant", "viewer", "logStatus", "analytics", "inboxCounts"];
+        let own = ["tenant", "viewer", "logStatus", "analytics", "inboxCounts", "gates"];
         let own = own.iter().chain(&past).any(|name| name == root);
         let nothing = found.is_null()
             || found == &json!([])
