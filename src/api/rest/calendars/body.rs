@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Which days are no business days. One must be left in any 32 days.
-#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CalendarBody {
     /// Every one of these: `monday` to `sunday`.
@@ -32,9 +32,10 @@ impl CalendarBody {
 pub struct CalendarView {
     /// Its name.
     calendar: String,
-    /// Which days are no business days.
-    #[serde(flatten)]
-    days: CalendarBody,
+    /// Every one of these is no business day: `monday` to `sunday`.
+    days_off: Vec<String>,
+    /// Nor are these dates: `YYYY-MM-DD`.
+    dates_off: Vec<String>,
     /// Who changed it last.
     changed_by: String,
     /// When.
@@ -44,11 +45,13 @@ pub struct CalendarView {
 impl From<CalendarRow> for CalendarView {
     fn from(row: CalendarRow) -> Self {
         let Calendar { days_off, dates_off } = row.days.0;
-        let days = CalendarBody {
+        let CalendarRow { calendar, changed_by, changed_at, .. } = row;
+        Self {
+            calendar,
             days_off: days_off.iter().map(|day| day.as_str().to_owned()).collect(),
             dates_off: dates_off.iter().map(ToString::to_string).collect(),
-        };
-        let CalendarRow { calendar, changed_by, changed_at, .. } = row;
-        Self { calendar, days, changed_by, changed_at }
+            changed_by,
+            changed_at,
+        }
     }
 }
