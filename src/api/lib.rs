@@ -22,6 +22,7 @@ pub mod graphql;
 mod grpc;
 mod held;
 mod known;
+mod lifetime;
 mod limited;
 mod limits;
 mod minted;

@@ -11,13 +11,15 @@ use schema::{
     Timestamp, WebhookKeys,
 };
 use secrecy::SecretString;
-use store::{PREFERENCE_LINK_MS, UnsealError, VaultError};
+use store::{OnTimeLink, PREFERENCE_LINK_MS, UnsealError, UnsubscribeLink, VaultError};
 
 use crate::files::attachments;
-use crate::on_time::on_time_token;
 use crate::start::Send;
 use crate::versions::{Version, VersionError};
-use crate::{Dispatcher, trace, unsubscribe};
+use crate::{Dispatcher, trace};
+
+/// A mail may be answered for so long after its deadline.
+const ANSWERED_WITHIN_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// A parcel with what its outcome needs to know.
 #[derive(Debug)]
@@ -169,9 +171,11 @@ async fn webhook(
 }
 
 fn unsubscribe_url(dispatcher: &Dispatcher, tenant: &TenantId, plan: &DeliveryPlan) -> String {
-    let member = plan.group.as_ref().map(|_| &plan.recipient);
-    let token =
-        unsubscribe::unsubscribe_token(&dispatcher.vault, tenant, &plan.subscription, member);
+    let token = dispatcher.vault.unsubscribe_token(&UnsubscribeLink {
+        tenant: tenant.clone(),
+        subscription: plan.subscription.clone(),
+        member: plan.group.as_ref().map(|_| plan.recipient.clone()),
+    });
     format!("{}/u/{token}", dispatcher.public_url)
 }
 
@@ -192,13 +196,20 @@ fn preferences_url(
     }
 }
 
-/// An inbox asks at the entry itself, and what takes a webhook's request is no person.
+/// An inbox asks at the entry itself, and what takes a webhook's request is no person. They are the same on every
+/// attempt, as the mail is.
 fn on_time_urls(dispatcher: &Dispatcher, send: &Send, plan: &DeliveryPlan) -> Option<OnTimeUrls> {
     if plan.channel != ChannelKind::Mail {
         return None;
     }
     let url = |answer| {
-        let token = on_time_token(&dispatcher.vault, &send.carried, plan, answer);
+        let token = dispatcher.vault.on_time_token(&OnTimeLink {
+            tenant: send.carried.tenant.clone(),
+            delivery: send.carried.delivery,
+            recipient: plan.recipient.clone(),
+            answer,
+            until: plan.deadline.plus_ms(ANSWERED_WITHIN_MS),
+        });
         format!("{}/t/{token}", dispatcher.public_url)
     };
     Some(OnTimeUrls { on_time: url(OnTimeAnswer::OnTime), late: url(OnTimeAnswer::Late) })

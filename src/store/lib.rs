@@ -51,6 +51,6 @@ pub use suppressions::ListedAddress;
 pub use tail::{Batch, Blocked, Replaced, Subscription, Tail, TailStep};
 pub use unit::{Append, Appended, CommandOutcome, CommandRecord, Unit};
 pub use vault::{
-    EarlierTokens, PREFERENCE_LINK_MS, PreferenceLink, RotationState, UnsealError, Vault,
-    VaultError,
+    EarlierTokens, OnTimeLink, PREFERENCE_LINK_MS, PreferenceLink, RotationState, UnsealError,
+    UnsubscribeLink, Vault, VaultError,
 };

@@ -6,6 +6,7 @@ use schema::{
     ChannelKind, FailureClass, Proof, RecipientId, Sha256, StreamId, WebhookKeys, WebhookPayload,
 };
 use secrecy::{ExposeSecret, SecretString};
+use store::UnsubscribeLink;
 
 use crate::sink::Answer;
 use crate::world::{CSV, SECRET, TRACEPARENT, World, names, path, tenant};
@@ -188,18 +189,16 @@ async fn a_mail_is_accepted_with_its_file_and_a_way_out() {
     assert_eq!(mails.len(), 1);
     assert!(mails[0].contains("risk.csv"), "{}", mails[0]);
     let (vault, subscription) = (&world.store.vault, crate::world::subscription("ann"));
-    let token = dispatch::unsubscribe_token(vault, &tenant(), &subscription, None);
+    let link = UnsubscribeLink { tenant: tenant(), subscription, member: None };
+    let token = vault.unsubscribe_token(&link);
     let headers = mails[0].replace("\n ", "");
     assert!(headers.contains(&format!("<https://reports.example.com/u/{token}>")), "{headers}");
-    let read = dispatch::read_unsubscribe_token(vault, &token);
-    assert_eq!(read, Some((tenant(), subscription.clone(), None)));
+    assert_eq!(vault.read_unsubscribe_token(&token), Some(link.clone()));
     // Of a group's subscription it names who opts out.
-    let ann = "ann".parse().unwrap();
-    let member = dispatch::unsubscribe_token(vault, &tenant(), &subscription, Some(&ann));
-    let read = dispatch::read_unsubscribe_token(vault, &member);
-    assert_eq!(read, Some((tenant(), subscription, Some(ann))));
-    let forged = dispatch::read_unsubscribe_token(vault, &format!("x{token}"));
-    assert_eq!(forged, None);
+    let member = UnsubscribeLink { member: Some("ann".parse().unwrap()), ..link };
+    let of_member = vault.unsubscribe_token(&member);
+    assert_eq!(vault.read_unsubscribe_token(&of_member), Some(member));
+    assert_eq!(vault.read_unsubscribe_token(&format!("x{token}")), None);
     running.stop().await;
 }
 

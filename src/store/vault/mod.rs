@@ -5,6 +5,7 @@ mod cache;
 mod cipher;
 mod error;
 mod marks;
+mod on_time_links;
 mod preference_links;
 mod queries;
 mod ring;
@@ -12,6 +13,7 @@ mod rotate;
 mod seal;
 mod secrets;
 mod tokens;
+mod unsubscribe_links;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +30,10 @@ use ring::Ring;
 use rotate::token_place;
 
 pub use error::{UnsealError, VaultError};
+pub use on_time_links::OnTimeLink;
 pub use preference_links::{PREFERENCE_LINK_MS, PreferenceLink};
 pub use rotate::{EarlierTokens, RotationState};
+pub use unsubscribe_links::UnsubscribeLink;
 
 /// Tenants whose index key is kept in memory, at most.
 const MAX_TENANTS: usize = 10_000;

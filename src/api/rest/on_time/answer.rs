@@ -4,7 +4,7 @@ use schema::events::AnsweredVia;
 use schema::{Actor, Metadata};
 use store::Precondition;
 
-use super::{page, token};
+use super::page;
 use crate::clock::now;
 use crate::error::ApiError;
 use crate::extract::Path;
@@ -29,8 +29,8 @@ pub async fn answer_by_link(
     Path(token): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Some(link) = token::read(&api.vault, &token) else { return Ok(page::unknown_link()) };
-    if link.is_over(now()) {
+    let Some(link) = api.vault.read_on_time_token(&token) else { return Ok(page::unknown_link()) };
+    if now() >= link.until {
         return Ok(page::over());
     }
     let (parts, _) = request.into_parts();

@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::{page, token};
+use super::page;
 use crate::clock::now;
 use crate::extract::Path;
 use crate::state::ApiState;
@@ -18,9 +18,9 @@ use crate::state::ApiState;
     )
 )]
 pub async fn ask_on_time(State(api): State<ApiState>, Path(token): Path<String>) -> Response {
-    match token::read(&api.vault, &token) {
+    match api.vault.read_on_time_token(&token) {
         None => page::unknown_link(),
-        Some(link) if link.is_over(now()) => page::over(),
+        Some(link) if now() >= link.until => page::over(),
         Some(link) => page::asking(link.answer),
     }
 }

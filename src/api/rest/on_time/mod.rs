@@ -4,7 +4,6 @@
 mod answer;
 mod ask;
 mod page;
-mod token;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -1,13 +1,8 @@
-use aws_lc_rs::digest::{SHA256, digest};
-use axum::http::HeaderValue;
-use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::Response;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use schema::events::OnTimeAnswer;
 
 use crate::error::{Code, with_status};
-use crate::rest::page::page;
+use crate::rest::page::{page, scripted};
 
 /// Sends the form once a person's browser shows the page: what only fetches it runs no script, what runs it unseen or
 /// remote-controlled says so.
@@ -25,19 +20,8 @@ const SCRIPT: &str = "(function () {\n\
 /// The page behind a link, before anything is recorded.
 pub(super) fn asking(answer: OnTimeAnswer) -> Response {
     let told = words(answer);
-    let body = format!(
-        "<form method=\"post\"><button>Say that it {told}</button></form>\n<script>{SCRIPT}</script>"
-    );
-    let mut page = page("Was it on time?", &body);
-    let script = STANDARD.encode(digest(&SHA256, SCRIPT.as_bytes()));
-    let policy = format!(
-        "default-src 'none'; script-src 'sha256-{script}'; style-src 'unsafe-inline'; form-action 'self'; \
-         frame-ancestors 'none'"
-    );
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-    }
-    page
+    let body = format!("<form method=\"post\"><button>Say that it {told}</button></form>");
+    scripted("Was it on time?", &body, SCRIPT)
 }
 
 pub(super) fn thanks(answer: OnTimeAnswer) -> Response {

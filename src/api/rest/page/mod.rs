@@ -1,9 +1,10 @@
-//! Pages for recipients: each of its own, with no script and nothing from elsewhere, light or dark as its reader likes.
-//! They know neither links nor subscriptions.
+//! Pages for recipients: each of its own, with no script but one of ours, nothing from elsewhere, light or dark as its
+//! reader likes. They know neither links nor subscriptions.
 
 use std::sync::LazyLock;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
@@ -16,11 +17,16 @@ const STYLE: &str = include_str!("page.css");
 
 /// The one style sheet is named by its digest: nothing that slipped into a page could style it otherwise.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let style = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+    let style = named(STYLE);
     format!(
-        "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src {style}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 });
+
+/// A source as a policy names it: by its digest.
+fn named(source: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(digest(&SHA256, source.as_bytes())))
+}
 
 /// A page with this heading. Both are ours, or escaped.
 pub(super) fn page(title: &str, body: &str) -> Response {
@@ -39,4 +45,14 @@ pub(super) fn page(title: &str, body: &str) -> Response {
         (CACHE_CONTROL, "no-store"),
     ];
     (headers, html).into_response()
+}
+
+/// The same with one script of ours behind it: no other one can run.
+pub(super) fn scripted(title: &str, body: &str, script: &str) -> Response {
+    let mut page = page(title, &format!("{body}\n<script>{script}</script>"));
+    let policy = format!("{}; script-src {}", POLICY.as_str(), named(script));
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    page
 }

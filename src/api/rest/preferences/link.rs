@@ -4,20 +4,17 @@ use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use schema::{Invalid, RecipientId};
+use schema::RecipientId;
 use serde::{Deserialize, Serialize};
 use store::PREFERENCE_LINK_MS;
 use utoipa::ToSchema;
 
 use crate::auth::Caller;
-use crate::clock::now;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::extract::{JsonBody, Path};
-use crate::known;
+use crate::lifetime::ends;
 use crate::state::ApiState;
 
-/// How long a link holds when nobody says, in seconds: it is followed at once.
-const DEFAULT_TTL_S: u32 = 15 * 60;
 /// Longest time a link may hold, in seconds.
 const MAX_TTL_S: u32 = (PREFERENCE_LINK_MS / 1000) as u32;
 
@@ -62,17 +59,8 @@ pub async fn link_to_preferences(
     body: JsonBody<LinkWanted>,
 ) -> Result<Response, ApiError> {
     let recipient = RecipientId::try_new(recipient)?;
-    let ttl_s = body.value.ttl_s.unwrap_or(DEFAULT_TTL_S);
-    if !(1..=MAX_TTL_S).contains(&ttl_s) {
-        let rule = format!("must be 1 to {MAX_TTL_S}");
-        return Err(Invalid::new("ttl_s", &ttl_s.to_string(), rule).into());
-    }
-    let known = known::recipient(&api, &caller.tenant, "recipient", &recipient).await;
-    known.map_err(|error| match error.code {
-        Code::Invalid => ApiError::not_found("recipient", recipient.as_str()),
-        _ => error,
-    })?;
-    let expires_at = now().plus_ms(u64::from(ttl_s) * 1000);
+    let ttl_s = body.value.ttl_s;
+    let expires_at = ends(&api, &caller.tenant, &recipient, ttl_s, MAX_TTL_S).await?;
     let token = api.vault.preference_token(&caller.tenant, &recipient, expires_at);
     let link = Link {
         url: format!("{}/p/{token}", api.config.public_url.trim_end_matches('/')),

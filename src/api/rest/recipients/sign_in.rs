@@ -4,21 +4,18 @@ use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use schema::{Invalid, RecipientId};
+use schema::RecipientId;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::auth::Caller;
-use crate::clock::now;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::extract::{JsonBody, Path};
-use crate::known;
+use crate::lifetime::ends;
 use crate::sign_in::{Pass, issue};
 use crate::state::ApiState;
 
-/// How long a token holds when nobody says, in seconds.
-const DEFAULT_TTL_S: u32 = 15 * 60;
 /// Longest time a token may hold, in seconds.
 const MAX_TTL_S: u32 = 24 * 60 * 60;
 
@@ -60,17 +57,8 @@ pub async fn sign_in_recipient(
     body: JsonBody<SignIn>,
 ) -> Result<Response, ApiError> {
     let recipient = RecipientId::try_new(recipient)?;
-    let ttl_s = body.value.ttl_s.unwrap_or(DEFAULT_TTL_S);
-    if !(1..=MAX_TTL_S).contains(&ttl_s) {
-        let rule = format!("must be 1 to {MAX_TTL_S}");
-        return Err(Invalid::new("ttl_s", &ttl_s.to_string(), rule).into());
-    }
-    let known = known::recipient(&api, &caller.tenant, "recipient", &recipient).await;
-    known.map_err(|error| match error.code {
-        Code::Invalid => ApiError::not_found("recipient", recipient.as_str()),
-        _ => error,
-    })?;
-    let expires_at = now().plus_ms(u64::from(ttl_s) * 1000);
+    let ttl_s = body.value.ttl_s;
+    let expires_at = ends(&api, &caller.tenant, &recipient, ttl_s, MAX_TTL_S).await?;
     let pass = Pass { tenant: caller.tenant, recipient, expires_at };
     let token = Token {
         token: issue(&api.vault, &pass).expose_secret().to_owned(),

@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::{end, token};
+use super::end;
 use crate::error::ApiError;
 use crate::extract::Path;
 use crate::rest::page::page;
@@ -22,7 +22,7 @@ pub async fn ask_unsubscribe(
     State(api): State<ApiState>,
     Path(token): Path<String>,
 ) -> Result<Response, ApiError> {
-    let Some(link) = token::read(&api.vault, &token) else {
+    let Some(link) = api.vault.read_unsubscribe_token(&token) else {
         return Ok(end::unknown_link());
     };
     let Some(report) = end::wanted(&api, &link).await? else {

@@ -5,8 +5,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use minijinja::HtmlEscape;
 use schema::{Actor, Addressee, Metadata, ReportSelector, StreamId};
+use store::UnsubscribeLink;
 
-use super::token::{self, Link};
 use crate::carry_out::{decide, load};
 use crate::error::{ApiError, Code, with_status};
 use crate::extract::{Path, whole};
@@ -37,7 +37,7 @@ pub async fn unsubscribe_by_link(
     Path(token): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Some(link) = token::read(&api.vault, &token) else {
+    let Some(link) = api.vault.read_unsubscribe_token(&token) else {
         return Ok(unknown_link());
     };
     let (parts, body) = request.into_parts();
@@ -58,8 +58,8 @@ fn says_one_click(body: &[u8]) -> bool {
     as_form || (text.contains(&format!("name=\"{name}\"")) && text.contains(value))
 }
 
-async fn end(api: &ApiState, link: &Link, trace: &TraceParent) -> Result<(), ApiError> {
-    let Link { tenant, subscription, member } = link;
+async fn end(api: &ApiState, link: &UnsubscribeLink, trace: &TraceParent) -> Result<(), ApiError> {
+    let UnsubscribeLink { tenant, subscription, member } = link;
     let stream = StreamId::subscription(tenant, subscription);
     let ended = decide::<Rules>(api, &stream, "the subscription", |state: &Subscription| {
         let subscriber = state.subscriber().and_then(Addressee::recipient);
@@ -78,8 +78,11 @@ async fn end(api: &ApiState, link: &Link, trace: &TraceParent) -> Result<(), Api
 }
 
 /// What the subscription is for, in words for its recipient; nothing when it is over.
-pub(super) async fn wanted(api: &ApiState, link: &Link) -> Result<Option<String>, ApiError> {
-    let Link { tenant, subscription, member } = link;
+pub(super) async fn wanted(
+    api: &ApiState,
+    link: &UnsubscribeLink,
+) -> Result<Option<String>, ApiError> {
+    let UnsubscribeLink { tenant, subscription, member } = link;
     let loaded = load::<Rules>(api, &StreamId::subscription(tenant, subscription)).await?;
     if member.as_ref().is_some_and(|member| loaded.state.has_opted_out(member)) {
         return Ok(None);

@@ -2,7 +2,6 @@
 
 mod ask;
 mod end;
-mod token;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

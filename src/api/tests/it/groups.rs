@@ -1,7 +1,7 @@
 use axum::body::Body;
 use axum::http::Request;
-use dispatch::unsubscribe_token;
 use serde_json::{Value, json};
+use store::UnsubscribeLink;
 
 use crate::support::{ACME, Api};
 
@@ -160,8 +160,9 @@ async fn a_member_opts_out_by_its_link_and_the_others_go_on() {
     let path = "/v1/subscriptions/desk-risk";
     api.put(path, wish(&json!({ "group": "desk" }))).await.ok(201);
     let (tenant, subscription) = (ACME.parse().unwrap(), "desk-risk".parse().unwrap());
-    let bob = "bob".parse().unwrap();
-    let token = unsubscribe_token(&api.ledger.vault, &tenant, &subscription, Some(&bob));
+    let member = Some("bob".parse().unwrap());
+    let link = UnsubscribeLink { tenant, subscription, member };
+    let token = api.ledger.vault.unsubscribe_token(&link);
     let page = || api.send(Request::get(format!("/u/{token}")).body(Body::empty()).unwrap());
     assert!(page().await.text().contains("<form"));
     for _ in 0..2 {
@@ -173,7 +174,7 @@ async fn a_member_opts_out_by_its_link_and_the_others_go_on() {
     assert!(!page().await.text().contains("<form"));
     let seen = view(&api, path).await;
     assert_eq!((&seen["state"], &seen["opted_out"]), (&json!("active"), &json!(1)));
-    let stream = schema::StreamId::subscription(&tenant, &subscription);
+    let stream = schema::StreamId::subscription(&link.tenant, &link.subscription);
     let events = api.ledger.ledger.load_stream(&stream, 0).await.unwrap();
     assert_eq!(events.len(), 2);
     assert_eq!(events[1].metadata.actor.as_str(), "recipient:bob");

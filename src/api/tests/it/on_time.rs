@@ -2,19 +2,23 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use dispatch::answer_token;
 use schema::events::{AnsweredVia, DeliveryEvent, Evidence, OnTimeAnswer};
 use schema::{DeliveryId, LedgerEvent, StreamId, Timestamp};
 use serde_json::{Value, json};
+use store::OnTimeLink;
 
 use crate::inbox::{serve, signed_in, wishes};
 use crate::support::{ACME, Answer, Api, request};
 
 const NEVER: Timestamp = Timestamp::from_unix_micros(4_000_000_000_000_000);
 
+fn link(delivery: DeliveryId, answer: OnTimeAnswer, until: Timestamp) -> OnTimeLink {
+    let (tenant, recipient) = (ACME.parse().unwrap(), "ada".parse().unwrap());
+    OnTimeLink { tenant, delivery, recipient, answer, until }
+}
+
 fn token(api: &Api, id: DeliveryId, answer: OnTimeAnswer, until: Timestamp) -> String {
-    let (tenant, ada) = (ACME.parse().unwrap(), "ada".parse().unwrap());
-    answer_token(&api.ledger.vault, &tenant, id, &ada, answer, until)
+    api.ledger.vault.on_time_token(&link(id, answer, until))
 }
 
 async fn knock(api: &Api, method: Method, token: &str) -> Answer {
@@ -80,10 +84,9 @@ async fn a_forged_or_expired_link_is_a_clear_page_and_records_nothing() {
     let other = token(&api, id, OnTimeAnswer::OnTime, NEVER);
     let other = other.split_once('.').unwrap().0;
     let elsewhere = api.ledger.vault.link_token("unsubscribe", &["acme", "ada-risk"]);
-    let stranger = {
-        let (tenant, ada) = ("rival".parse().unwrap(), "ada".parse().unwrap());
-        answer_token(&api.ledger.vault, &tenant, id, &ada, OnTimeAnswer::Late, NEVER)
-    };
+    let tenant = "rival".parse().unwrap();
+    let stranger = OnTimeLink { tenant, ..link(id, OnTimeAnswer::Late, NEVER) };
+    let stranger = api.ledger.vault.on_time_token(&stranger);
     for (forged, told) in [
         (format!("{named}.{}", signature.to_lowercase()), "does not work"),
         (format!("{other}.{signature}"), "does not work"),

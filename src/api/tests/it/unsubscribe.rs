@@ -1,14 +1,16 @@
 use axum::body::Body;
 use axum::http::Request;
-use dispatch::unsubscribe_token;
 use schema::{StreamId, SubscriptionId, TenantId};
 use serde_json::json;
+use store::UnsubscribeLink;
 
 use crate::support::{ACME, Answer, Api};
 
 fn token(api: &Api) -> String {
     let subscription = SubscriptionId::try_new("bob-risk").unwrap();
-    unsubscribe_token(&api.ledger.vault, &TenantId::try_new(ACME).unwrap(), &subscription, None)
+    let tenant = TenantId::try_new(ACME).unwrap();
+    let link = UnsubscribeLink { tenant, subscription, member: None };
+    api.ledger.vault.unsubscribe_token(&link)
 }
 
 async fn open(api: &Api, token: &str) -> Answer {
